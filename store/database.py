@@ -1,0 +1,160 @@
+"""The database file: opening, migrating, and the session's two clocks.
+
+Laws kept here:
+- one process opens read-write; readers open read-only, and never create or change the file;
+- the file is created with storage version v1.5.0, which DuckDB 1.5 and 2.0 both read;
+- migrations run before anything else opens the file, and the macros and views of ``sql/`` are brought up to date in
+  the same step, so an open database is a complete one.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from store.errors import DatabaseLocked, DatabaseMissing, SchemaMismatch, StoreError
+from store.views import apply_views, pending_views
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+STORAGE_VERSION = "v1.5.0"
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What the database may use. RSS is about ``memory_limit`` plus 90-130 MB."""
+
+    memory_limit: str = "400MB"
+    threads: int = 2
+
+
+def head_revision() -> str:
+    """The newest revision in ``migrations/versions``, whose file names begin with their revision."""
+    return max(path.name.split("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+
+
+def migrate(path: Path, resources: Resources | None = None) -> list[str]:
+    """Creates or upgrades the database to the head revision and brings macros and views up to date.
+
+    Returns what was done, one sentence each; empty when everything was up to date.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    done = []
+    with closing(_connect(path, resources or Resources(), read_only=False)) as connection:
+        found, head = revision(connection), head_revision()
+        if found != head:
+            run_alembic(connection, head)
+            done.append(f"schema {found or 'empty'} -> {head}")
+        if names := apply_views(connection):
+            done.append(f"{len(names)} macros and views applied")
+        if done:
+            connection.execute("checkpoint")
+    return done
+
+
+def run_alembic(connection: duckdb.DuckDBPyConnection, target: str) -> None:
+    """Upgrades or downgrades an open database to ``target`` (a revision, ``head`` or ``base``)."""
+    import sqlalchemy as sa
+    from alembic import command
+    from alembic.config import Config
+    from duckdb_sqlalchemy import ConnectionWrapper
+
+    from store.views import drop_views
+
+    engine = sa.create_engine("duckdb://", creator=lambda: ConnectionWrapper(connection.cursor()), poolclass=sa.pool.NullPool)
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    drop_views(connection)
+    with engine.connect() as opened:
+        config.attributes["connection"] = opened
+        (command.downgrade if target == "base" else command.upgrade)(config, target)
+        opened.commit()
+
+
+def revision(connection: duckdb.DuckDBPyConnection) -> str | None:
+    """The revision the database is at; ``None`` for an empty one."""
+    if not connection.execute("from duckdb_tables() where table_name = 'alembic_version'").fetchall():
+        return None
+    row = connection.execute("select version_num from alembic_version").fetchone()
+    return None if row is None else str(row[0])
+
+
+def open_database(
+    path: Path, resources: Resources | None = None, *, read_only: bool = False
+) -> duckdb.DuckDBPyConnection:
+    """Opens a migrated database.
+
+    Raises:
+        DatabaseMissing, DatabaseLocked, SchemaMismatch.
+    """
+    if not path.exists():
+        raise DatabaseMissing(path)
+    connection = _connect(path, resources or Resources(), read_only=read_only)
+    found, head = revision(connection), head_revision()
+    if found != head or pending_views(connection):
+        connection.close()
+        raise SchemaMismatch(path, found if found != head else f"{found} with older views", head)
+    return connection
+
+
+def _connect(path: Path, resources: Resources, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    config: dict[str, Any] = {
+        "memory_limit": resources.memory_limit,
+        "threads": resources.threads,
+        "temp_directory": str(path.with_suffix(".tmp")),
+    }
+    if not read_only:
+        config["storage_compatibility_version"] = STORAGE_VERSION
+    try:
+        connection = duckdb.connect(path, read_only=read_only, config=config)
+    except duckdb.IOException as error:
+        if "lock" in str(error):
+            holder = re.search(r"Conflicting lock is held in (.*?)\.", str(error))
+            raise DatabaseLocked(path, holder[1] if holder else str(error).splitlines()[0]) from error
+        raise StoreError(f"database {path} cannot be opened: {str(error).splitlines()[0]}") from error
+    except duckdb.Error as error:
+        raise StoreError(f"database {path} cannot be opened: {str(error).splitlines()[0]}") from error
+    connection.execute("set global TimeZone = 'UTC'")
+    connection.execute("set TimeZone = 'UTC'")
+    return connection
+
+
+def set_clocks(
+    cursor: duckdb.DuckDBPyConnection, *, as_of: datetime | None = None, known_seq: int | None = None
+) -> None:
+    """Sets the session's instant and its knowledge; ``None`` is now, and all."""
+    cursor.execute("set TimeZone = 'UTC'")
+    for name, value, kind in (("as_of", as_of, "timestamptz"), ("known_seq", known_seq, "bigint")):
+        if value is None:
+            cursor.execute(f"reset variable {name}")
+        else:
+            cursor.execute(f"set variable {name} = cast(? as {kind})", [value])
+
+
+@contextmanager
+def closing(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Closes a connection or cursor at the end of the block."""
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+@contextmanager
+def transaction(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """One transaction: committed at the end of the block, rolled back on any exception, which goes on."""
+    cursor.execute("begin transaction")
+    try:
+        yield
+    except BaseException:
+        cursor.execute("rollback")
+        raise
+    cursor.execute("commit")

@@ -1,0 +1,41 @@
+"""The store's exceptions. A message names the thing, what was expected and what was found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class StoreError(Exception):
+    """Something the user can act on; the command line prints it in one line and exits 1."""
+
+
+class DatabaseMissing(StoreError):
+    """There is no database at ``path`` yet."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(f"no database at {path}: run `tape migrate` or `tape import LOGS_DIR` first")
+
+
+class DatabaseLocked(StoreError):
+    """Another process holds the database at ``path``; ``holder`` is DuckDB's word on who."""
+
+    def __init__(self, path: Path, holder: str) -> None:
+        self.path, self.holder = path, holder
+        super().__init__(f"database {path} is held by another process: {holder}")
+
+
+class SchemaMismatch(StoreError):
+    """The database's revision is not the one this version of the program works with."""
+
+    def __init__(self, path: Path, found: str | None, expected: str) -> None:
+        self.path, self.found, self.expected = path, found, expected
+        super().__init__(f"database {path}: expected revision {expected}, found {found or 'none'}: run `tape migrate`")
+
+
+class NoLogs(StoreError):
+    """A folder holds none of the logs that can be imported."""
+
+    def __init__(self, folder: Path, expected: str) -> None:
+        self.folder = folder
+        super().__init__(f"no logs in {folder}: expected any of {expected}")

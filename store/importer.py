@@ -1,0 +1,381 @@
+"""Imports a folder of old logs into the store.
+
+Laws kept here:
+- a line is one event; its identity is its own ``event_id``, else the md5 of the line, so importing twice stores
+  nothing new and a longer snapshot of the same log stores only what is new;
+- rows are numbered by (ts, file, line), rotated files oldest first;
+- a line that cannot be stored is kept whole in ``rejected_events`` with file, line and reason; the rest goes on;
+- files are read in bulk; only one with a line that is no JSON is read line by line, and only one with a refused line is
+  read again to number it.
+
+A log is staged outside any transaction (a broken file aborts only its own reading), then stored in one.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from execution import events
+from store.database import transaction
+from store.errors import NoLogs
+from store.json_rows import Shape, event_times, key_sets, known_keys, typed_rows
+from store.legacy import CONFIGS, LOGS, Log, log_files
+
+COMPUTED = "computed:"
+"""Prefix of the ``event_id`` of exported lines that were computed from stored rows: no new observation."""
+
+_SLICE = 245_760
+"""Rows inserted per statement: two row groups, one for each thread."""
+
+_IDENTITY = (
+    "coalesce(case when contains(json, '\"event_id\"') then json_extract_string(json, '$.event_id') end, md5(raw))"
+)
+
+
+@dataclass
+class FileCount:
+    """What became of the lines of one file: ``read`` is the sum of the other three."""
+
+    read: int = 0
+    stored: int = 0
+    known: int = 0
+    rejected: int = 0
+
+
+@dataclass
+class ImportReport:
+    """Per file, in the order read: what became of its lines."""
+
+    files: dict[str, FileCount] = field(default_factory=dict)
+
+    @property
+    def total(self) -> FileCount:
+        counts = self.files.values()
+        return FileCount(
+            sum(count.read for count in counts),
+            sum(count.stored for count in counts),
+            sum(count.known for count in counts),
+            sum(count.rejected for count in counts),
+        )
+
+
+def import_logs(
+    connection: duckdb.DuckDBPyConnection,
+    folder: Path,
+    *,
+    now: datetime,
+    on_file: Callable[[Path], None] = lambda _: None,
+) -> ImportReport:
+    """Imports every known log of ``folder``; ``on_file`` is called before each file is read.
+
+    Raises:
+        NoLogs: the folder holds none of them.
+    """
+    found = log_files(folder)
+    configs = {folder / name: kind for name, kind in CONFIGS.items() if (folder / name).is_file()}
+    if not found and not configs:
+        raise NoLogs(folder, ", ".join([*(f"{log.stem}.jsonl" for log in LOGS), "nav_log.json", *CONFIGS]))
+    report = ImportReport()
+    for log, paths in found:
+        _LogImport(connection, folder, log, now, report).run(paths, on_file)
+    for path, kind in configs.items():
+        on_file(path)
+        report.files[path.name] = _import_config(connection, path, kind, now)
+    connection.execute("checkpoint")
+    return report
+
+
+class _LogImport:
+    """The reading of one log: stage its lines, drop what is known, type the rest, store it."""
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, folder: Path, log: Log, now: datetime, report: ImportReport
+    ) -> None:
+        self._connection = connection
+        self._folder = folder
+        self._log = log
+        self._now = now
+        self._counts: dict[str, FileCount] = {}
+        self._report = report
+        self._bulk_base: dict[str, int] = {}
+
+    def run(self, paths: list[Path], on_file: Callable[[Path], None]) -> None:
+        self._sql(
+            "create or replace temp table staged"
+            " (raw varchar, event_id varchar, kind varchar, file varchar, line_no bigint)"
+        )
+        self._sql("create or replace temp table refused (ordinal bigint, reason varchar)")
+        for path in paths:
+            on_file(path)
+            self._stage(path)
+        self._drop_known()
+        self._refuse_non_objects()
+        numbered = {event: self._number(event) for event in self._log.tables}
+        with transaction(self._connection):
+            for event, table in numbered.items():
+                self._store(event, table)
+            self._reject()
+        for count in self._counts.values():
+            count.known = count.read - count.stored - count.rejected
+        self._report.files.update(self._counts)
+        self._sql("drop view temp.objects")
+        for table in ("staged", "refused", *numbered.values()):
+            self._sql(f"drop table temp.{table}")
+
+    def _sql(self, statement: str, parameters: object = None) -> None:
+        self._connection.execute(statement, parameters)
+
+    def _rows(self, statement: str, parameters: object = None) -> list[Any]:
+        return self._connection.execute(statement, parameters).fetchall()
+
+    def _staged_count(self) -> int:
+        return int(self._rows("select count(*) from staged")[0][0])
+
+    def _stage(self, path: Path) -> None:
+        source = str(path.relative_to(self._folder))
+        before = self._staged_count()
+        if path.suffix != ".json" and self._stage_in_bulk(path, source):
+            self._bulk_base[source] = before
+        else:
+            self._stage_by_line(path, source)
+        self._counts[source] = FileCount(read=self._staged_count() - before)
+
+    def _stage_in_bulk(self, path: Path, source: str) -> bool:
+        """False, with nothing staged, when a line of the file is no JSON."""
+        try:
+            self._sql(
+                f"insert into staged select raw, {_IDENTITY}, {self._kind()}, ?, null"
+                " from (select cast(json as varchar) as raw, raw as json from read_ndjson_objects(?))",
+                [source, str(path)],
+            )
+        except duckdb.InvalidInputException:
+            return False
+        return True
+
+    def _kind(self) -> str:
+        return "json_extract_string(json, '$.event_type')" if self._log.kinds else "null"
+
+    def _stage_by_line(self, path: Path, source: str) -> None:
+        """The slower way: lines are numbered from 1, blank ones skipped."""
+        for batch in batched_lines(path):
+            self._sql(
+                f"insert into staged select raw, {_IDENTITY}, {self._kind()}, ?, line_no from"
+                " (select raw, line_no, case when json_valid(raw) then raw end as json from"
+                " (select unnest(?::varchar[]) as raw, unnest(?::bigint[]) as line_no))",
+                [source, [raw for _, raw in batch], [line_no for line_no, _ in batch]],
+            )
+
+    def _drop_known(self) -> None:
+        """Leaves one staged line per event that no table holds yet, the first; rowids keep the order of the lines."""
+        for table in [*(event.table for event in self._log.tables), "rejected_events"]:
+            self._sql(f"delete from staged where event_id in (select event_id from {table})")
+        self._sql(f"delete from staged where starts_with(event_id, '{COMPUTED}')")
+        self._sql(
+            "delete from staged using"
+            " (select event_id, min(rowid) as first from staged group by event_id having count(*) > 1) as twice"
+            " where staged.event_id = twice.event_id and staged.rowid > twice.first"
+        )
+
+    def _refuse_non_objects(self) -> None:
+        self._sql(
+            "create or replace temp view objects as select rowid as ordinal, * from staged"
+            " where raw[1] = '{' and (line_no is null or json_valid(raw))"
+        )
+        invalid = self._rows("select rowid, raw from staged where line_no is not null and not json_valid(raw)")
+        if invalid:
+            self._sql(
+                "insert into refused select unnest(?::bigint[]), unnest(?::varchar[])",
+                [[ordinal for ordinal, _ in invalid], [_why_not_json(raw) for _, raw in invalid]],
+            )
+        self._sql(
+            "insert into refused select rowid, 'expected an object, found ' || lower(json_type(raw)) from staged"
+            " where raw[1] <> '{' and rowid not in (select ordinal from refused)"
+        )
+        if kinds := self._log.kinds:
+            self._sql(
+                "insert into refused select rowid, ? || coalesce('''' || kind || '''', 'nothing') from staged"
+                " where (kind is null or kind not in (select unnest(?::varchar[])))"
+                " and rowid not in (select ordinal from refused)",
+                [f"event_type: expected one of {', '.join(kinds)}, found ", list(kinds)],
+            )
+
+    def _number(self, event: type[events.Event]) -> str:
+        """Makes the table of an event's lines in their order (ts, file, line); refused ones will leave a gap."""
+        table = f"numbered_{event.table}"
+        times = event_times(self._log.tables[event], "objects")
+        self._sql(
+            f"create or replace temp table {table} as"
+            f" select ordinal, row_number() over (order by ts, ordinal) as number from ({times})"
+        )
+        return table
+
+    def _store(self, event: type[events.Event], numbered: str) -> None:
+        """Types and inserts the lines of an event in their order, a slice at a time, so that memory stays bounded."""
+        shapes = self._log.tables[event]
+        base = last_ingest_seq(self._connection)
+        count = self._rows(f"select count(*) from {numbered}")[0][0]
+        with_extra = self._has_unknown_keys(shapes)
+        for first in range(1, count + 1, _SLICE):
+            within = f"from {numbered} where number between {first} and {first + _SLICE - 1}"
+            low, high = self._rows(f"select min(ordinal), max(ordinal) {within}")[0]
+            lines = f"(select * from objects where ordinal between {low} and {high})"
+            self._sql(
+                f"create or replace temp table slice as select typed.*, number"
+                f" from ({typed_rows(shapes, lines, with_extra=with_extra)}) as typed"
+                f" join (select ordinal, number {within}) using (ordinal)"
+            )
+            self._sql(
+                f"""
+                insert into {event.table} by name
+                select * exclude (ordinal, file, refusal, number), ? + number as ingest_seq, ? as producer
+                from slice where refusal is null order by number
+                """,
+                [base, self._log.name],
+            )
+            self._sql("insert into refused select ordinal, refusal from slice where refusal is not null")
+            for file, stored in self._rows("select file, count(*) from slice where refusal is null group by all"):
+                self._counts[file].stored += stored
+        self._sql("drop table if exists temp.slice")
+        self._sql("update ingest_counter set last_ingest_seq = ?", [base + count])
+
+    def _has_unknown_keys(self, shapes: list[Shape]) -> bool:
+        known = known_keys(shapes)
+        found = self._rows(key_sets(shapes, "objects"))
+        return any(not known.issuperset(level) for (levels,) in found for level in levels if level)
+
+    def _reject(self) -> None:
+        refused = self._rows(
+            "select staged.rowid, event_id, file, line_no, reason, raw"
+            " from refused join staged on staged.rowid = refused.ordinal order by 1"
+        )
+        wanted: dict[str, set[int]] = {}
+        for ordinal, _, source, line_no, *_ in refused:
+            if line_no is None:
+                wanted.setdefault(source, set()).add(ordinal - self._bulk_base[source])
+        numbers = {source: _line_numbers(self._folder / source, at) for source, at in wanted.items()}
+        for ordinal, event_id, source, line_no, reason, raw in refused:
+            line = line_no or numbers[source][ordinal - self._bulk_base[source]]
+            reject(self._connection, event_id=event_id, now=self._now, source=source, line=line, reason=reason, raw=raw)
+            self._counts[source].rejected += 1
+
+
+def last_ingest_seq(connection: duckdb.DuckDBPyConnection) -> int:
+    """The last number given to a stored row; 0 in an empty store. Its one row is made on first use."""
+    row = connection.execute("select last_ingest_seq from ingest_counter").fetchone()
+    if row is None:
+        connection.execute("insert into ingest_counter values (0)")
+        return 0
+    return int(row[0])
+
+
+def reject(
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    event_id: str,
+    now: datetime,
+    source: str,
+    line: int,
+    reason: str,
+    raw: str,
+) -> None:
+    """Keeps a refused line whole, with where it stood and why it was refused."""
+    connection.execute("insert into rejected_events values (?, ?, ?, ?, ?, ?)", [event_id, now, source, line, reason, raw])
+
+
+def batched_lines(path: Path) -> Iterable[tuple[tuple[int, str], ...]]:
+    """The lines of a file with their numbers from 1, blank ones left out, 20,000 at a time."""
+    lines = _lines(path)
+    return iter(lambda: tuple(islice(lines, 20_000)), ())
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    if path.suffix == ".json":
+        yield from _array_items(path)
+        return
+    with _open(path) as file:
+        for line_no, line in enumerate(file, 1):
+            if text := line.decode("utf-8", "backslashreplace").strip():
+                yield line_no, text.replace("\0", "\\x00")
+
+
+def _open(path: Path) -> Any:
+    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
+
+
+def _array_items(path: Path) -> Iterator[tuple[int, str]]:
+    """The items of a JSON array, numbered from 1, each as one line; a file that is no array is one line."""
+    text = path.read_text(encoding="utf-8", errors="backslashreplace")
+    try:
+        items = json.loads(text)
+    except json.JSONDecodeError:
+        items = None
+    if not isinstance(items, list):
+        yield 1, text
+        return
+    for number, item in enumerate(items, 1):
+        yield number, json.dumps(item)
+
+
+def _line_numbers(path: Path, ordinals: set[int]) -> dict[int, int]:
+    """The line numbers, from 1, of the n-th lines of a file that are not blank."""
+    return {n: line_no for n, (line_no, _) in enumerate(_lines(path)) if n in ordinals}
+
+
+def _why_not_json(raw: str) -> str:
+    try:
+        json.loads(raw)
+    except json.JSONDecodeError as error:
+        at_end = ", the line ends too early" if error.pos >= len(raw) else ""
+        return f"expected one JSON object per line, found {error.msg} at character {error.pos + 1}{at_end}"
+    return "expected one JSON object per line, found what only a lenient parser reads"
+
+
+def _import_config(connection: duckdb.DuckDBPyConnection, path: Path, kind: str, now: datetime) -> FileCount:
+    """Stores limits or universe when they differ from the newest on record: the first from 1970 on, a later from now."""
+    raw = path.read_text(encoding="utf-8", errors="backslashreplace")
+    try:
+        payload = json.loads(raw)
+        if not isinstance(payload, (dict, list)):
+            raise ValueError(f"expected an object, found {type(payload).__name__}")
+    except ValueError as error:
+        return _reject_config(connection, path, raw, str(error), now)
+    canonical = json.dumps(payload, sort_keys=True, allow_nan=False)
+    newest = connection.execute(
+        "select payload from config_snapshots where kind = ? order by ts desc, ingest_seq desc limit 1", [kind]
+    ).fetchone()
+    if newest is not None and json.dumps(json.loads(newest[0]), sort_keys=True) == canonical:
+        return FileCount(read=1, known=1)
+    ts = now if newest is not None else datetime.fromtimestamp(0, now.tzinfo)
+    with transaction(connection):
+        seq = last_ingest_seq(connection) + 1
+        connection.execute(
+            "insert into config_snapshots by name select ? as event_id, ? as ts, ? as kind, ? as payload,"
+            " false as is_test, ? as producer, ? as received_ts, ? as ingest_seq",
+            [_md5(f"{kind} {ts.isoformat()} {canonical}"), ts, kind, json.dumps(payload), path.name, now, seq],
+        )
+        connection.execute("update ingest_counter set last_ingest_seq = ?", [seq])
+    return FileCount(read=1, stored=1)
+
+
+def _reject_config(
+    connection: duckdb.DuckDBPyConnection, path: Path, raw: str, reason: str, now: datetime
+) -> FileCount:
+    event_id = _md5(raw)
+    if connection.execute("from rejected_events where event_id = ?", [event_id]).fetchone():
+        return FileCount(read=1, known=1)
+    reject(connection, event_id=event_id, now=now, source=path.name, line=1, reason=reason, raw=raw)
+    return FileCount(read=1, rejected=1)
+
+
+def _md5(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()

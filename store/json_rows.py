@@ -1,0 +1,290 @@
+"""From lines of JSON to typed rows, in SQL: one ``select`` generated per event type.
+
+Every line is parsed once (``json_transform`` into text), each field is cast from there, and three things come out
+beside the columns: ``refusal`` (the first field that is missing or wrongly typed, in words; null when the line is
+good), ``extra`` (what has no column) and ``received_ts``. The casts accept what ``execution.events`` accepts: numeric
+strings are numbers, NaN is unknown, instants are RFC 3339 text or epoch seconds or milliseconds.
+
+Nothing here comes from user input but file contents, which are only ever data: the SQL is built from ``events.py`` and
+``legacy.py`` alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from execution.events import EPOCH_MS_FROM, Event, contract_key
+from store.schema import python_type
+
+_STORE_FIELDS = ("event_id", "is_test", "producer")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How lines of one kind become rows of one event's table.
+
+    ``kind``: their ``event_type``; ``None``: any. ``when``: further SQL over ``raw`` that tells them. ``keys``: for
+    columns whose key is not the contract's, the paths to try in order (a true 0 or false is a value, only null goes on
+    to the next). ``optional``: required fields that lines of this kind never had. ``whole``: the column that takes the
+    whole line.
+    """
+
+    event: type[Event]
+    kind: str | None = None
+    when: str = "true"
+    keys: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    optional: frozenset[str] = frozenset()
+    whole: str | None = None
+
+    def paths(self, name: str) -> tuple[str, ...]:
+        return self.keys.get(name) or (contract_key(name, self.event.model_fields[name]),)
+
+
+def typed_rows(shapes: Iterable[Shape], staged: str, *, with_extra: bool = True) -> str:
+    """SQL: the staged lines (raw, event_id, kind, file, and ordinal, their order) of these shapes, typed.
+
+    Besides the event's columns: ``ordinal``, ``file`` and ``refusal`` (the first field that is missing or wrongly
+    typed, in words; null when the line is good). ``with_extra=False``: the lines have no key without a column.
+    """
+    return " union all by name ".join(_TypedRows(shape).select(staged, with_extra=with_extra) for shape in shapes)
+
+
+def event_times(shapes: Iterable[Shape], staged: str) -> str:
+    """SQL: ordinal and event time of the staged lines of these shapes, by a quarter of the work of typing them."""
+    return " union all ".join(_TypedRows(shape).times(staged) for shape in shapes)
+
+
+def key_sets(shapes: Iterable[Shape], staged: str) -> str:
+    """SQL: the different sets of keys, one list per level, that the staged lines of these shapes have."""
+    return " union all ".join(_TypedRows(shape).keys(staged) for shape in shapes)
+
+
+def known_keys(shapes: Iterable[Shape]) -> set[str]:
+    """Every key that has a column in one of these shapes, and the parents of such keys."""
+    return {part for shape in shapes for part in _TypedRows(shape).known}
+
+
+class _TypedRows:
+    """The typed ``select`` of one shape: line -> text of each field -> values -> refusal, one level of SQL each.
+
+    Each level names what the next one uses, so that no expression is written, planned or computed twice, and the line
+    is parsed three times at most (text, types of odd values, extra); every JSON function costs memory of its own.
+    """
+
+    def __init__(self, shape: Shape) -> None:
+        self._shape = shape
+        self._fields = {name: info for name, info in shape.event.model_fields.items() if name not in _STORE_FIELDS}
+        self._fields.pop(shape.whole or "", None)
+        self._kinds = {name: python_type(info.annotation) for name, info in self._fields.items()}
+        self._tree: dict[str, Any] = {}
+        for path in ("event_id", "ts", "strategy", "is_test"):
+            self._add(path, "VARCHAR")
+        for name, kind in self._kinds.items():
+            for path in shape.paths(name):
+                self._add(path, "JSON" if kind is dict else "VARCHAR")
+        self._parents = sorted(key for key, below in self._tree.items() if isinstance(below, dict))
+        self._typed_paths = [*self._parents, *(shape.paths(name)[0] for name, kind in self._kinds.items() if kind is str)]
+
+    def _add(self, path: str, kind: str) -> None:
+        """Adds a path to the structure that lines are parsed into; below a document its leaves are read from there."""
+        *parents, leaf = path.split(".")
+        node = self._tree
+        for parent in parents:
+            below = node.setdefault(parent, {})
+            if isinstance(below, str):
+                return
+            node = below
+        node[leaf] = kind
+
+    @property
+    def known(self) -> set[str]:
+        paths = [path for name in self._fields for path in self._shape.paths(name)]
+        return {part for path in paths for part in path.split(".")} | set(_ALWAYS_KNOWN)
+
+    @property
+    def _lines(self) -> str:
+        kind = "" if self._shape.kind is None else f"kind = '{self._shape.kind}' and "
+        return f"where {kind}{self._shape.when}"
+
+    def times(self, staged: str) -> str:
+        texts = ", ".join(f"json_extract_string(raw, '$.{path}')" for path in self._shape.paths("ts"))
+        return f"""
+        select ordinal, {_VALUES[datetime].format(x="ts")} as ts
+        from (
+            select *, try_cast(t_ts as double) as n_ts
+            from (select ordinal, coalesce({texts}, null) as t_ts from {staged} {self._lines})
+        )"""
+
+    def keys(self, staged: str) -> str:
+        paths = ", ".join(f"'$.{parent}'" for parent in self._parents)
+        return f"""
+        select any_value(keys) as keys
+        from (select json_keys(raw, ['$'{", " if paths else ""}{paths}]) as keys from {staged} {self._lines})
+        group by hash(keys)"""
+
+    def select(self, staged: str, *, with_extra: bool) -> str:
+        values = ["v_ts as ts", *(f"v_{name} as {name}" for name in self._fields if name != "ts")]
+        if self._shape.whole is not None:
+            values.append(f"cast({self._whole()} as json) as {self._shape.whole}")
+        return f"""
+        select
+            ordinal, file, event_id, {", ".join(values)},
+            coalesce(t_strategy_name = 'smoke_test' or t_test_mark = 'true', false) as is_test,
+            coalesce(v_received, v_ts) as received_ts,
+            {self._extra()} as extra,
+            {self._refusal()} as refusal
+        from (
+            select *, {", ".join(self._values())}, {self._types()} as types
+            from (
+                select *, {", ".join(self._numbers())}
+                from (
+                    select
+                        ordinal, file, event_id, raw, {self._left() if with_extra else _NOTHING} as left_over, {", ".join(self._texts())},
+                        line.event_id as t_own_id, line.strategy as t_strategy_name, line.is_test as t_test_mark,
+                        {", ".join(f'line."{parent}" is null as no_{parent}' for parent in self._parents) or "1"}
+                    from (
+                        select *, json_transform(raw, '{json.dumps(self._tree)}') as line
+                        from {staged}
+                        {self._lines}
+                    )
+                )
+            )
+        )"""
+
+    def _texts(self) -> list[str]:
+        texts = [f"{self._text(name)} as t_{name}" for name in self._fields]
+        return [*texts, "line.ts as t_received"]
+
+    def _text(self, name: str) -> str:
+        found = [self._leaf(path) for path in self._shape.paths(name)]
+        return found[0] if len(found) == 1 else f"coalesce({', '.join(found)})"
+
+    def _leaf(self, path: str) -> str:
+        node: Any = self._tree
+        sql, parts = "line", path.split(".")
+        for depth, part in enumerate(parts):
+            sql, node = f'{sql}."{part}"', node[part]
+            if isinstance(node, str) and depth + 1 < len(parts):
+                return f"json_extract_string({sql}, '$.{'.'.join(parts[depth + 1 :])}')"
+        return sql
+
+    def _numbers(self) -> list[str]:
+        names = [name for name, kind in self._kinds.items() if kind in (float, int, datetime)]
+        return [f"try_cast(t_{name} as double) as n_{name}" for name in [*names, "received"]]
+
+    def _values(self) -> list[str]:
+        values = [f"{_value(name, kind)} as v_{name}" for name, kind in self._kinds.items()]
+        return [*values, f"{_VALUES[datetime].format(x='received')} as v_received"]
+
+    def _types(self) -> str:
+        """SQL: the JSON types of objects and texts, looked up only where a value looks odd."""
+        odd = [f"no_{parent}" for parent in self._parents]
+        odd += [
+            f"contains('{_ODD_ID if name.endswith('_id') else _ODD_TEXT}', t_{name}[1])"
+            for name, kind in self._kinds.items()
+            if kind is str
+        ]
+        paths = ", ".join(f"'$.{path}'" for path in self._typed_paths)
+        return f"case when {' or '.join(odd)} then json_type(raw, [{paths}]) end" if odd else "null"
+
+    def _refusal(self) -> str:
+        checks = [
+            f"case when no_{parent} and types[{at}] <> 'NULL'"
+            f" then '{parent}: expected an object, found ' || lower(types[{at}]) end"
+            for at, parent in enumerate(self._parents, 1)
+        ]
+        checks += [check for name in self._fields if (check := self._check(name))]
+        return f"coalesce({', '.join(checks)}, null)"
+
+    def _check(self, name: str) -> str:
+        kind, path, is_id = self._kinds[name], self._shape.paths(name)[0], name.endswith("_id")
+        wrong = []
+        if self._fields[name].is_required() and name not in self._shape.optional:
+            wrong.append(f"v_{name} is null")
+        elif kind is float:
+            wrong.append(f"t_{name} is not null and n_{name} is null")
+        elif kind not in (dict, str):
+            wrong.append(f"t_{name} is not null and v_{name} is null")
+        if kind is str:
+            allowed = "'VARCHAR', 'NULL', 'UBIGINT', 'BIGINT', 'HUGEINT'" if is_id else "'VARCHAR', 'NULL'"
+            wrong.append(f"types[{self._typed_paths.index(path) + 1}] not in ({allowed}) or t_{name} = ''")
+        if not wrong:
+            return ""
+        wanted = "an id" if is_id else _WORDS[kind]
+        found = f"coalesce(chr(39) || left(t_{name}, 60) || chr(39), 'nothing')"
+        return f"case when ({') or ('.join(wrong)}) then '{path}: expected {wanted}, found ' || {found} end"
+
+    def _whole(self) -> str:
+        return "case when t_own_id is null then raw else json_merge_patch(raw, '{\"event_id\":null}') end"
+
+    def _left(self) -> str:
+        """SQL: the line without what has a column."""
+        if self._shape.whole is not None:
+            return _NOTHING
+        patch: dict[str, Any] = dict.fromkeys(_ALWAYS_KNOWN)
+        for path in sorted({path for name in self._fields for path in self._shape.paths(name)}):
+            *above, leaf = path.split(".")
+            if above and isinstance(self._tree[above[0]], str):
+                continue  # read from a document that has a column
+            node = patch
+            for part in above:
+                node = node.setdefault(part, {})
+            node[leaf] = None
+        return f"json_merge_patch(raw, '{json.dumps(patch)}')"
+
+    def _extra(self) -> str:
+        """SQL: what is left of the line, objects that were emptied taken out; null when that is nothing."""
+        if not self._parents or self._shape.whole is not None:
+            return "cast(nullif(left_over, '{}') as json)"
+        empty = rf'"(?:{"|".join(self._parents)})":\{{\}}'
+        emptied = rf"regexp_replace(regexp_replace(left_over, ',?{empty}', '', 'g'), '^\{{,', '{{')"
+        return rf"cast(case when not regexp_full_match(left_over, '\{{(?:,?{empty})*\}}') then {emptied} end as json)"
+
+
+def _value(name: str, kind: type) -> str:
+    value = _VALUES[kind].format(x=name)
+    if name == "symbol":
+        return f"upper({value})"
+    return f"coalesce({value}, false)" if name == "is_heartbeat" else value
+
+
+_ALWAYS_KNOWN = ("event_id", "event_type", "ts", "is_test")
+_NOTHING = "cast(null as varchar)"
+_FINITE = "case when isfinite(n_{x}) then n_{x} end"
+_EPOCH = (
+    "make_timestamptz(cast(trunc(n_{{x}}) * {unit} as bigint)"
+    " + cast(round_even((n_{{x}} - trunc(n_{{x}})) * {unit}, 0) as bigint))"
+)
+"""The nearest microsecond of the exact binary number, half to even, as ``datetime.fromtimestamp`` does it."""
+_VALUES = {
+    float: _FINITE,
+    int: "case when isfinite(n_{x}) and n_{x} = trunc(n_{x}) then cast(n_{x} as bigint) end",
+    datetime: (
+        "case when n_{x} is null then try_cast(t_{x} as timestamptz)"
+        f" when abs(n_{{x}}) < {EPOCH_MS_FROM} then {_EPOCH.format(unit='1e6')}"
+        f" when abs(n_{{x}}) < 1e14 then {_EPOCH.format(unit='1e3')} end"
+    ),
+    bool: (
+        "case when regexp_full_match(t_{x}, '(?i)true|1|yes|on|t|y') then true"
+        " when regexp_full_match(t_{x}, '(?i)false|0|no|off|f|n') then false end"
+    ),
+    str: "t_{x}",
+    list: "case when t_{x}[1] = '[' then cast(t_{x} as json) end",
+    dict: "nullif(t_{x}, 'null')",
+}
+_WORDS = {
+    float: "a number",
+    int: "a whole number",
+    datetime: "an instant",
+    bool: "true or false",
+    str: "text",
+    list: "a list",
+    dict: "a document",
+}
+_ODD_ID = "{[tf"
+_ODD_TEXT = "{[tf-0123456789"
+"""First characters of what may be no text. (``in`` with a long list would be planned as a join per column.)"""
