@@ -1,0 +1,4 @@
+-- Order attempts of the last 24 hours.
+select *
+from seen_order_attempts
+where ts > as_of() - interval 24 hour

@@ -1,0 +1,34 @@
+-- The runtime's flags as of the session's instant: the newest recorded snapshot. Grain: one row, also when none is
+-- recorded. Per flag, is_*_on: true unless recorded as off; for the probe, recorded else configured values.
+with newest as (
+    select *
+    from seen_flag_snapshots
+    qualify row_number() over (order by ts desc, ingest_seq desc) = 1
+)
+
+select
+    coalesce(newest.is_intel_on, true) as is_intel_on,
+    coalesce(newest.is_pipeline_shadow_on, true) as is_pipeline_shadow_on,
+    coalesce(newest.is_router_autotune_on, true) as is_router_autotune_on,
+    coalesce(newest.is_feedback_allocator_on, true) as is_feedback_allocator_on,
+    {
+        'INTEL_V6_ENABLED': coalesce(newest.is_intel_on, configured('INTEL_V6_ENABLED') = 'true', true),
+        'RISK_ENGINE_V6_ENABLED':
+            coalesce(newest.is_risk_engine_on, configured('RISK_ENGINE_V6_ENABLED') = 'true', true),
+        'PIPELINE_V6_SHADOW_ENABLED':
+            coalesce(newest.is_pipeline_shadow_on, configured('PIPELINE_V6_SHADOW_ENABLED') = 'true', true),
+        'ROUTER_AUTOTUNE_V6_ENABLED':
+            coalesce(newest.is_router_autotune_on, configured('ROUTER_AUTOTUNE_V6_ENABLED') = 'true', true),
+        'FEEDBACK_ALLOCATOR_V6_ENABLED':
+            coalesce(newest.is_feedback_allocator_on, configured('FEEDBACK_ALLOCATOR_V6_ENABLED') = 'true', true),
+        'ROUTER_AUTOTUNE_V6_APPLY_ENABLED':
+            coalesce(
+                newest.is_router_autotune_apply_on, configured('ROUTER_AUTOTUNE_V6_APPLY_ENABLED') = 'true', false
+            )
+    } as v6_flags,
+    coalesce(newest.env, configured('ENV'), 'dev') as env,
+    coalesce(newest.dry_run, configured('DRY_RUN'), '1') as dry_run,
+    coalesce(newest.testnet, configured('BINANCE_TESTNET'), '0') as testnet,
+    coalesce(nullif(newest.engine_version, ''), nullif(configured('engine_version'), ''), 'tape') as engine_version,
+from clock
+left join newest on true

@@ -1,0 +1,33 @@
+-- The limits as of the session's instant. Grain: one row, also when none are recorded. Reads config_snapshots.
+-- Loss and drawdown limits are per cent; caps are fractions. Sources: semantics 7, 8, 9.
+with newest as (
+    select arg_max(payload, (ts, ingest_seq)) as payload
+    from seen_config_snapshots
+    where kind = 'limits'
+),
+
+found as (
+    select
+        payload,
+        coalesce(json_extract(payload, '$.router_autotune'), json_extract(payload, '$.global.router_autotune'))
+            as autotune,
+        json_extract_string(payload, '$.reset_timezone') as asked_timezone,
+    from newest
+)
+
+select
+    payload,
+    coalesce(
+        (select zones.name from pg_timezone_names() as zones where lower(zones.name) = lower(asked_timezone) limit 1),
+        'UTC'
+    ) as reset_timezone,
+    coalesce(json_number(payload, '$.nav_freshness_seconds'), 150) as nav_freshness_s,
+    as_fraction(json_number(payload, '$.global.symbol_notional_share_cap_pct')) as global_nav_cap_frac,
+    as_fraction(json_number(payload, '$.global.max_trade_nav_pct')) as global_trade_cap_frac,
+    coalesce(json_number(autotune, '$.min_bias'), 0) as min_bias,
+    coalesce(json_number(autotune, '$.max_bias'), 1) as max_bias,
+    clamp(coalesce(json_number(autotune, '$.max_bias_step'), 0.05), 0.01, 0.25) as max_bias_step,
+    coalesce(json_number(autotune, '$.min_offset_bps'), 0.5) as min_offset_bps,
+    coalesce(json_number(autotune, '$.max_offset_bps'), 8) as max_offset_bps,
+    clamp(coalesce(json_number(autotune, '$.max_offset_step_bps'), 1), 0.25, 3) as max_offset_step_bps,
+from found

@@ -1,0 +1,4 @@
+-- Rows of order_closes that the session sees: event time up to as_of(), stored up to known_seq(), no test noise.
+select *
+from order_closes
+where ts <= as_of() and ingest_seq <= known_seq() and not is_test

@@ -1,0 +1,4 @@
+-- Shadow decisions of the last 24 hours; heartbeats are no decisions (semantics 10).
+select *
+from seen_shadow_decisions
+where ts > as_of() - interval 24 hour and not is_heartbeat

@@ -1,0 +1,4 @@
+-- Closed trades of the last 48 hours, the expectancy window (semantics 1).
+select *
+from trades_7d
+where is_in_48h

@@ -1,0 +1,22 @@
+-- expectancy_v6.json (semantics 1). One row; its columns are the top-level keys. Empty groups with INTEL off.
+with groups as (
+    select
+        map_from_entries(list((key, stats) order by key) filter (where dimension = 'symbol')) as symbols,
+        map_from_entries(list((key, stats) order by key) filter (where dimension = 'hour')) as hours,
+        map_from_entries(list((key, stats) order by key) filter (where dimension = 'regime')) as regimes,
+        coalesce(sum(stats.count) filter (where dimension = 'symbol'), 0) as sample_count,
+    from expectancy_groups
+    where (select is_intel_on from flags)
+)
+
+select
+    groups.symbols,
+    groups.hours,
+    groups.regimes,
+    cast(groups.sample_count as bigint) as sample_count,
+    cast(48 as double) as lookback_hours,
+    clock.as_of_s as updated_ts,
+    { 'nav_snapshot': { 'equity': nav_now.equity_usd, 't': rfc3339(nav_now.ts) } } as metadata,
+from groups
+cross join clock
+cross join nav_now

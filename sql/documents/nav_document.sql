@@ -1,0 +1,32 @@
+-- nav.json (semantics 11). One row; its columns are the top-level keys.
+with points as (
+    select list(
+        {
+            't': rfc3339(ts), 'equity': equity_usd, 'nav': nav_usd, 'unrealized_pnl': unrealized_pnl_usd,
+            'realized_pnl': realized_pnl_usd
+        } order by ts
+    ) as series
+    from nav_series
+)
+
+select
+    coalesce(points.series, []) as series,
+    nav_now.peak_equity_usd as peak_equity,
+    nav_now.equity_usd as total_equity,
+    exposure.gross_exposure_usd,
+    exposure.net_exposure_usd,
+    exposure.largest_position_usd,
+    nav_now.drawdown_pct,
+    nav_now.drawdown_usd as drawdown_abs,
+    nav_now.realized_pnl_today_usd as realized_pnl_today,
+    nav_now.unrealized_pnl_usd as unrealized_pnl,
+    nav_now.equity_usd as nav,
+    nav_now.equity_usd as nav_usd,
+    exec_stats as exec_stats,
+    clock.as_of_text as updated_at,
+    clock.as_of_s as updated_ts,
+from nav_now
+cross join points
+cross join exposure
+cross join exec_stats
+cross join clock

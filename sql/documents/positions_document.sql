@@ -1,0 +1,13 @@
+-- positions.json (semantics 11). One row; its columns are the top-level keys.
+select
+    position_items.items,
+    exposure.gross_exposure_usd,
+    exposure.net_exposure_usd,
+    exposure.largest_position_usd,
+    exec_stats as exec_stats,
+    clock.as_of_text as updated_at,
+    clock.as_of_s as updated_ts,
+from position_items
+cross join exposure
+cross join exec_stats
+cross join clock

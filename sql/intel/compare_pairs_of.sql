@@ -1,0 +1,101 @@
+-- The last `decision_count` shadow decisions, each with its live side (semantics 10). Grain: one row per decision.
+-- The live side is the order attempt with the same attempt_id (of several the nearest in time); where no attempt has it,
+-- the attempt of the symbol nearest in time within 60 s, ties to the earlier; else none. live_allowed: no veto carries the
+-- attempt's id. Notionals in USD; expected slippage is the shadow route's, realised that of the attempt's latest metric.
+create macro compare_pairs_of(decision_count) as table
+with sample as (
+    select
+        event_id,
+        ts,
+        ingest_seq,
+        symbol,
+        attempt_id,
+        coalesce(is_allowed, false) as shadow_allowed,
+        json_number(decision, '$.intent.price') as intent_price,
+        upper(
+            coalesce(json_extract_string(decision, '$.intent.side'), json_extract_string(decision, '$.intent.signal'))
+        ) as side,
+        coalesce(
+            json_number(decision, '$.size_decision.gross_usd'),
+            json_number(decision, '$.risk_decision.clamped_qty') * json_number(decision, '$.intent.price')
+        ) as shadow_notional_usd,
+        case
+            when
+                json_extract_string(decision, '$.router_decision.policy.maker_first') = 'true'
+                or json_extract_string(decision, '$.router_decision.policy') = 'maker_first'
+                then json_number(decision, '$.router_decision.effective_px.maker')
+            else json_number(decision, '$.router_decision.effective_px.taker')
+        end as effective_price,
+    from seen_shadow_decisions
+    where not is_heartbeat
+    order by ts desc, ingest_seq desc
+    limit decision_count
+),
+
+by_id as (
+    select
+        sample.event_id,
+        attempts as live,
+        abs(epoch_us(attempts.ts) - epoch_us(sample.ts)) as distance_us,
+    from sample
+    inner join seen_order_attempts as attempts on sample.attempt_id = attempts.attempt_id
+),
+
+by_symbol as (
+    select
+        sample.event_id,
+        attempts as live,
+        abs(epoch_us(attempts.ts) - epoch_us(sample.ts)) as distance_us,
+    from (from sample anti join by_id using (event_id)) as sample
+    inner join seen_order_attempts as attempts
+        on
+            sample.symbol = attempts.symbol
+            and attempts.ts between sample.ts - interval 60 second and sample.ts + interval 60 second
+),
+
+nearest as (
+    select event_id, live
+    from (from by_id union all from by_symbol)
+    qualify row_number() over (partition by event_id order by distance_us, live.ts, live.ingest_seq) = 1
+),
+
+vetoed as (
+    select distinct attempt_id
+    from seen_vetoes
+    where attempt_id in (select live.attempt_id from nearest)
+),
+
+realized as (
+    select attempt_id, arg_max(slippage_bps, (ts, ingest_seq)) as slippage_bps
+    from router_metrics
+    where attempt_id in (select live.attempt_id from nearest)
+    group by attempt_id
+),
+
+sides as (
+    select
+        sample.*,
+        nearest.live.event_id as live_event_id,
+        nearest.live.attempt_id as live_attempt_id,
+        nearest.live.ts as live_ts,
+        case when nearest.event_id is not null then vetoed.attempt_id is null end as live_allowed,
+        nearest.live.qty * nearest.live.price_hint as live_notional_usd,
+        (sample.effective_price - sample.intent_price) / nullif(sample.intent_price, 0) * 1e4
+        * case when sample.side = 'SELL' then -1 else 1 end as expected_slippage_bps,
+        realized.slippage_bps as realized_slippage_bps,
+    from sample
+    left join nearest on sample.event_id = nearest.event_id
+    left join vetoed on nearest.live.attempt_id = vetoed.attempt_id
+    left join realized on nearest.live.attempt_id = realized.attempt_id
+)
+
+select
+    *,
+    case when live_allowed is null then shadow_allowed else shadow_allowed <> live_allowed end as is_veto_mismatch,
+    case
+        when shadow_allowed and live_allowed
+            then 100 * (shadow_notional_usd - live_notional_usd) / nullif(live_notional_usd, 0)
+    end as size_pct_diff,
+    case when shadow_allowed and live_allowed then expected_slippage_bps - realized_slippage_bps end
+        as slippage_diff_bps,
+from sides;

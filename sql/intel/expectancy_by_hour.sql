@@ -1,0 +1,6 @@
+-- Expectancy of the trades of 48 h by hour (semantics 1). Grain: one row per hour with trades. See expectancy_stats.
+select
+    key as hour,
+    * exclude (dimension, key),
+from expectancy_stats
+where dimension = 'hour'

@@ -1,0 +1,7 @@
+-- Exposure of the open positions in USD (semantics 11). Grain: one row, zeros without positions.
+select
+    coalesce(sum(notional_usd order by symbol, side), 0) as gross_exposure_usd,
+    coalesce(sum(qty * mark_price order by symbol, side), 0) as net_exposure_usd,
+    coalesce(max(notional_usd), 0) as largest_position_usd,
+    sum(pnl_usd order by symbol, side) filter (where is_marked) as unrealized_pnl_usd,
+from positions_now

@@ -1,0 +1,27 @@
+-- Risk mode of the portfolio (semantics 8). Grain: one row. drawdown_pct: the larger of the portfolio's drawdown of the
+-- day and the worst symbol's, in per cent, positive = loss; null without any tick. Without a tick, or with the newest one
+-- older than nav_freshness_s, the mode is at least cautious.
+with measured as (
+    select
+        nav_now.equity_usd,
+        case
+            when nav_now.ts is not null
+                then greatest(
+                    nav_now.drawdown_pct, coalesce((select max(-least(dd_today_pct, 0)) from symbol_drawdowns), 0)
+                )
+        end as drawdown_pct,
+        coalesce(nav_now.age_s > limits.nav_freshness_s, true) as is_nav_stale,
+    from nav_now
+    cross join limits
+)
+
+select
+    equity_usd,
+    drawdown_pct,
+    is_nav_stale,
+    case
+        when drawdown_pct >= 10 then 'defensive'
+        when drawdown_pct >= 5 or is_nav_stale then 'cautious'
+        else 'normal'
+    end as risk_mode,
+from measured

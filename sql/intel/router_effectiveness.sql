@@ -1,0 +1,28 @@
+-- How the router did on each symbol in 7 days (semantics 2). Grain: one row per symbol with a router metric.
+-- Ratios 0..1, null where nothing is known; slippage in bps, positive is cost; latency in ms.
+with measured as (
+    select
+        symbol,
+        count(*) as metric_count,
+        count(*) filter (where is_maker_final) / nullif(count(is_maker_final), 0) as maker_fill_ratio,
+        count(*) filter (where maker_start and used_fallback) / nullif(count(*) filter (where maker_start), 0)
+            as fallback_ratio,
+        quantile_cont(slippage_bps, [0.25, 0.5, 0.75, 0.95]) as slips,
+        median(ack_latency_ms) as ack_latency_p50_ms,
+    from router_metrics_7d
+    group by symbol
+)
+
+select
+    symbol,
+    metric_count,
+    maker_fill_ratio,
+    fallback_ratio,
+    slips[1] as slip_q25,
+    slips[2] as slip_q50,
+    slips[3] as slip_q75,
+    slips[4] as slip_q95,
+    ack_latency_p50_ms,
+    router_quality(maker_fill_ratio, fallback_ratio, slips[4], ack_latency_p50_ms) as quality,
+    router_regime(maker_fill_ratio, fallback_ratio, slips[4], ack_latency_p50_ms) as regime,
+from measured

@@ -1,0 +1,8 @@
+-- Flags and mode of the runtime (semantics 12). Grain: one row.
+select
+    v6_flags,
+    env,
+    dry_run,
+    testnet,
+    engine_version,
+from flags

@@ -1,0 +1,7 @@
+-- Shadow decisions of the last 24 hours (semantics 10). Grain: one row. last_decision: the latest of them, whole.
+select
+    count(*) as total,
+    count(*) filter (where is_allowed) as allowed,
+    count(*) - count(*) filter (where is_allowed) as vetoed,
+    arg_max(decision, (ts, ingest_seq)) as last_decision,
+from shadow_decisions_24h

@@ -1,0 +1,42 @@
+-- Score of each listed symbol, 0..1 (semantics 6). Grain: one row per symbol.
+-- score = clamp(0.55 E + 0.35 R - S - F - 0.3 V, 0, 1).
+with components as (
+    select
+        listed_symbols.symbol,
+        0.5 + 0.5 * tanh(coalesce(trades.expectancy, 0) / 10) as edge,
+        trades.hit_rate,
+        0.5 + 0.5 * tanh(coalesce(router.maker_fill_ratio, 0) - coalesce(router.fallback_ratio, 0)) as router_component,
+        case when router.slip_q50 > 0 then least(0.4, router.slip_q50 / 20) else 0 end as slippage_penalty,
+        case
+            when trades.pnl_usd <> 0
+                then least(0.4, 0.2 * greatest(0, trades.fees_usd) / greatest(1e-6, abs(trades.pnl_usd)))
+            else 0
+        end as fee_drag_penalty,
+        coalesce(least(0.5, abs(symbol_volatility.atr_ratio - 1)), 0) as volatility_penalty,
+    from listed_symbols
+    left join expectancy_by_symbol as trades on listed_symbols.symbol = trades.symbol
+    left join router_effectiveness as router on listed_symbols.symbol = router.symbol
+    left join symbol_volatility on listed_symbols.symbol = symbol_volatility.symbol
+),
+
+weighed as (
+    select
+        * exclude (edge, hit_rate),
+        case when hit_rate is null then edge else 0.7 * edge + 0.3 * hit_rate end as expectancy_component,
+    from components
+)
+
+select
+    symbol,
+    clamp(
+        0.55 * expectancy_component + 0.35 * router_component
+        - slippage_penalty - fee_drag_penalty - 0.3 * volatility_penalty,
+        0,
+        1
+    ) as score,
+    expectancy_component,
+    router_component,
+    slippage_penalty,
+    fee_drag_penalty,
+    volatility_penalty,
+from weighed

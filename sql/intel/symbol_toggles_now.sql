@@ -1,0 +1,12 @@
+-- Symbols that are switched off as of the session's instant (semantics 9). Grain: one row per such symbol.
+select
+    symbol,
+    ts,
+    until_ts,
+    reason,
+from (
+    select *
+    from seen_symbol_toggles
+    qualify row_number() over (partition by symbol order by ts desc, ingest_seq desc) = 1
+)
+where is_disabled and (until_ts is null or until_ts > (select as_of from clock))

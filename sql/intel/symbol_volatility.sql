@@ -1,0 +1,19 @@
+-- Volatility of each symbol (semantics 3). Grain: one row per symbol with a price bar.
+-- ATR%(L) = 100 * mean |price move| / mean price over the last L bars, all there are if fewer; null with fewer than two.
+with ranges as (
+    select
+        symbol,
+        100 * avg(move order by age) filter (where age < 50) / nullif(avg(price order by age) filter (where age <= 50), 0)
+            as atr_now,
+        100 * avg(move order by age) filter (where age < 500) / nullif(avg(price order by age), 0) as atr_med,
+    from price_bars
+    group by symbol
+)
+
+select
+    symbol,
+    atr_now,
+    atr_med,
+    atr_now / nullif(atr_med, 0) as atr_ratio,
+    atr_regime(atr_now / nullif(atr_med, 0)) as atr_regime,
+from ranges
