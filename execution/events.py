@@ -90,6 +90,15 @@ def unit_of(field: FieldInfo) -> str | None:
     return None if unit is None else str(unit)
 
 
+def document_fields(event: type[Event]) -> frozenset[str]:
+    """The fields of an event that hold documents or lists: JSON in the store."""
+    return frozenset(
+        name
+        for name, field in event.model_fields.items()
+        if field.annotation in (JsonValue, JsonValue | None, list[JsonValue])
+    )
+
+
 class Event(BaseModel):
     """What every event carries. Subclasses name their table and their ``event_type`` in the contract's JSON."""
 

@@ -39,7 +39,7 @@ class Log:
         }
 
 
-_IS_OLD_ACK = "coalesce(json_type(raw, '$.raw') = 'OBJECT', false)"
+_IS_OLD_ACK = "coalesce(json_type(raw, '$.raw') = 'OBJECT', false) and json_type(raw, '$.orderId') is null"
 
 LOGS = (
     Log(
@@ -49,7 +49,7 @@ LOGS = (
     Log(
         "execution/orders_executed",
         (
-            Shape(events.OrderAcked, kind="order_ack", when=f"not {_IS_OLD_ACK}"),
+            Shape(events.OrderAcked, kind="order_ack", when=f"not ({_IS_OLD_ACK})"),
             Shape(
                 events.OrderAcked,
                 kind="order_ack",
@@ -72,10 +72,10 @@ LOGS = (
                 events.OrderAcked,
                 kind="order_executed",
                 keys={
-                    "ts": ("ts",),
-                    "client_order_id": ("client_order_id",),
-                    "request_qty": ("qty",),
-                    "reduce_only": ("reduce_only",),
+                    "ts": ("ts_ack", "ts"),
+                    "client_order_id": ("client_order_id", "clientOrderId"),
+                    "request_qty": ("qty", "request_qty"),
+                    "reduce_only": ("reduce_only", "reduceOnly"),
                 },
                 optional=frozenset({"side", "order_id", "order_type", "status", "request_qty"}),
             ),

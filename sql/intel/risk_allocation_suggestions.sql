@@ -82,6 +82,7 @@ select
         )
     ) as suggested_trade_cap_frac,
     case
+        when max_concurrent_positions is null then null
         when risk_mode <> 'normal' and share < 0.5 and (risk_mode = 'defensive' or share < 0.2)
             then greatest(0, max_concurrent_positions - 1)
         else max_concurrent_positions

@@ -12,7 +12,8 @@ with components as (
                 then least(0.4, 0.2 * greatest(0, trades.fees_usd) / greatest(1e-6, abs(trades.pnl_usd)))
             else 0
         end as fee_drag_penalty,
-        coalesce(least(0.5, abs(symbol_volatility.atr_ratio - 1)), 0) as volatility_penalty,
+        case when symbol_volatility.atr_ratio is null then 0 else least(0.5, abs(symbol_volatility.atr_ratio - 1)) end
+            as volatility_penalty,
     from listed_symbols
     left join expectancy_by_symbol as trades on listed_symbols.symbol = trades.symbol
     left join router_effectiveness as router on listed_symbols.symbol = router.symbol

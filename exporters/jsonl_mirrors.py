@@ -1,0 +1,154 @@
+"""Writes the six JSONL logs of the contract from the store, whole, as of the round's instant.
+
+A line has the contract's field names, what else came with the event, and its ``event_id``, so importing it again stores
+nothing new. Unknown fields are left out. Lines that are computed (router health, compare) say so in their ``event_id``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from execution import events
+from exporters.contract import state_file
+from exporters.state_files import finite, render, write_atomically
+from store.importer import COMPUTED
+from store.round import Round, Row
+
+_ORDER_EVENTS = (events.OrderAcked, events.OrderFilled, events.OrderClosed, events.OrderFailed)
+
+
+def write_logs(reading: Round, folder: Path) -> list[Path]:
+    """Writes the six logs below ``folder`` in the layout of a logs folder; returns their paths."""
+    logs: dict[str, Iterable[bytes]] = {
+        "execution/orders_executed.jsonl": _event_lines(reading, _ORDER_EVENTS),
+        "execution/order_metrics.jsonl": _event_lines(reading, (events.OrderMeasured,)),
+        "execution/risk_vetoes.jsonl": _event_lines(reading, (events.IntentVetoed,)),
+        "router_health.jsonl": _router_health_lines(reading),
+        "pipeline_v6_shadow.jsonl": _document_lines(reading, events.ShadowDecided, "decision"),
+        "pipeline_v6_compare.jsonl": _compare_lines(reading),
+    }
+    paths = []
+    for name, lines in logs.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        paths.append(write_atomically(path, lines))
+    return paths
+
+
+def _known(event: type[events.Event]) -> str:
+    return f"from {event.table} where ts <= as_of() and ingest_seq <= known_seq()"
+
+
+def _event_lines(reading: Round, kinds: tuple[type[events.Event], ...]) -> Iterator[bytes]:
+    """The rows of these events in the order they were stored."""
+    numbered = " union all ".join(f"select ingest_seq, '{event.table}' as origin {_known(event)}" for event in kinds)
+    by_table = {event.table: event for event in kinds}
+    streams = {event.table: reading.stream(f"{_known(event)} order by ingest_seq") for event in kinds}
+    for row in reading.stream(f"from ({numbered}) order by ingest_seq"):
+        yield _dump(contract_line(by_table[row["origin"]], next(streams[row["origin"]])))
+
+
+def contract_line(event: type[events.Event], row: Row) -> dict[str, Any]:
+    """A stored row as a line of the contract's JSON; null fields are left out."""
+    line: dict[str, Any] = {}
+    for name, field in event.model_fields.items():
+        if name in ("event_id", "producer", "is_test") or row[name] is None:
+            continue
+        value = json.loads(row[name]) if _is_document(row[name], name, event) else row[name]
+        _put(line, events.contract_key(name, field).split("."), _plain(value, event))
+    if "ts" not in line:
+        line["ts"] = _plain(row["received_ts"], event)
+    if event is not events.OrderMeasured:
+        line.setdefault("event_type", event.event_type)
+    if row["is_test"]:
+        line["is_test"] = True
+    _merge(line, json.loads(row["extra"]) if row["extra"] else {})
+    return {**line, "event_id": row["event_id"]}
+
+
+def _is_document(value: object, name: str, event: type[events.Event]) -> bool:
+    return isinstance(value, str) and name in events.document_fields(event)
+
+
+def _put(line: dict[str, Any], path: list[str], value: object) -> None:
+    for part in path[:-1]:
+        line = line.setdefault(part, {})
+    line[path[-1]] = value
+
+
+def _merge(line: dict[str, Any], extra: dict[str, Any]) -> None:
+    for key, value in extra.items():
+        if isinstance(value, dict) and isinstance(line.get(key), dict):
+            _merge(line[key], value)
+        else:
+            line.setdefault(key, value)
+
+
+def _plain(value: object, event: type[events.Event]) -> object:
+    if not isinstance(value, datetime):
+        return value
+    return value.timestamp() if event is events.OrderMeasured else value.astimezone(UTC).isoformat()
+
+
+def _document_lines(reading: Round, event: type[events.Event], column: str) -> Iterator[bytes]:
+    for row in reading.stream(f"select event_id, {column} as line {_known(event)} order by ingest_seq"):
+        yield _dump({**json.loads(row["line"]), "event_id": row["event_id"]})
+
+
+def _router_health_lines(reading: Round) -> Iterator[bytes]:
+    """What an old runtime logged, then router health as of the round's instant."""
+    yield from _document_lines(reading, events.RouterHealthLogged, "payload")
+    document = json.loads(render(state_file("router_health"), reading))
+    yield _dump(_computed({"ts": document["updated_ts"], **document}))
+
+
+def _compare_lines(reading: Round) -> Iterator[bytes]:
+    """One line per pair, then one that sums the run up."""
+    count = 0
+    for pair in reading.rows("compare_log"):
+        count += 1
+        yield _dump(_computed(_compare_line(pair)))
+    document = json.loads(render(state_file("pipeline_v6_compare_summary"), reading))
+    summary = {"ts": document["generated_ts"], "diff_count": count, "heartbeat": count == 0, "summary": document}
+    yield _dump(_computed(summary))
+
+
+def _compare_line(pair: Row) -> dict[str, Any]:
+    live = {
+        "attempt_id": pair["live_attempt_id"],
+        "ts": None if pair["live_ts"] is None else pair["live_ts"].timestamp(),
+        "allowed": pair["live_allowed"],
+        "notional_usd": pair["live_notional_usd"],
+        "slippage_bps": pair["realized_slippage_bps"],
+    }
+    return {
+        "symbol": pair["symbol"],
+        "ts": pair["ts"].timestamp(),
+        "shadow": {
+            "event_id": pair["event_id"],
+            "attempt_id": pair["attempt_id"],
+            "allowed": pair["shadow_allowed"],
+            "notional_usd": pair["shadow_notional_usd"],
+            "slippage_bps": pair["expected_slippage_bps"],
+        },
+        "live": None if pair["live_event_id"] is None else live,
+        "veto_mismatch": pair["is_veto_mismatch"],
+        "size_pct_diff": pair["size_pct_diff"],
+        "slippage_diff_bps": pair["slippage_diff_bps"],
+    }
+
+
+def _computed(line: dict[str, Any]) -> dict[str, Any]:
+    digest = hashlib.md5(orjson.dumps(line), usedforsecurity=False).hexdigest()
+    return {**line, "event_id": f"{COMPUTED}{digest}"}
+
+
+def _dump(line: dict[str, Any]) -> bytes:
+    return orjson.dumps(finite(line), option=orjson.OPT_APPEND_NEWLINE)

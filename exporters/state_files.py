@@ -1,0 +1,72 @@
+"""Publishes state files: query -> model -> JSON -> temporary file in the same folder, fsync, rename, fsync of the folder.
+
+A reader never sees half a file. A file's bytes depend on the stored rows and the round's instant alone.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from exporters.contract import STATE_FILES, StateFile
+from store.round import Round
+
+
+def render(file: StateFile, reading: Round) -> bytes:
+    """The bytes of a state file as of the round's instant.
+
+    Raises:
+        pydantic.ValidationError: the view's row is not of the file's shape.
+    """
+    row = reading.one(file.view)
+    if isinstance(decision := row.get("last_decision"), str):
+        row["last_decision"] = finite(json.loads(decision))
+    document = file.model.model_validate(row)
+    return orjson.dumps(document.model_dump(by_alias=True), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def publish(reading: Round, folder: Path, files: Iterable[StateFile] = STATE_FILES) -> list[Path]:
+    """Writes state files into ``folder``, which is created when missing; returns their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return [write_atomically(folder / file.name, [render(file, reading)]) for file in files]
+
+
+def write_atomically(path: Path, content: Iterable[bytes]) -> Path:
+    """Replaces a file so that a reader sees the old content or the new, whole, and a power cut leaves one of them."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.writelines(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(path.parent)
+    return path
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes renames in a folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def finite(value: Any) -> Any:
+    """A JSON value with NaN and infinities, which old logs hold and JSON does not, made null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [finite(item) for item in value]
+    return value

@@ -1,0 +1,5 @@
+"""``python -m tape``."""
+
+from tape.cli import run
+
+run()

@@ -1,0 +1,171 @@
+"""What commands print: rich tables on a terminal and in pipes, JSON, CSV or Arrow where asked for."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from store.errors import StoreError
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from store.importer import ImportReport
+    from store.status import TableStatus
+
+FORMATS = ("table", "json", "csv", "arrow")
+_WIDTH = 100
+
+
+def _console() -> Console:
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_WIDTH)
+
+
+def _table(title: str | None = None) -> Table:
+    return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+
+
+@contextmanager
+def import_progress(folder: Path) -> Iterator[Callable[[Path], None]]:
+    """A progress bar over the files of a folder, on a terminal only."""
+    from store.legacy import CONFIGS, log_files
+
+    total = sum(len(paths) for _, paths in log_files(folder)) + sum((folder / name).is_file() for name in CONFIGS)
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("reading", total=total)
+
+        def on_file(path: Path) -> None:
+            progress.update(task, description=str(path.relative_to(folder)), advance=1)
+
+        yield on_file
+
+
+def print_import(report: ImportReport, *, as_json: bool) -> None:
+    """Per file: lines read, stored, already there, rejected."""
+    if as_json:
+        files = {file: asdict(count) for file, count in report.files.items()}
+        print(json.dumps({"files": files, "total": asdict(report.total)}))
+        return
+    table = _table()
+    table.add_column("file", no_wrap=True)
+    for name in ("read", "stored", "already there", "rejected"):
+        table.add_column(name, justify="right")
+    rows = [*report.files.items(), ("total", report.total)]
+    for at, (file, count) in enumerate(rows):
+        numbers = [f"{value:,}" for value in (count.read, count.stored, count.known, count.rejected)]
+        table.add_row(file, *numbers, end_section=at == len(rows) - 2)
+    console = _console()
+    console.print(table)
+    if report.total.rejected:
+        console.print("rejected lines are kept with their reason: tape show rejected_events")
+
+
+def print_published(paths: list[Path], as_of: datetime, *, as_json: bool) -> None:
+    """The files written, with their sizes."""
+    if as_json:
+        print(json.dumps({"as_of": as_of.isoformat(), "files": [str(path) for path in paths]}))
+        return
+    table = _table()
+    table.add_column("file", no_wrap=True)
+    table.add_column("bytes", justify="right")
+    for path in paths:
+        table.add_row(path.name, f"{path.stat().st_size:,}")
+    console = _console()
+    console.print(table)
+    console.print(f"{len(paths)} files in {paths[0].parent if paths else '-'} as of {as_of.isoformat()}", soft_wrap=True)
+
+
+def print_status(tables: list[TableStatus], ages: dict[str, float | None], *, as_json: bool) -> None:
+    """Rows, first and last event per table; age of each published file."""
+    if as_json:
+        print(json.dumps({"tables": [asdict(table) for table in tables], "file_ages_s": ages}, default=_plain))
+        return
+    stored = _table("tables")
+    stored.add_column("table", no_wrap=True)
+    stored.add_column("rows", justify="right")
+    stored.add_column("first event")
+    stored.add_column("last event")
+    for item in tables:
+        stored.add_row(item.name, f"{item.rows:,}", _shown(item.first), _shown(item.last))
+    published = _table("published files")
+    published.add_column("file", no_wrap=True)
+    published.add_column("age", justify="right")
+    for name, age in ages.items():
+        published.add_row(name, "never published" if age is None else f"{age:,.0f} s")
+    console = _console()
+    console.print(stored)
+    console.print(published)
+
+
+def print_result(result: duckdb.DuckDBPyConnection, output: str, *, title: str | None = None) -> None:
+    """A query's rows as a table, JSON, CSV or an Arrow stream."""
+    if output == "arrow":
+        _write_arrow(result)
+        return
+    names = [column[0] for column in result.description or ()]
+    rows = result.fetchall()
+    if output == "json":
+        print(json.dumps([dict(zip(names, row, strict=True)) for row in rows], default=_plain))
+    elif output == "csv":
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(names)
+        writer.writerows([["" if value is None else _cell(value) for value in row] for row in rows])
+    else:
+        table = _table(title)
+        for at, name in enumerate(names):
+            is_number = any(isinstance(row[at], (int, float)) for row in rows)
+            table.add_column(name, justify="right" if is_number else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*(_shown(value) for value in row))
+        console = _console()
+        console.print(table)
+        console.print(f"{len(rows)} row{'' if len(rows) == 1 else 's'}")
+
+
+def _write_arrow(result: duckdb.DuckDBPyConnection) -> None:
+    try:
+        import pyarrow.ipc
+    except ImportError:
+        raise StoreError("--format arrow needs pyarrow: pip install 'tape[arrow]'") from None
+    reader = result.to_arrow_reader()
+    with pyarrow.ipc.new_stream(sys.stdout.buffer, reader.schema) as stream:
+        for batch in reader:
+            stream.write_batch(batch)
+
+
+def _plain(value: Any) -> str:
+    return _instant(value) if isinstance(value, datetime) else str(value)
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return _instant(value)
+    return json.dumps(value, default=_plain) if isinstance(value, (dict, list)) else value
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.2f}"
+    return str(_cell(value))
+
+
+def _instant(value: datetime) -> str:
+    text = value.astimezone(UTC) if value.tzinfo else value
+    return text.isoformat().replace("+00:00", "Z")
