@@ -159,7 +159,7 @@ def log_files(folder: Path) -> list[tuple[Log, list[Path]]]:
 
 def _parts(at: Path) -> list[Path]:
     name = re.escape(at.name)
-    archived = re.compile(rf"{name}[^a-z_].*\.gz|{name}[^a-z_].*\.jsonl")
+    archived = re.compile(rf"{name}([^a-z_]|_\d).*\.(gz|jsonl)")
     archives = sorted(
         path
         for folder in (at.parent / "archive", at.parent.parent / "archive" if at.parent.name == "execution" else None)

@@ -1,9 +1,9 @@
 -- expectancy_v6.json (semantics 1). One row; its columns are the top-level keys. Empty groups with INTEL off.
 with groups as (
     select
-        map_from_entries(list((key, stats) order by key) filter (where dimension = 'symbol')) as symbols,
-        map_from_entries(list((key, stats) order by key) filter (where dimension = 'hour')) as hours,
-        map_from_entries(list((key, stats) order by key) filter (where dimension = 'regime')) as regimes,
+        map_from_entries(coalesce(list((key, stats) order by key) filter (where dimension = 'symbol'), [])) as symbols,
+        map_from_entries(coalesce(list((key, stats) order by key) filter (where dimension = 'hour'), [])) as hours,
+        map_from_entries(coalesce(list((key, stats) order by key) filter (where dimension = 'regime'), [])) as regimes,
         coalesce(sum(stats.count) filter (where dimension = 'symbol'), 0) as sample_count,
     from expectancy_groups
     where (select is_intel_on from flags)

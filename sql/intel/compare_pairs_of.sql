@@ -66,7 +66,7 @@ vetoed as (
 ),
 
 realized as (
-    select attempt_id, arg_max(slippage_bps, (ts, ingest_seq)) as slippage_bps
+    select attempt_id, arg_max_null(slippage_bps, (ts, ingest_seq)) as slippage_bps
     from router_metrics
     where attempt_id in (select live.attempt_id from nearest)
     group by attempt_id
