@@ -14,9 +14,14 @@ def _run(connection: sa.Connection) -> None:
         context.run_migrations()
 
 
+def _url() -> str:
+    """``-x database=PATH`` on alembic's command line, else the ini file's database."""
+    path = context.get_x_argument(as_dictionary=True).get("database")
+    return f"duckdb:///{path}" if path else context.config.get_main_option("sqlalchemy.url") or ""
+
+
 if (given := context.config.attributes.get("connection")) is not None:
     _run(given)
 else:
-    engine = sa.create_engine(context.config.get_main_option("sqlalchemy.url") or "", poolclass=sa.pool.NullPool)
-    with engine.connect() as opened:
+    with sa.create_engine(_url(), poolclass=sa.pool.NullPool).connect() as opened:
         _run(opened)

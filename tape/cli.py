@@ -53,6 +53,13 @@ class _Session:
         return open_database(self.database, self.settings.resources, read_only=read_only)
 
 
+NEWEST = "newest"
+
+
+def _instant_or_newest(text: str) -> datetime | str:
+    return NEWEST if text == NEWEST else _instant(text)
+
+
 def _instant(text: str) -> datetime:
     try:
         parsed = datetime.fromisoformat(text)
@@ -118,7 +125,10 @@ def import_command(
 def export(
     context: typer.Context,
     files: Annotated[list[str] | None, typer.Argument(metavar="[FILE ...]", help="nav or nav.json; all if none.")] = None,
-    as_of: AsOf = None,
+    as_of: Annotated[
+        object,
+        typer.Option(parser=_instant_or_newest, metavar="T", help="The instant (RFC 3339, UTC unless it says otherwise), or newest."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where to write; else logs/state of the home folder.")
     ] = None,
@@ -132,6 +142,7 @@ def export(
     from store.database import closing
     from store.database import migrate as migrate_database
     from store.round import open_round
+    from store.status import newest_event
     from tape.display import print_published
 
     session: _Session = context.obj
@@ -144,15 +155,14 @@ def export(
         raise typer.BadParameter("--jsonl needs --out, and not the home's own logs folder")
     if not session.database.exists():
         migrate_database(session.database, session.settings.resources)
-    instant = as_of or datetime.now(UTC)
-    with (
-        closing(session.open()) as connection,
-        open_round(connection, as_of=instant, configured=session.settings.configured) as reading,
-    ):
-        if jsonl and out is not None:
-            paths = write_logs(reading, out)
-        else:
-            paths = publish(reading, out or session.logs / "state", chosen)
+    with closing(session.open()) as connection:
+        newest = newest_event(connection) if as_of == NEWEST else None
+        instant = as_of if isinstance(as_of, datetime) else newest or datetime.now(UTC)
+        with open_round(connection, as_of=instant, configured=session.settings.configured) as reading:
+            if jsonl and out is not None:
+                paths = write_logs(reading, out)
+            else:
+                paths = publish(reading, out or session.logs / "state", chosen)
     print_published(paths, instant, as_json=as_json)
 
 
