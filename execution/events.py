@@ -26,7 +26,7 @@ EPOCH_MS_FROM = 2e10
 def _number(value: object) -> object:
     """NaN and infinities are unknown; everything else is left to pydantic, which reads numeric strings."""
     if isinstance(value, bool):
-        raise ValueError(f"expected a number, found {value}")
+        raise ValueError(f"expected a number, found {value}")  # noqa: TRY004 (pydantic wants a ValueError)
     if isinstance(value, (float, str)):
         try:
             return value if math.isfinite(float(value)) else None
@@ -123,10 +123,14 @@ class Ticked(Event):
 
     ts: Instant = required("event time", "t")
     equity_usd: Number | None = optional("account equity: wallet balance plus unrealised PnL", "equity", "USD")
-    nav_usd: Number | None = optional("net asset value as reported; equal to equity where only one is known", "nav", "USD")
+    nav_usd: Number | None = optional(
+        "net asset value as reported; equal to equity where only one is known", "nav", "USD"
+    )
     unrealized_pnl_usd: Number | None = optional("unrealised PnL over all positions", "unrealized_pnl", "USD")
     realized_pnl_usd: Number | None = optional("realised PnL of the day as reported", "realized_pnl", "USD")
-    position_count: int | None = optional("positions this tick lists; null: it lists none of them, not even zero", unit="1")
+    position_count: int | None = optional(
+        "positions this tick lists; null: it lists none of them, not even zero", unit="1"
+    )
 
 
 class PositionMarked(Event):
@@ -182,7 +186,7 @@ class OrderAttempted(Event):
 
 
 class OrderAcked(Event):
-    """The venue accepted an order. Old runtimes wrote two halves of one ack (``source`` tells them); views merge them."""
+    """The venue accepted an order. Old runtimes wrote an ack in two halves (``source`` tells them); views merge them."""
 
     table = "order_acks"
     event_type = "order_ack"

@@ -11,7 +11,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-
 Float = Annotated[float, Field(allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Bias = Literal["prefer_maker", "balanced", "prefer_taker"]
@@ -48,9 +47,7 @@ class ExpectancyStats(Shape):
     ci95: Float | None
 
 
-StatsOrNone = Annotated[
-    ExpectancyStats | NoTrade, BeforeValidator(lambda value: NoTrade() if value is None else value)
-]
+StatsOrNone = Annotated[ExpectancyStats | NoTrade, BeforeValidator(lambda value: NoTrade() if value is None else value)]
 
 
 class TopVeto(Shape):

@@ -1,4 +1,4 @@
-"""Publishes state files: query -> model -> JSON -> temporary file in the same folder, fsync, rename, fsync of the folder.
+"""Publishes state files: query -> model -> JSON -> temporary file beside it, fsync, rename, fsync of the folder.
 
 A reader never sees half a file. A file's bytes depend on the stored rows and the round's instant alone.
 """

@@ -69,7 +69,9 @@ def run_alembic(connection: duckdb.DuckDBPyConnection, target: str) -> None:
 
     from store.views import drop_views
 
-    engine = sa.create_engine("duckdb://", creator=lambda: ConnectionWrapper(connection.cursor()), poolclass=sa.pool.NullPool)
+    engine = sa.create_engine(
+        "duckdb://", creator=lambda: ConnectionWrapper(connection.cursor()), poolclass=sa.pool.NullPool
+    )
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     drop_views(connection)

@@ -28,11 +28,14 @@ import duckdb
 from execution import events
 from store.database import transaction
 from store.errors import NoLogs
-from store.json_rows import Shape, event_times, key_sets, known_keys, typed_rows
+from store.json_rows import Shape, event_times, known_keys, lines_of, parent_paths, time_paths, typed_rows
 from store.legacy import CONFIGS, LOGS, Log, log_files
 
 COMPUTED = "computed:"
 """Prefix of the ``event_id`` of exported lines that were computed from stored rows: no new observation."""
+
+_SLICE = 245_760
+"""Rows inserted per statement: two row groups, one for each thread."""
 
 _SLICE = 245_760
 """Rows inserted per statement: two row groups, one for each thread."""
@@ -108,11 +111,12 @@ class _LogImport:
         self._counts: dict[str, FileCount] = {}
         self._report = report
         self._bulk_base: dict[str, int] = {}
+        self._time_paths = time_paths(log.shapes)
 
     def run(self, paths: list[Path], on_file: Callable[[Path], None]) -> None:
         self._sql(
-            "create or replace temp table staged"
-            " (raw varchar, event_id varchar, kind varchar, file varchar, line_no bigint)"
+            "create or replace temp table staged (raw varchar, is_object boolean, event_id varchar, kind varchar,"
+            " times varchar[], keys ubigint, file varchar, line_no bigint)"
         )
         self._sql("create or replace temp table refused (ordinal bigint, reason varchar)")
         for path in paths:
@@ -154,24 +158,35 @@ class _LogImport:
         """False, with nothing staged, when a line of the file is no JSON."""
         try:
             self._sql(
-                f"insert into staged select raw, {_IDENTITY}, {self._kind()}, ?, null"
-                " from (select cast(json as varchar) as raw, raw as json from read_ndjson_objects(?))",
+                f"{self._stage_lines} from (select cast(json as varchar) as raw, raw as json, null as line_no"
+                " from read_ndjson_objects(?)))",
                 [source, str(path)],
             )
         except duckdb.InvalidInputException:
             return False
         return True
 
-    def _kind(self) -> str:
-        return "json_extract_string(json, '$.event_type')" if self._log.kinds else "null"
+    @property
+    def _stage_lines(self) -> str:
+        """SQL: what is known of a line before it is typed; ``json`` is the line where it is JSON, else null.
+
+        ``keys`` is a hash of the names of its keys, level by level.
+        """
+        heads = ", ".join(f"'$.{path}'" for path in ("event_type", *self._time_paths))
+        levels = ", ".join(f"'{path}'" for path in parent_paths(self._log.shapes))
+        own_id = "case when contains(json, '\"event_id\"') then json_extract_string(json, '$.event_id') end"
+        return (
+            f"insert into staged select raw, coalesce(json[1] = '{{', false), coalesce({own_id}, md5(raw)),"
+            f" {'heads[1]' if self._log.kinds else 'null'}, heads[2:], hash(json_keys(json, [{levels}])), ?, line_no"
+            f" from (select *, json_extract_string(json, [{heads}]) as heads"
+        )
 
     def _stage_by_line(self, path: Path, source: str) -> None:
         """The slower way: lines are numbered from 1, blank ones skipped."""
         for batch in batched_lines(path):
             self._sql(
-                f"insert into staged select raw, {_IDENTITY}, {self._kind()}, ?, line_no from"
-                " (select raw, line_no, case when json_valid(raw) then raw end as json from"
-                " (select unnest(?::varchar[]) as raw, unnest(?::bigint[]) as line_no))",
+                f"{self._stage_lines} from (select raw, case when json_valid(raw) then raw end as json, line_no"
+                " from (select unnest(?::varchar[]) as raw, unnest(?::bigint[]) as line_no)))",
                 [source, [raw for _, raw in batch], [line_no for line_no, _ in batch]],
             )
 
@@ -187,11 +202,10 @@ class _LogImport:
         )
 
     def _refuse_non_objects(self) -> None:
-        self._sql(
-            "create or replace temp view objects as select rowid as ordinal, * from staged"
-            " where raw[1] = '{' and (line_no is null or json_valid(raw))"
+        self._sql("create or replace temp view objects as select rowid as ordinal, * from staged where is_object")
+        invalid = self._rows(
+            "select rowid, raw from staged where line_no is not null and not is_object and not json_valid(raw)"
         )
-        invalid = self._rows("select rowid, raw from staged where line_no is not null and not json_valid(raw)")
         if invalid:
             self._sql(
                 "insert into refused select unnest(?::bigint[]), unnest(?::varchar[])",
@@ -199,7 +213,7 @@ class _LogImport:
             )
         self._sql(
             "insert into refused select rowid, 'expected an object, found ' || lower(json_type(raw)) from staged"
-            " where raw[1] <> '{' and rowid not in (select ordinal from refused)"
+            " where not is_object and rowid not in (select ordinal from refused)"
         )
         if kinds := self._log.kinds:
             self._sql(
@@ -212,7 +226,7 @@ class _LogImport:
     def _number(self, event: type[events.Event]) -> str:
         """Makes the table of an event's lines in their order (ts, file, line); refused ones will leave a gap."""
         table = f"numbered_{event.table}"
-        times = event_times(self._log.tables[event], "objects")
+        times = event_times(self._log.tables[event], "objects", self._time_paths)
         self._sql(
             f"create or replace temp table {table} as"
             f" select ordinal, row_number() over (order by ts, ordinal) as number from ({times})"
@@ -234,11 +248,14 @@ class _LogImport:
                 f" from ({typed_rows(shapes, lines, with_extra=with_extra)}) as typed"
                 f" join (select ordinal, number {within}) using (ordinal)"
             )
+            in_order = high - low == self._rows("select max(number) - min(number) from slice")[0][0] and not self._rows(
+                "select 1 from slice group by number - ordinal having count(*) < (select count(*) from slice) limit 1"
+            )
             self._sql(
                 f"""
                 insert into {event.table} by name
                 select * exclude (ordinal, file, refusal, number), ? + number as ingest_seq, ? as producer
-                from slice where refusal is null order by number
+                from slice where refusal is null {"" if in_order else "order by number"}
                 """,
                 [base, self._log.name],
             )
@@ -249,9 +266,13 @@ class _LogImport:
         self._sql("update ingest_counter set last_ingest_seq = ?", [base + count])
 
     def _has_unknown_keys(self, shapes: list[Shape]) -> bool:
-        known = known_keys(shapes)
-        found = self._rows(key_sets(shapes, "objects"))
-        return any(not known.issuperset(level) for (levels,) in found for level in levels if level)
+        levels = ", ".join(f"'{path}'" for path in parent_paths(self._log.shapes))
+        for shape in shapes:
+            examples = f"select min(ordinal) from objects where {lines_of(shape)} group by keys"
+            found = self._rows(f"select json_keys(raw, [{levels}]) from objects where ordinal in ({examples})")
+            if any(not known_keys(shape).issuperset(level) for (names,) in found for level in names if level):
+                return True
+        return False
 
     def _reject(self) -> None:
         refused = self._rows(
@@ -289,7 +310,9 @@ def reject(
     raw: str,
 ) -> None:
     """Keeps a refused line whole, with where it stood and why it was refused."""
-    connection.execute("insert into rejected_events values (?, ?, ?, ?, ?, ?)", [event_id, now, source, line, reason, raw])
+    connection.execute(
+        "insert into rejected_events values (?, ?, ?, ?, ?, ?)", [event_id, now, source, line, reason, raw]
+    )
 
 
 def batched_lines(path: Path) -> Iterable[tuple[tuple[int, str], ...]]:
@@ -341,15 +364,16 @@ def _why_not_json(raw: str) -> str:
 
 
 def _import_config(connection: duckdb.DuckDBPyConnection, path: Path, kind: str, now: datetime) -> FileCount:
-    """Stores limits or universe when they differ from the newest on record: the first from 1970 on, a later from now."""
+    """Stores limits or universe when they differ from the newest on record; the first from 1970 on, later ones from now."""
     raw = path.read_text(encoding="utf-8", errors="backslashreplace")
     try:
         payload = json.loads(raw)
-        if not isinstance(payload, (dict, list)):
-            raise ValueError(f"expected an object, found {type(payload).__name__}")
+        canonical = json.dumps(payload, sort_keys=True, allow_nan=False)
     except ValueError as error:
-        return _reject_config(connection, path, raw, str(error), now)
-    canonical = json.dumps(payload, sort_keys=True, allow_nan=False)
+        return _reject_config(connection, path, raw, f"expected JSON, found {error}", now)
+    if not isinstance(payload, (dict, list)):
+        found = type(payload).__name__
+        return _reject_config(connection, path, raw, f"expected an object, found {found}", now)
     newest = connection.execute(
         "select payload from config_snapshots where kind = ? order by ts desc, ingest_seq desc limit 1", [kind]
     ).fetchone()

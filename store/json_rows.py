@@ -53,19 +53,31 @@ def typed_rows(shapes: Iterable[Shape], staged: str, *, with_extra: bool = True)
     return " union all by name ".join(_TypedRows(shape).select(staged, with_extra=with_extra) for shape in shapes)
 
 
-def event_times(shapes: Iterable[Shape], staged: str) -> str:
-    """SQL: ordinal and event time of the staged lines of these shapes, by a quarter of the work of typing them."""
-    return " union all ".join(_TypedRows(shape).times(staged) for shape in shapes)
+def time_paths(shapes: Iterable[Shape]) -> list[str]:
+    """The paths at which lines of these shapes may have their event time."""
+    return list(dict.fromkeys(path for shape in shapes for path in shape.paths("ts")))
 
 
-def key_sets(shapes: Iterable[Shape], staged: str) -> str:
-    """SQL: the different sets of keys, one list per level, that the staged lines of these shapes have."""
-    return " union all ".join(_TypedRows(shape).keys(staged) for shape in shapes)
+def event_times(shapes: Iterable[Shape], staged: str, paths: list[str]) -> str:
+    """SQL: ordinal and event time of the staged lines of these shapes; ``times`` holds the texts found at ``paths``."""
+    return " union all ".join(_TypedRows(shape).times(staged, paths) for shape in shapes)
 
 
-def known_keys(shapes: Iterable[Shape]) -> set[str]:
-    """Every key that has a column in one of these shapes, and the parents of such keys."""
-    return {part for shape in shapes for part in _TypedRows(shape).known}
+def parent_paths(shapes: Iterable[Shape]) -> list[str]:
+    """JSON paths of the objects in which keys of these shapes stand: the line itself and what it holds."""
+    parents = dict.fromkeys(parent for shape in shapes for parent in _TypedRows(shape).parents)
+    return ["$", *(f"$.{parent}" for parent in parents)]
+
+
+def known_keys(shape: Shape) -> set[str]:
+    """Every key of this shape that has a column, and the parents of such keys."""
+    return _TypedRows(shape).known
+
+
+def lines_of(shape: Shape) -> str:
+    """SQL: the condition that a staged line is of this shape."""
+    kind = "" if shape.kind is None else f"kind = '{shape.kind}' and "
+    return f"{kind}{shape.when}"
 
 
 class _TypedRows:
@@ -86,8 +98,11 @@ class _TypedRows:
         for name, kind in self._kinds.items():
             for path in shape.paths(name):
                 self._add(path, "JSON" if kind is dict else "VARCHAR")
-        self._parents = sorted(key for key, below in self._tree.items() if isinstance(below, dict))
-        self._typed_paths = [*self._parents, *(shape.paths(name)[0] for name, kind in self._kinds.items() if kind is str)]
+        self.parents = sorted(key for key, below in self._tree.items() if isinstance(below, dict))
+        self._typed_paths = [
+            *self.parents,
+            *(shape.paths(name)[0] for name, kind in self._kinds.items() if kind is str),
+        ]
 
     def _add(self, path: str, kind: str) -> None:
         """Adds a path to the structure that lines are parsed into; below a document its leaves are read from there."""
@@ -105,26 +120,14 @@ class _TypedRows:
         paths = [path for name in self._fields for path in self._shape.paths(name)]
         return {part for path in paths for part in path.split(".")} | set(_ALWAYS_KNOWN)
 
-    @property
-    def _lines(self) -> str:
-        kind = "" if self._shape.kind is None else f"kind = '{self._shape.kind}' and "
-        return f"where {kind}{self._shape.when}"
-
-    def times(self, staged: str) -> str:
-        texts = ", ".join(f"json_extract_string(raw, '$.{path}')" for path in self._shape.paths("ts"))
+    def times(self, staged: str, paths: list[str]) -> str:
+        texts = ", ".join(f"times[{paths.index(path) + 1}]" for path in self._shape.paths("ts"))
         return f"""
         select ordinal, {_VALUES[datetime].format(x="ts")} as ts
         from (
             select *, try_cast(t_ts as double) as n_ts
-            from (select ordinal, coalesce({texts}, null) as t_ts from {staged} {self._lines})
+            from (select ordinal, coalesce({texts}, null) as t_ts from {staged} where {lines_of(self._shape)})
         )"""
-
-    def keys(self, staged: str) -> str:
-        paths = ", ".join(f"'$.{parent}'" for parent in self._parents)
-        return f"""
-        select any_value(keys) as keys
-        from (select json_keys(raw, ['$'{", " if paths else ""}{paths}]) as keys from {staged} {self._lines})
-        group by hash(keys)"""
 
     def select(self, staged: str, *, with_extra: bool) -> str:
         values = ["v_ts as ts", *(f"v_{name} as {name}" for name in self._fields if name != "ts")]
@@ -143,13 +146,14 @@ class _TypedRows:
                 select *, {", ".join(self._numbers())}
                 from (
                     select
-                        ordinal, file, event_id, raw, {self._left() if with_extra else _NOTHING} as left_over, {", ".join(self._texts())},
+                        ordinal, file, event_id, raw, {", ".join(self._texts())},
+                        {self._left() if with_extra else _NOTHING} as left_over,
                         line.event_id as t_own_id, line.strategy as t_strategy_name, line.is_test as t_test_mark,
-                        {", ".join(f'line."{parent}" is null as no_{parent}' for parent in self._parents) or "1"}
+                        {", ".join(f'line."{parent}" is null as no_{parent}' for parent in self.parents) or "1"}
                     from (
                         select *, json_transform(raw, '{json.dumps(self._tree)}') as line
                         from {staged}
-                        {self._lines}
+                        where {lines_of(self._shape)}
                     )
                 )
             )
@@ -182,9 +186,10 @@ class _TypedRows:
 
     def _types(self) -> str:
         """SQL: the JSON types of objects and texts, looked up only where a value looks odd."""
-        odd = [f"no_{parent}" for parent in self._parents]
+        odd = [f"no_{parent}" for parent in self.parents]
         odd += [
             f"contains('{_ODD_ID if name.endswith('_id') else _ODD_TEXT}', t_{name}[1])"
+            f" or t_{name} = 'true' or t_{name} = 'false'"
             for name, kind in self._kinds.items()
             if kind is str
         ]
@@ -195,7 +200,7 @@ class _TypedRows:
         checks = [
             f"case when no_{parent} and types[{at}] <> 'NULL'"
             f" then '{parent}: expected an object, found ' || lower(types[{at}]) end"
-            for at, parent in enumerate(self._parents, 1)
+            for at, parent in enumerate(self.parents, 1)
         ]
         checks += [check for name in self._fields if (check := self._check(name))]
         return f"coalesce({', '.join(checks)}, null)"
@@ -238,9 +243,9 @@ class _TypedRows:
 
     def _extra(self) -> str:
         """SQL: what is left of the line, objects that were emptied taken out; null when that is nothing."""
-        if not self._parents or self._shape.whole is not None:
+        if not self.parents or self._shape.whole is not None:
             return "cast(nullif(left_over, '{}') as json)"
-        empty = rf'"(?:{"|".join(self._parents)})":\{{\}}'
+        empty = rf'"(?:{"|".join(self.parents)})":\{{\}}'
         emptied = rf"regexp_replace(regexp_replace(left_over, ',?{empty}', '', 'g'), '^\{{,', '{{')"
         return rf"cast(case when not regexp_full_match(left_over, '\{{(?:,?{empty})*\}}') then {emptied} end as json)"
 
@@ -285,6 +290,6 @@ _WORDS = {
     list: "a list",
     dict: "a document",
 }
-_ODD_ID = "{[tf"
-_ODD_TEXT = "{[tf-0123456789"
+_ODD_ID = "{["
+_ODD_TEXT = "{[-0123456789"
 """First characters of what may be no text. (``in`` with a long list would be planned as a join per column.)"""

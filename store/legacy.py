@@ -39,7 +39,10 @@ class Log:
         }
 
 
-_IS_OLD_ACK = "coalesce(json_type(raw, '$.raw') = 'OBJECT', false) and json_type(raw, '$.orderId') is null"
+_IS_OLD_ACK = (
+    "case when contains(raw, '\"raw\"')"
+    " then coalesce(json_type(raw, '$.raw') = 'OBJECT', false) and json_type(raw, '$.orderId') is null else false end"
+)
 
 LOGS = (
     Log(

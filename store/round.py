@@ -102,4 +102,3 @@ def _is_shared(item: SqlObject) -> bool:
 
 
 _SMALL_BASES = {"clock", "limits", "flags", "configured_symbols", "trades_7d", "vetoes_24h", "closes_today"}
-

@@ -22,17 +22,18 @@ METADATA = sa.MetaData()
 
 def column_type(annotation: Any) -> TypeEngine[Any]:
     """The column type of an event field's annotation."""
-    return {
+    types: dict[type, TypeEngine[Any]] = {
         bool: sa.Boolean(),
         int: sa.BigInteger(),
         float: sa.Double(),
         str: sa.String(),
         datetime: sa.TIMESTAMP(timezone=True),
-    }.get(python_type(annotation), sa.JSON())
+    }
+    return types.get(python_type(annotation), sa.JSON())
 
 
 def python_type(annotation: Any) -> type:
-    """The one Python type behind an annotation: ``Annotated[float, ..] | None`` is ``float``; documents are ``dict``."""
+    """The Python type behind an annotation: ``Annotated[float, ..] | None`` is ``float``; documents are ``dict``."""
     if annotation in (JsonValue, JsonValue | None):
         return dict
     if get_origin(annotation) is list:

@@ -29,7 +29,9 @@ def table_status(connection: duckdb.DuckDBPyConnection) -> list[TableStatus]:
 
 def newest_event(connection: duckdb.DuckDBPyConnection) -> datetime | None:
     """The event time of the newest event that is no test noise, ``None`` in an empty store."""
-    parts = [f"select max(ts) as ts from {name} where not is_test" for name in EVENT_TABLES if name != "config_snapshots"]
+    parts = [
+        f"select max(ts) as ts from {name} where not is_test" for name in EVENT_TABLES if name != "config_snapshots"
+    ]
     row = connection.execute(f"select max(ts) from ({' union all '.join(parts)})").fetchone()
     return None if row is None else row[0]
 

@@ -70,7 +70,9 @@ def _instant(text: str) -> datetime:
 
 AsOf = Annotated[
     datetime | None,
-    typer.Option(parser=_instant, metavar="T", help="The instant to compute for (RFC 3339, UTC unless it says otherwise)."),
+    typer.Option(
+        parser=_instant, metavar="T", help="The instant to compute for (RFC 3339, UTC unless it says otherwise)."
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -124,15 +126,23 @@ def import_command(
 @app.command()
 def export(
     context: typer.Context,
-    files: Annotated[list[str] | None, typer.Argument(metavar="[FILE ...]", help="nav or nav.json; all if none.")] = None,
+    files: Annotated[
+        list[str] | None, typer.Argument(metavar="[FILE ...]", help="nav or nav.json; all if none.")
+    ] = None,
     as_of: Annotated[
         object,
-        typer.Option(parser=_instant_or_newest, metavar="T", help="The instant (RFC 3339, UTC unless it says otherwise), or newest."),
+        typer.Option(
+            parser=_instant_or_newest,
+            metavar="T",
+            help="The instant (RFC 3339, UTC unless it says otherwise), or newest.",
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where to write; else logs/state of the home folder.")
     ] = None,
-    jsonl: Annotated[bool, typer.Option("--jsonl", help="Write the six JSONL logs whole instead (needs --out).")] = False,
+    jsonl: Annotated[
+        bool, typer.Option("--jsonl", help="Write the six JSONL logs whole instead (needs --out).")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Publish the contract's files, as of now or as of an instant."""

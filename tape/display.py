@@ -87,7 +87,9 @@ def print_published(paths: list[Path], as_of: datetime, *, as_json: bool) -> Non
         table.add_row(path.name, f"{path.stat().st_size:,}")
     console = _console()
     console.print(table)
-    console.print(f"{len(paths)} files in {paths[0].parent if paths else '-'} as of {as_of.isoformat()}", soft_wrap=True)
+    console.print(
+        f"{len(paths)} files in {paths[0].parent if paths else '-'} as of {as_of.isoformat()}", soft_wrap=True
+    )
 
 
 def print_status(tables: list[TableStatus], ages: dict[str, float | None], *, as_json: bool) -> None:

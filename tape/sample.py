@@ -65,8 +65,13 @@ MARKETS = (
 TRADED = tuple(market for market in MARKETS if market.enabled)
 TAKER_BIAS = {"good": "prefer_maker", "ok": "balanced", "degraded": "prefer_taker"}
 POLICIES: dict[str, Row] = {
-    m.symbol: {"maker_first": True, "taker_bias": TAKER_BIAS[m.quality], "quality": m.quality,
-               "reason": f"quality={m.quality}; regime=normal", "offset_bps": 2.0}
+    m.symbol: {
+        "maker_first": True,
+        "taker_bias": TAKER_BIAS[m.quality],
+        "quality": m.quality,
+        "reason": f"quality={m.quality}; regime=normal",
+        "offset_bps": 2.0,
+    }
     for m in MARKETS
 }
 
@@ -91,8 +96,12 @@ class Intent(NamedTuple):
 
     @property
     def keys(self) -> Row:
-        return {"symbol": self.market.symbol, "side": "BUY" if self.sign > 0 else "SELL",
-                "attempt_id": self.attempt_id, "intent_id": self.intent_id}
+        return {
+            "symbol": self.market.symbol,
+            "side": "BUY" if self.sign > 0 else "SELL",
+            "attempt_id": self.attempt_id,
+            "intent_id": self.intent_id,
+        }
 
 
 class Routing(NamedTuple):
@@ -145,8 +154,13 @@ def _utc(ts: float) -> datetime:
 def _order_event(event_type: str, order: Order, at: datetime, fields: Row) -> Row:
     intent = order.intent
     is_long = (intent.sign > 0) != intent.reduce_only
-    row = {**intent.keys, "orderId": order.order_id, "clientOrderId": f"c{order.order_id:x}",
-           "positionSide": "LONG" if is_long else "SHORT", **fields}
+    row = {
+        **intent.keys,
+        "orderId": order.order_id,
+        "clientOrderId": f"c{order.order_id:x}",
+        "positionSide": "LONG" if is_long else "SHORT",
+        **fields,
+    }
     if intent.reduce_only:  # the legacy writer left the key out otherwise
         row["reduceOnly"] = True
     return {**row, "ts": at, "event_type": event_type, **PROCESS}
@@ -154,41 +168,77 @@ def _order_event(event_type: str, order: Order, at: datetime, fields: Row) -> Ro
 
 def _ack_row(order: Order) -> Row:
     at = _utc(order.ack_ts)
-    return _order_event("order_ack", order, at, {
-        "ts_ack": at, "request_qty": order.intent.qty, "order_type": order.type, "status": "NEW",
-        "latency_ms": order.routing.ack_ms})
+    return _order_event(
+        "order_ack",
+        order,
+        at,
+        {
+            "ts_ack": at,
+            "request_qty": order.intent.qty,
+            "order_type": order.type,
+            "status": "NEW",
+            "latency_ms": order.routing.ack_ms,
+        },
+    )
 
 
 def _fill_row(order: Order, executed_qty: float, avg_px: float, ts: float, trades: int) -> Row:
     """The order's fills so far: quantity, average price, fee and trade ids are cumulative."""
     at = _utc(ts)
-    return _order_event("order_fill", order, at, {
-        "ts_fill_first": _utc(order.first_fill_ts), "ts_fill_last": at, "executedQty": executed_qty,
-        "avgPrice": avg_px, "fee_total": executed_qty * avg_px * order.fee_frac, "feeAsset": "USDT",
-        "tradeIds": [str(order.order_id * 10 + i) for i in range(trades)],
-        "status": "FILLED" if executed_qty == order.intent.qty else "PARTIALLY_FILLED"})
+    return _order_event(
+        "order_fill",
+        order,
+        at,
+        {
+            "ts_fill_first": _utc(order.first_fill_ts),
+            "ts_fill_last": at,
+            "executedQty": executed_qty,
+            "avgPrice": avg_px,
+            "fee_total": executed_qty * avg_px * order.fee_frac,
+            "feeAsset": "USDT",
+            "tradeIds": [str(order.order_id * 10 + i) for i in range(trades)],
+            "status": "FILLED" if executed_qty == order.intent.qty else "PARTIALLY_FILLED",
+        },
+    )
 
 
 def _close_row(order: Order, pnl_usd: float, qty_before: float, qty_after: float) -> Row:
     at = _utc(order.last_fill_ts)
-    return _order_event("order_close", order, at, {
-        "ts_close": at, "realizedPnlUsd": pnl_usd, "fees_total": order.fee_usd,
-        "closed_qty": order.intent.qty, "position_size_before": qty_before, "position_size_after": qty_after})
+    return _order_event(
+        "order_close",
+        order,
+        at,
+        {
+            "ts_close": at,
+            "realizedPnlUsd": pnl_usd,
+            "fees_total": order.fee_usd,
+            "closed_qty": order.intent.qty,
+            "position_size_before": qty_before,
+            "position_size_after": qty_after,
+        },
+    )
 
 
 def _metric_row(order: Order, ts: float, retries: int = 0) -> Row:
     intent, (maker_first, is_maker, _, ack_ms) = order.intent, order.routing
     fill_ms = ack_ms + (order.last_fill_ts - order.ack_ts) * 1e3
     return {
-        **intent.keys, "ts": ts, "venue": "binance_futures",
+        **intent.keys,
+        "ts": ts,
+        "venue": "binance_futures",
         "route": "maker_first" if maker_first else "market",
         "prices": {"mark": intent.mark_px, "submitted": intent.mark_px, "avg_fill": order.avg_px},
         "qty": {"contracts": intent.qty, "notional_usd": intent.qty * order.avg_px},
         "timing_ms": {"decision": 4.0, "submit": 1.5, "ack": ack_ms, "fill": fill_ms},
-        "result": {"status": "FILLED", "retries": retries, "cancelled": False}, "fees_usd": order.fee_usd,
+        "result": {"status": "FILLED", "retries": retries, "cancelled": False},
+        "fees_usd": order.fee_usd,
         "slippage_bps": (order.avg_px - intent.mark_px) / intent.mark_px * 1e4 * intent.sign,
-        "ack_latency_ms": ack_ms, "maker_start": maker_first, "is_maker_final": is_maker,
-        "used_fallback": maker_first and not is_maker, "policy": POLICIES[intent.market.symbol]}
+        "ack_latency_ms": ack_ms,
+        "maker_start": maker_first,
+        "is_maker_final": is_maker,
+        "used_fallback": maker_first and not is_maker,
+        "policy": POLICIES[intent.market.symbol],
+    }
 
 
 class Book:
@@ -241,16 +291,22 @@ def _check(intent: Intent, equity_usd: float, other_positions: int) -> Veto | No
     """The first limit that an opening intent breaks; closing is always allowed."""
     usd, max_leverage = intent.notional_usd, float(intent.market.max_leverage)
     checks = (
-        (usd < MIN_NOTIONAL_USD,
-         Veto("min_notional", "below_min_notional", "min_notional", MIN_NOTIONAL_USD, usd)),
-        (usd > MAX_TRADE_NAV_FRAC * equity_usd,
-         Veto("max_trade_nav", "trade_gt_max_trade_nav_pct", "max_trade_nav_pct", MAX_TRADE_NAV_FRAC,
-              usd / equity_usd)),
-        (intent.leverage > max_leverage,
-         Veto("leverage_cap", "leverage_exceeded", "max_leverage", max_leverage, intent.leverage)),
-        (other_positions >= MAX_POSITIONS,
-         Veto("position_limit", "too_many_positions", "max_concurrent_positions", MAX_POSITIONS,
-              other_positions)))
+        (usd < MIN_NOTIONAL_USD, Veto("min_notional", "below_min_notional", "min_notional", MIN_NOTIONAL_USD, usd)),
+        (
+            usd > MAX_TRADE_NAV_FRAC * equity_usd,
+            Veto(
+                "max_trade_nav", "trade_gt_max_trade_nav_pct", "max_trade_nav_pct", MAX_TRADE_NAV_FRAC, usd / equity_usd
+            ),
+        ),
+        (
+            intent.leverage > max_leverage,
+            Veto("leverage_cap", "leverage_exceeded", "max_leverage", max_leverage, intent.leverage),
+        ),
+        (
+            other_positions >= MAX_POSITIONS,
+            Veto("position_limit", "too_many_positions", "max_concurrent_positions", MAX_POSITIONS, other_positions),
+        ),
+    )
     return next((veto for is_broken, veto in checks if is_broken and not intent.reduce_only), None)
 
 
@@ -325,9 +381,20 @@ class Runtime:
             self._log_veto(intent, veto)
         elif self.rng.random() < 0.015:
             error = "HTTPError('502 Server Error: Bad Gateway')"
-            self._log(EXECUTED, "order_error", intent.ts + 0.2, {
-                **intent.keys, "exc": error, "order_type": "MARKET", "price": intent.mark_px,
-                "qty": intent.qty, "dry_run": False, "reduce_only": intent.reduce_only})
+            self._log(
+                EXECUTED,
+                "order_error",
+                intent.ts + 0.2,
+                {
+                    **intent.keys,
+                    "exc": error,
+                    "order_type": "MARKET",
+                    "price": intent.mark_px,
+                    "qty": intent.qty,
+                    "dry_run": False,
+                    "reduce_only": intent.reduce_only,
+                },
+            )
         else:
             self._send(book, intent)
 
@@ -354,8 +421,18 @@ class Runtime:
             metrics.append((done_ts, _metric_row(order, done_ts)))
         if intent.reduce_only:
             events.append((done_ts, _close_row(order, pnl_usd, before, book.qty)))
-            metrics.append((done_ts, {**intent.keys, "ts": done_ts, "event": "position_close",
-                                      "pnl_at_close_usd": pnl_usd, "order_status": "FILLED"}))
+            metrics.append(
+                (
+                    done_ts,
+                    {
+                        **intent.keys,
+                        "ts": done_ts,
+                        "event": "position_close",
+                        "pnl_at_close_usd": pnl_usd,
+                        "order_status": "FILLED",
+                    },
+                )
+            )
         self._log_positions(book, float(intent.leverage), done_ts)
 
     def _fill(self, intent: Intent) -> tuple[Order, list[tuple[float, float, float]]]:
@@ -380,47 +457,97 @@ class Runtime:
     def _log_attempt(self, intent: Intent) -> None:
         usd = {symbol: abs(book.qty) * book.mark_px for symbol, book in self.books.items() if book.lots}
         nav: Row = {"nav_usd": self.equity_usd, "gross_usd": sum(usd.values()), "symbol_gross_usd": usd}
-        self._log(ATTEMPTED, "order_attempt", intent.ts, {
-            **intent.keys, "qty": intent.qty, "strategy": "trend_15m", "signal_ts": _utc(intent.ts - 0.8),
-            "local_ts": intent.ts, "nav_snapshot": nav, "reduce_only": intent.reduce_only,
-            "price_hint": intent.mark_px, "decision_latency_ms": round(self.rng.uniform(1.0, 9.0), 3),
-            "confidence": round(self.rng.uniform(0.5, 0.95), 3),
-            "expected_edge": round(self.rng.uniform(0.0004, 0.003), 5)})
+        self._log(
+            ATTEMPTED,
+            "order_attempt",
+            intent.ts,
+            {
+                **intent.keys,
+                "qty": intent.qty,
+                "strategy": "trend_15m",
+                "signal_ts": _utc(intent.ts - 0.8),
+                "local_ts": intent.ts,
+                "nav_snapshot": nav,
+                "reduce_only": intent.reduce_only,
+                "price_hint": intent.mark_px,
+                "decision_latency_ms": round(self.rng.uniform(1.0, 9.0), 3),
+                "confidence": round(self.rng.uniform(0.5, 0.95), 3),
+                "expected_edge": round(self.rng.uniform(0.0004, 0.003), 5),
+            },
+        )
 
     def _log_veto(self, intent: Intent, veto: Veto) -> None:
         """The canonical row, and for some the raw twin that the legacy executor wrote just before it."""
         thresholds: Row = {veto.threshold: veto.limit}
         if self.rng.random() < 0.3:
             asked = {**intent.keys, "price": intent.mark_px, "gross_usd": intent.notional_usd}
-            self._log(VETOES, "risk_veto", intent.ts + 0.02, {
-                "symbol": intent.market.symbol, "side": intent.keys["side"],
-                "position_side": "LONG" if intent.sign > 0 else "SHORT", "veto_reason": veto.original_reason,
-                "veto_detail": {"intent": asked, "thresholds": thresholds}, "thresholds": thresholds})
+            self._log(
+                VETOES,
+                "risk_veto",
+                intent.ts + 0.02,
+                {
+                    "symbol": intent.market.symbol,
+                    "side": intent.keys["side"],
+                    "position_side": "LONG" if intent.sign > 0 else "SHORT",
+                    "veto_reason": veto.original_reason,
+                    "veto_detail": {"intent": asked, "thresholds": thresholds},
+                    "thresholds": thresholds,
+                },
+            )
         observed: Row = {"notional": intent.notional_usd, f"observed_{veto.threshold}": veto.found}
-        self._log(VETOES, "risk_veto", intent.ts + 0.05, {
-            **intent.keys, "strategy": "trend_15m", "veto_reason": veto.reason,
-            "original_reason": veto.original_reason, "veto_detail": {
-                "reasons": [veto.original_reason], "thresholds": thresholds, "observations": observed},
-            "signal_ts": _utc(intent.ts - 0.8), "qty_req": intent.qty, "context": {
-                "nav": self.equity_usd, "requested_notional": intent.notional_usd, "lev": intent.leverage}})
+        self._log(
+            VETOES,
+            "risk_veto",
+            intent.ts + 0.05,
+            {
+                **intent.keys,
+                "strategy": "trend_15m",
+                "veto_reason": veto.reason,
+                "original_reason": veto.original_reason,
+                "veto_detail": {"reasons": [veto.original_reason], "thresholds": thresholds, "observations": observed},
+                "signal_ts": _utc(intent.ts - 0.8),
+                "qty_req": intent.qty,
+                "context": {"nav": self.equity_usd, "requested_notional": intent.notional_usd, "lev": intent.leverage},
+            },
+        )
 
     def _log_ack_twin(self, order: Order) -> None:
         """A market order's ack was logged a second time, by the sender, with strings for numbers."""
-        self._log(EXECUTED, "order_executed", order.ack_ts + 0.004, {
-            "symbol": order.intent.market.symbol, "side": order.intent.keys["side"],
-            "client_order_id": f"c{order.order_id:x}", "exchange": "binance", "price": "0.00", "qty": "0.000",
-            "order_type": order.type, "reduce_only": order.intent.reduce_only,
-            "latency_ms": order.routing.ack_ms, "status": "NEW"})
+        self._log(
+            EXECUTED,
+            "order_executed",
+            order.ack_ts + 0.004,
+            {
+                "symbol": order.intent.market.symbol,
+                "side": order.intent.keys["side"],
+                "client_order_id": f"c{order.order_id:x}",
+                "exchange": "binance",
+                "price": "0.00",
+                "qty": "0.000",
+                "order_type": order.type,
+                "reduce_only": order.intent.reduce_only,
+                "latency_ms": order.routing.ack_ms,
+                "status": "NEW",
+            },
+        )
 
     def _log_positions(self, book: Book, leverage: float, ts: float) -> None:
         """Both sides of a hedge-mode account are written; at most one is open."""
         cost_usd = sum(qty * px for qty, px in book.lots)
         for mode, is_open in (("LONG", book.qty > 0), ("SHORT", book.qty < 0)):
-            self._log(POSITIONS, "position_snapshot", ts, {
-                "symbol": book.market.symbol, "pos_qty": book.qty if is_open else 0.0,
-                "entry_px": cost_usd / book.qty if is_open else 0.0,
-                "unrealized_pnl": book.unrealized_usd if is_open else None,
-                "leverage": leverage, "mode": mode})
+            self._log(
+                POSITIONS,
+                "position_snapshot",
+                ts,
+                {
+                    "symbol": book.market.symbol,
+                    "pos_qty": book.qty if is_open else 0.0,
+                    "entry_px": cost_usd / book.qty if is_open else 0.0,
+                    "unrealized_pnl": book.unrealized_usd if is_open else None,
+                    "leverage": leverage,
+                    "mode": mode,
+                },
+            )
 
     def _log_shadow(self, intent: Intent, veto: Veto | None, *, is_heartbeat: bool = False) -> None:
         """The candidate pipeline agrees with the live one, but for a stricter or laxer verdict at times."""
@@ -429,46 +556,94 @@ class Runtime:
         kept_frac = 1.0 if rng.random() < 0.85 else rng.uniform(0.8, 0.99)
         clamped_qty = intent.qty * kept_frac if allowed else 0.0
         offset_bps = rng.uniform(0.5, 3.0)
-        effective_px = {"maker": px * (1 - sign * offset_bps * 1e-4),
-                        "taker": px * (1 + sign * market.taker_slip_bps * 1e-4)}
+        effective_px = {
+            "maker": px * (1 - sign * offset_bps * 1e-4),
+            "taker": px * (1 + sign * market.taker_slip_bps * 1e-4),
+        }
         policy = {key: POLICIES[market.symbol][key] for key in ("maker_first", "taker_bias")}
         router: Row = {"policy": policy, "offset_bps": offset_bps, "effective_px": effective_px}
         reasons = [] if allowed else [veto.reason if veto else "symbol_cap"]
-        risk: Row = {"allowed": allowed, "clamped_qty": clamped_qty, "reasons": reasons,
-                     "hit_caps": ["max_nav_pct"] if allowed and kept_frac < 1.0 else [],
-                     "diagnostics": {"nav_usd": self.equity_usd, "notional_usd": intent.notional_usd}}
-        self.logs[SHADOW].append((intent.ts + 0.1, {
-            "symbol": market.symbol, "attempt_id": None if is_heartbeat else intent.attempt_id,
-            "intent": {"symbol": market.symbol, "side": intent.keys["side"], "qty": intent.qty, "price": px},
-            "risk_decision": risk, "size_decision": {"gross_usd": clamped_qty * px} if allowed else None,
-            "router_decision": router if allowed else None, "heartbeat": is_heartbeat,
-            "timestamp": intent.ts + 0.1}))
+        risk: Row = {
+            "allowed": allowed,
+            "clamped_qty": clamped_qty,
+            "reasons": reasons,
+            "hit_caps": ["max_nav_pct"] if allowed and kept_frac < 1.0 else [],
+            "diagnostics": {"nav_usd": self.equity_usd, "notional_usd": intent.notional_usd},
+        }
+        self.logs[SHADOW].append(
+            (
+                intent.ts + 0.1,
+                {
+                    "symbol": market.symbol,
+                    "attempt_id": None if is_heartbeat else intent.attempt_id,
+                    "intent": {"symbol": market.symbol, "side": intent.keys["side"], "qty": intent.qty, "price": px},
+                    "risk_decision": risk,
+                    "size_decision": {"gross_usd": clamped_qty * px} if allowed else None,
+                    "router_decision": router if allowed else None,
+                    "heartbeat": is_heartbeat,
+                    "timestamp": intent.ts + 0.1,
+                },
+            )
+        )
 
 
 def _universe() -> Row:
-    return {"version": "v6.0", "symbols": [m.symbol for m in MARKETS], "universe": [
-        {"symbol": m.symbol, "tier": m.tier, "bucket": m.tier, "enabled": m.enabled,
-         "status": "enabled" if m.enabled else "disabled", "target_leverage": 2.0,
-         "max_leverage": m.max_leverage, "min_notional": MIN_NOTIONAL_USD, "min_gross_usd": 10.0,
-         "caps": {"max_nav_pct": m.max_nav_frac, "max_order_notional": 25_000,
-                  "max_concurrent_positions": int(m.enabled)}}
-        for m in MARKETS]}
+    return {
+        "version": "v6.0",
+        "symbols": [m.symbol for m in MARKETS],
+        "universe": [
+            {
+                "symbol": m.symbol,
+                "tier": m.tier,
+                "bucket": m.tier,
+                "enabled": m.enabled,
+                "status": "enabled" if m.enabled else "disabled",
+                "target_leverage": 2.0,
+                "max_leverage": m.max_leverage,
+                "min_notional": MIN_NOTIONAL_USD,
+                "min_gross_usd": 10.0,
+                "caps": {
+                    "max_nav_pct": m.max_nav_frac,
+                    "max_order_notional": 25_000,
+                    "max_concurrent_positions": int(m.enabled),
+                },
+            }
+            for m in MARKETS
+        ],
+    }
 
 
 def _limits() -> Row:
     tiers = {"CORE": 30.0, "SATELLITE": 20.0, "TACTICAL": 10.0}
     return {
-        "global": {"daily_loss_limit_pct": 5.0, "max_trades_per_symbol_per_hour": 10,
-                   "drawdown_alert_pct": 3.0, "max_gross_exposure_pct": 150, "max_symbol_exposure_pct": 40,
-                   "max_concurrent_positions": MAX_POSITIONS, "max_leverage": 4,
-                   "min_notional_usdt": MIN_NOTIONAL_USD, "max_trade_nav_pct": MAX_TRADE_NAV_FRAC,
-                   "symbol_notional_share_cap_pct": 25.0,
-                   "tiers": {tier: {"per_symbol_nav_pct": pct} for tier, pct in tiers.items()}},
-        "nav_freshness_seconds": 150, "fail_closed_on_nav_stale": True, "reset_timezone": "UTC",
-        "quote_symbols": ["USDT", "USDC"], "restricted_symbols": [],
-        "per_symbol": {m.symbol: {"min_notional": MIN_NOTIONAL_USD, "max_order_notional": 25_000,
-                                  "max_leverage": m.max_leverage, "max_nav_pct": m.max_nav_frac}
-                       for m in MARKETS}}
+        "global": {
+            "daily_loss_limit_pct": 5.0,
+            "max_trades_per_symbol_per_hour": 10,
+            "drawdown_alert_pct": 3.0,
+            "max_gross_exposure_pct": 150,
+            "max_symbol_exposure_pct": 40,
+            "max_concurrent_positions": MAX_POSITIONS,
+            "max_leverage": 4,
+            "min_notional_usdt": MIN_NOTIONAL_USD,
+            "max_trade_nav_pct": MAX_TRADE_NAV_FRAC,
+            "symbol_notional_share_cap_pct": 25.0,
+            "tiers": {tier: {"per_symbol_nav_pct": pct} for tier, pct in tiers.items()},
+        },
+        "nav_freshness_seconds": 150,
+        "fail_closed_on_nav_stale": True,
+        "reset_timezone": "UTC",
+        "quote_symbols": ["USDT", "USDC"],
+        "restricted_symbols": [],
+        "per_symbol": {
+            m.symbol: {
+                "min_notional": MIN_NOTIONAL_USD,
+                "max_order_notional": 25_000,
+                "max_leverage": m.max_leverage,
+                "max_nav_pct": m.max_nav_frac,
+            }
+            for m in MARKETS
+        },
+    }
 
 
 def _write_config(folder: Path) -> None:
@@ -531,8 +706,18 @@ def _bench_orders(count: int, start_ts: float, slot_s: float, seed: int) -> Iter
         log_pxs[i] = 0.999 * log_pxs[i] + moves[i][visit % pool] + (held_sign * 1.5e-3 if is_close else 0.0)
         mark_px = round(market.start_px * math.exp(log_pxs[i]), market.px_digits)
         qty, ack_ts = round(250.0 / market.start_px, market.qty_digits), start_ts + number * slot_s
-        intent = Intent(market, mark_px, -held_sign if is_close else held_sign, qty, is_close,
-                        f"sig_{number:010x}", f"ord_{number:010x}", 2, ack_ts, slot_s)
+        intent = Intent(
+            market,
+            mark_px,
+            -held_sign if is_close else held_sign,
+            qty,
+            is_close,
+            f"sig_{number:010x}",
+            f"ord_{number:010x}",
+            2,
+            ack_ts,
+            slot_s,
+        )
         routing, fill_ts = routings[i][visit % pool], ack_ts + min(slot_s / 4, 5.0)
         avg_px = _fill_px(intent, routing.slip_bps)
         pnl_usd = held_sign * qty * (avg_px - entry_pxs[i]) if is_close else 0.0
@@ -568,8 +753,10 @@ def write_bench(
     slot_s = span_days * 86_400.0 / max(1, orders)
     events_left, metrics_done, nav_usd = order_events, 0, BENCH_NAV_USD
     nav_times, navs = [end_ts - 60.0 * back for back in range(3 * 1440 - 1, -1, -1)], list[float]()
-    with (open(folder / METRICS, "wb", buffering=1 << 20) as metrics_file,
-          open(folder / EXECUTED, "wb", buffering=1 << 20) as events_file):
+    with (
+        (folder / METRICS).open("wb", buffering=1 << 20) as metrics_file,
+        (folder / EXECUTED).open("wb", buffering=1 << 20) as events_file,
+    ):
         bench_orders = _bench_orders(orders, end_ts - orders * slot_s, slot_s, seed)
         for number, (order, pnl_usd) in enumerate(bench_orders, start=1):
             while len(navs) < len(nav_times) and nav_times[len(navs)] < order.last_fill_ts:

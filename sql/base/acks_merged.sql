@@ -43,6 +43,6 @@ select
     twin.event_id as twin_event_id,
     kept.ingest_seq,
 from seen_order_acks as kept
-left join twins on kept.event_id = twins.ack_id
-left join executed as twin on twins.executed_id = twin.event_id
+left join twins as pair on kept.event_id = pair.ack_id
+left join executed as twin on pair.executed_id = twin.event_id
 where kept.event_id not in (select executed_id from twins)

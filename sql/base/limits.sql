@@ -18,7 +18,7 @@ found as (
 select
     payload,
     coalesce(
-        (select zones.name from pg_timezone_names() as zones where lower(zones.name) = lower(asked_timezone) limit 1),
+        (select min(zones.name) from pg_timezone_names() as zones where lower(zones.name) = lower(asked_timezone)),
         'UTC'
     ) as reset_timezone,
     coalesce(json_number(payload, '$.nav_freshness_seconds'), 150) as nav_freshness_s,

@@ -1,4 +1,5 @@
--- One-minute closes of each symbol's mark price over the last 7 days (semantics 3). Grain: one row per symbol and minute.
+-- One-minute closes of each symbol's mark price over the last 7 days (semantics 3).
+-- Grain: one row per symbol and minute.
 select
     symbol,
     date_trunc('minute', ts) as minute,

@@ -67,7 +67,8 @@ joined as (
         closes.* exclude (extra),
         fills.avg_price as avg_fill_price,
         nullif(
-            coalesce(closes.closed_qty, abs(closes.position_size_before - closes.position_size_after)) * fills.avg_price,
+            coalesce(closes.closed_qty, abs(closes.position_size_before - closes.position_size_after))
+            * fills.avg_price,
             0
         ) as notional_usd,
         coalesce(exact.metric, stripped.metric) as metric,
@@ -99,7 +100,7 @@ select
     avg_fill_price,
     notional_usd,
     realized_pnl_usd / notional_usd as return_frac,
-    metric.slippage_bps as slippage_bps,
+    joined.metric.slippage_bps,
     list_filter(
         [
             case when metric.is_maker_final then 'maker_success' when metric.maker_start then 'maker_attempt' end,

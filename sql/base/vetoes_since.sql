@@ -24,10 +24,12 @@ pairs as (
             least(raws.ingest_seq, canonicals.ingest_seq),
             greatest(raws.ingest_seq, canonicals.ingest_seq)
         ) as distance,
-    from (select * from seen where is_raw) as raws
-    inner join (select * from seen where not is_raw) as canonicals
+    from seen as raws
+    inner join seen as canonicals
         on
-            raws.symbol = canonicals.symbol
+            raws.is_raw
+            and not canonicals.is_raw
+            and raws.symbol = canonicals.symbol
             and raws.reason = canonicals.reason
             and canonicals.ts between raws.ts - interval 1 second and raws.ts + interval 1 second
 ),
@@ -51,8 +53,8 @@ matching as (
                 and distance = min(distance) over (partition by canonical_id) as is_match,
             from matching
             where not is_match
-        )
-    )
+        ) as judged
+    ) as settled
     where is_match or not is_settled
 ),
 

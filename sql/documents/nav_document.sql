@@ -22,7 +22,8 @@ select
     nav_now.unrealized_pnl_usd as unrealized_pnl,
     nav_now.equity_usd as nav,
     nav_now.equity_usd as nav_usd,
-    exec_stats as exec_stats,
+    { 'attempted_24h': attempted_24h, 'executed_24h': executed_24h, 'vetoes_24h': vetoes_24h, 'fill_rate': fill_rate,
+        'top_vetoes': top_vetoes, 'last_heartbeats': last_heartbeats } as exec_stats,
     clock.as_of_text as updated_at,
     clock.as_of_s as updated_ts,
 from nav_now

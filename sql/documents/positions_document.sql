@@ -4,7 +4,8 @@ select
     exposure.gross_exposure_usd,
     exposure.net_exposure_usd,
     exposure.largest_position_usd,
-    exec_stats as exec_stats,
+    { 'attempted_24h': attempted_24h, 'executed_24h': executed_24h, 'vetoes_24h': vetoes_24h, 'fill_rate': fill_rate,
+        'top_vetoes': top_vetoes, 'last_heartbeats': last_heartbeats } as exec_stats,
     clock.as_of_text as updated_at,
     clock.as_of_s as updated_ts,
 from position_items

@@ -15,7 +15,8 @@ with symbols as (
                 'toggle_active': is_disabled, 'toggle_meta': toggle_meta
             },
             'vol': {
-                'atr_now': atr_now, 'atr_med': atr_med, 'atr_ratio': atr_ratio, 'atr_regime': execution_health.atr_regime
+                'atr_now': atr_now, 'atr_med': atr_med, 'atr_ratio': atr_ratio,
+                'atr_regime': execution_health.atr_regime
             },
             'sizing': {
                 'sharpe_7d': sharpe_7d, 'size_mult_sharpe': size_mult_sharpe, 'size_mult_regime': size_mult_regime,

@@ -1,9 +1,9 @@
 -- v6_runtime_probe.json (semantics 12). One row; its columns are the top-level keys.
 select
-    v6_flags.*,
-    env as "ENV",
-    dry_run as "DRY_RUN",
-    testnet as "BINANCE_TESTNET",
+    unnest(v6_flags),  -- noqa: AL03
+    env as "ENV",  -- noqa: AL09,RF06
+    dry_run as "DRY_RUN",  -- noqa: AL09,RF06
+    testnet as "BINANCE_TESTNET",  -- noqa: RF06
     engine_version,
     clock.as_of_s as ts,
 from runtime_probe

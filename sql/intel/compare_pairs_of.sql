@@ -1,7 +1,8 @@
 -- The last `decision_count` shadow decisions, each with its live side (semantics 10). Grain: one row per decision.
--- The live side is the order attempt with the same attempt_id (of several the nearest in time); where no attempt has it,
--- the attempt of the symbol nearest in time within 60 s, ties to the earlier; else none. live_allowed: no veto carries the
--- attempt's id. Notionals in USD; expected slippage is the shadow route's, realised that of the attempt's latest metric.
+-- The live side is the order attempt with the same attempt_id (of several the nearest in time); where no attempt has
+-- it, the attempt of the symbol nearest in time within 60 s, ties to the earlier; else none. live_allowed: no veto
+-- carries the attempt's id. Notionals in USD; expected slippage is the shadow route's, realised that of the attempt's
+-- latest metric.
 create macro compare_pairs_of(decision_count) as table
 with sample as (
     select
@@ -53,9 +54,15 @@ by_symbol as (
             and attempts.ts between sample.ts - interval 60 second and sample.ts + interval 60 second
 ),
 
+candidates as (
+    select * from by_id
+    union all
+    select * from by_symbol
+),
+
 nearest as (
     select event_id, live
-    from (from by_id union all from by_symbol)
+    from candidates
     qualify row_number() over (partition by event_id order by distance_us, live.ts, live.ingest_seq) = 1
 ),
 

@@ -1,4 +1,5 @@
--- Shadow against live over the last 500 shadow decisions (semantics 10). Grain: one row. Stats of an empty list are null.
+-- Shadow against live over the last 500 shadow decisions (semantics 10). Grain: one row.
+-- Stats of an empty list are null.
 -- Size differences are absolute, in per cent; slippage differences signed, in bps. Warm-up below 200 decisions.
 select
     count(*) as sample_size,

@@ -17,6 +17,10 @@ reasons as (
     select reason, count(*) as count from vetoes_24h group by reason
 ),
 
+worst as (
+    select * from reasons order by count desc, reason limit 5
+),
+
 services as (
     select service, max(ts) as ts from heartbeats_24h group by service
 )
@@ -28,11 +32,11 @@ select
     attempts.filled / nullif(attempts.attempted, 0) as fill_rate,
     coalesce(
         (
-            select list({'reason': reason, 'count': count} order by count desc, reason)
-            from (select * from reasons order by count desc, reason limit 5)
+            select list({ 'reason': reason, 'count': count } order by count desc, reason)
+            from worst
         ),
         []
     ) as top_vetoes,
-    coalesce((select map_from_entries(list((service, rfc3339(ts)) order by service)) from services), map {})
+    coalesce((select map_from_entries(list((service, rfc3339(ts)) order by service)) from services), map { })
         as last_heartbeats,
 from attempts

@@ -1,4 +1,5 @@
--- Expectancy of the trades of 48 h by hour (semantics 1). Grain: one row per hour with trades. See expectancy_stats.
+-- Expectancy of the trades of 48 h by hour (semantics 1). Grain: one row per hour with trades.
+-- See expectancy_stats.
 select
     key as hour,
     * exclude (dimension, key),

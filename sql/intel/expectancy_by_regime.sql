@@ -1,4 +1,5 @@
--- Expectancy of the trades of 48 h by regime (semantics 1). Grain: one row per regime with trades. See expectancy_stats.
+-- Expectancy of the trades of 48 h by regime (semantics 1). Grain: one row per regime with trades.
+-- See expectancy_stats.
 select
     key as regime,
     * exclude (dimension, key),

@@ -1,4 +1,5 @@
--- Expectancy of the trades of 48 h by symbol (semantics 1). Grain: one row per symbol with trades. See expectancy_stats.
+-- Expectancy of the trades of 48 h by symbol (semantics 1). Grain: one row per symbol with trades.
+-- See expectancy_stats.
 select
     key as symbol,
     * exclude (dimension, key),

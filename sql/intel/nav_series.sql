@@ -9,6 +9,6 @@ from (
     select *
     from nav_ticks
     qualify row_number() over (partition by date_trunc('minute', ts) order by ts desc, ingest_seq desc) = 1
-)
+) as last_of_minute
 order by ts desc
 limit 500

@@ -1,7 +1,9 @@
 -- Open positions as of the session's instant (semantics 11). Grain: one row per symbol and side.
--- Those of the newest tick that lists positions; before any such tick the newest imported snapshot per symbol and side.
+-- Those of the newest tick that lists positions; before any such tick the newest imported snapshot per symbol and
+-- side.
 -- qty is signed (SHORT is negative); notional_usd = |qty| * mark, pnl_usd = (mark - entry) * qty. The mark is the
--- position's own, else the symbol's latest known, else the entry price (then is_marked is false: pnl 0 is no knowledge).
+-- position's own, else the symbol's latest known, else the entry price (then is_marked is
+-- false: pnl 0 is no knowledge).
 with newest_tick as (
     select arg_max(event_id, (ts, ingest_seq)) as tick_id
     from seen_ticks
@@ -37,8 +39,11 @@ marked as (
     select
         chosen.symbol,
         chosen.position_side as side,
-        case chosen.position_side when 'SHORT' then -abs(chosen.qty) when 'LONG' then abs(chosen.qty) else chosen.qty end
-            as qty,
+        case chosen.position_side
+            when 'SHORT' then -abs(chosen.qty)
+            when 'LONG' then abs(chosen.qty)
+            else chosen.qty
+        end as qty,
         chosen.entry_price,
         coalesce(chosen.mark_price, latest_marks.mark_price, chosen.entry_price) as mark_price,
         coalesce(chosen.mark_price, latest_marks.mark_price) is not null as is_marked,

@@ -1,4 +1,5 @@
--- The last 500 price bars of each symbol in 7 days (semantics 3). Grain: one row per symbol and bar; age 1 is the newest.
+-- The last 500 price bars of each symbol in 7 days (semantics 3).
+-- Grain: one row per symbol and bar; age 1 is the newest.
 -- One-minute closes of the mark price; for a symbol without any, the average price of its orders' fills.
 with bars as (
     select

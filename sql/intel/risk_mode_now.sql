@@ -1,6 +1,6 @@
 -- Risk mode of the portfolio (semantics 8). Grain: one row. drawdown_pct: the larger of the portfolio's drawdown of the
--- day and the worst symbol's, in per cent, positive = loss; null without any tick. Without a tick, or with the newest one
--- older than nav_freshness_s, the mode is at least cautious.
+-- day and the worst symbol's, in per cent, positive = loss; null without any tick. Without a tick, or with the newest
+-- one older than nav_freshness_s, the mode is at least cautious.
 with measured as (
     select
         nav_now.equity_usd,

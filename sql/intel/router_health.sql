@@ -1,5 +1,6 @@
 -- The router of each listed symbol and its policy (semantics 4, 5). Grain: one row per symbol of the router files.
--- Ratios 0..1, slippage in bps, latency in ms, offset in bps. A symbol without a router row: quality ok, regime unknown.
+-- Ratios 0..1, slippage in bps, latency in ms, offset in bps.
+-- A symbol without a router row: quality ok, regime unknown.
 with known as (
     select
         listed_symbols.symbol,

@@ -26,7 +26,12 @@ signals as (
             when quality = 'degraded' then 0.5
             else 0
         end
-        + case regime when 'fallback_heavy' then 0.75 when 'slippage_hot' then 0.5 when 'maker_strong' then -0.75 else 0 end
+        + case regime
+            when 'fallback_heavy' then 0.75
+            when 'slippage_hot' then 0.5
+            when 'maker_strong' then -0.75
+            else 0
+        end
         + case
             when strength >= 1.5 then -1
             when strength >= 0.5 then -0.5
@@ -39,7 +44,12 @@ signals as (
             when quality = 'degraded' then 0.5
             else 0
         end
-        + case regime when 'fallback_heavy' then 0.5 when 'slippage_hot' then 0.75 when 'maker_strong' then -0.5 else 0 end
+        + case regime
+            when 'fallback_heavy' then 0.5
+            when 'slippage_hot' then 0.75
+            when 'maker_strong' then -0.5
+            else 0
+        end
         + case when strength >= 1.5 then -0.5 when strength <= -1.5 then 0.5 else 0 end as offset_signal,
         maker_first
         and not (quality = 'broken' or regime = 'broken')

@@ -8,5 +8,5 @@ from (
     select *
     from seen_symbol_toggles
     qualify row_number() over (partition by symbol order by ts desc, ingest_seq desc) = 1
-)
+) as newest
 where is_disabled and (until_ts is null or until_ts > (select as_of from clock))

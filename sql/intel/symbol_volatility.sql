@@ -1,9 +1,11 @@
 -- Volatility of each symbol (semantics 3). Grain: one row per symbol with a price bar.
--- ATR%(L) = 100 * mean |price move| / mean price over the last L bars, all there are if fewer; null with fewer than two.
+-- ATR%(L) = 100 * mean |price move| / mean price over the last L bars, all there are if
+-- fewer; null with fewer than two.
 with ranges as (
     select
         symbol,
-        100 * avg(move order by age) filter (where age < 50) / nullif(avg(price order by age) filter (where age <= 50), 0)
+        100 * avg(move order by age) filter (where age < 50)
+        / nullif(avg(price order by age) filter (where age <= 50), 0)
             as atr_now,
         100 * avg(move order by age) filter (where age < 500) / nullif(avg(price order by age), 0) as atr_med,
     from price_bars

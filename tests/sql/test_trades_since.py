@@ -1,0 +1,132 @@
+"""trades_since: closed trades with notional, return and router metric (semantics 1, 3)."""
+
+from typing import Any
+
+import pytest
+
+from tests.conftest import AS_OF, GivenRows, ago
+
+SINCE = "from trades_since(timestamptz '2025-06-13 12:30:00+00')"
+
+
+def tags(store: GivenRows) -> list[str]:
+    found: list[str] = store.one(SINCE)["regime_tags"]
+    return found
+
+
+def test_the_instant_itself_is_excluded(store: GivenRows) -> None:
+    store.close("BTCUSDT", 1.0, ago(days=2))
+    store.close("BTCUSDT", 2.0, ago(days=2, microseconds=-1))
+    assert [row["realized_pnl_usd"] for row in store.rows(SINCE)] == [2.0]
+
+
+def test_net_is_pnl_less_fees(store: GivenRows) -> None:
+    store.close("BTCUSDT", 0.0, fees_usd=1.5)
+    assert store.one(SINCE)["net_pnl_usd"] == -1.5
+
+
+@pytest.mark.parametrize(
+    ("sizes", "notional"),
+    [
+        ({"closed_qty": 2.0, "position_size_before": 9.0, "position_size_after": 0.0}, 200.0),
+        ({"position_size_before": -3.0, "position_size_after": 1.0}, 400.0),
+        ({"closed_qty": 0.0, "position_size_before": 9.0, "position_size_after": 0.0}, None),
+        ({"position_size_before": 1.0, "position_size_after": 1.0}, None),
+    ],
+)
+def test_notional_is_the_closed_quantity_at_the_average_price_and_unknown_when_zero(
+    store: GivenRows, sizes: dict[str, Any], notional: float | None
+) -> None:
+    store.close("BTCUSDT", 10.0, order_id="1", **sizes)
+    store.add("order_fills", symbol="BTCUSDT", order_id="1", avg_price=100.0)
+    row = store.one(SINCE)
+    assert row["notional_usd"] == notional
+    assert row["return_frac"] == (None if notional is None else 10.0 / notional)
+
+
+def test_the_latest_fill_of_the_closing_order_and_symbol_counts(store: GivenRows) -> None:
+    store.close("BTCUSDT", 10.0, order_id="1")
+    store.add("order_fills", ago(hours=1), symbol="BTCUSDT", order_id="1", avg_price=100.0)
+    store.add("order_fills", ago(hours=2), symbol="BTCUSDT", order_id="1", avg_price=50.0)
+    store.add("order_fills", ago(minutes=1), symbol="ETHUSDT", order_id="1", avg_price=7.0)
+    assert store.one(SINCE)["avg_fill_price"] == 100.0
+
+
+def test_a_fill_is_found_however_old_it_is(store: GivenRows) -> None:
+    store.close("BTCUSDT", 10.0, order_id="1")
+    store.add("order_fills", ago(days=99), symbol="BTCUSDT", order_id="1", avg_price=50.0)
+    store.add("order_fills", ago(days=90), symbol="BTCUSDT", order_id="1", avg_price=80.0)
+    assert store.one(SINCE)["notional_usd"] == 80.0
+
+
+def test_a_close_without_a_fill_has_no_notional_but_is_a_trade(store: GivenRows) -> None:
+    store.close("BTCUSDT", 10.0)
+    row = store.one(SINCE)
+    assert (row["realized_pnl_usd"], row["notional_usd"], row["return_frac"]) == (10.0, None, None)
+
+
+def test_the_latest_metric_of_the_attempt_counts_however_old(store: GivenRows) -> None:
+    store.close("BTCUSDT", 1.0, attempt_id="a")
+    store.add("order_metrics", ago(days=90), attempt_id="a", slippage_bps=3.0)
+    store.add("order_metrics", ago(days=91), attempt_id="a", slippage_bps=4.0)
+    store.add("order_metrics", ago(days=-1), attempt_id="a", slippage_bps=5.0)
+    store.add("order_metrics", ago(days=1), attempt_id="a", slippage_bps=6.0, kind="position_close")
+    assert store.one(SINCE)["slippage_bps"] == 3.0
+
+
+def test_the_latest_metric_counts_also_when_it_knows_less(store: GivenRows) -> None:
+    store.close("BTCUSDT", 1.0, attempt_id="a")
+    store.add("order_metrics", ago(hours=2), attempt_id="a", slippage_bps=3.0, used_fallback=True)
+    store.add("order_metrics", ago(hours=1), attempt_id="a")
+    assert tags(store) == []
+
+
+def test_a_metric_may_come_after_its_close(store: GivenRows) -> None:
+    store.close("BTCUSDT", 1.0, ago(hours=1), attempt_id="a")
+    store.add("order_metrics", AS_OF, attempt_id="a", slippage_bps=3.0)
+    assert store.one(SINCE)["slippage_bps"] == 3.0
+
+
+def test_a_trailing_reduce_is_stripped_only_where_the_full_id_has_no_metric(store: GivenRows) -> None:
+    store.close("A", 1.0, attempt_id="x_reduce")
+    store.close("B", 1.0, attempt_id="y_reduce")
+    store.close("C", 1.0, attempt_id="z_reduce_1")
+    store.close("D", 1.0, attempt_id="w_reduce")
+    store.add("order_metrics", ago(hours=1), attempt_id="x", slippage_bps=1.0)
+    store.add("order_metrics", ago(days=50), attempt_id="y_reduce", slippage_bps=2.0)
+    store.add("order_metrics", ago(hours=1), attempt_id="y", slippage_bps=3.0)
+    store.add("order_metrics", ago(hours=1), attempt_id="z", slippage_bps=4.0)
+    store.add("order_metrics", ago(days=50), attempt_id="w", slippage_bps=5.0)
+    found = {row["symbol"]: row["slippage_bps"] for row in store.rows(SINCE)}
+    assert found == {"A": 1.0, "B": 2.0, "C": None, "D": 5.0}
+
+
+@pytest.mark.parametrize(
+    ("metric", "expected"),
+    [
+        ({}, []),
+        ({"is_maker_final": True, "maker_start": True}, ["maker_success"]),
+        ({"is_maker_final": True, "maker_start": False}, ["maker_success"]),
+        ({"is_maker_final": False, "maker_start": True}, ["maker_attempt"]),
+        ({"maker_start": True, "used_fallback": True}, ["maker_attempt", "fallback"]),
+        ({"maker_start": False, "used_fallback": False}, []),
+        ({"slippage_bps": -4.0}, ["slip_low"]),
+        ({"slippage_bps": 1.0}, ["slip_low"]),
+        ({"slippage_bps": 1.001}, ["slip_med"]),
+        ({"slippage_bps": 5.0}, ["slip_med"]),
+        ({"slippage_bps": 5.001}, ["slip_high"]),
+        (
+            {"policy_quality": "good", "policy_taker_bias": "prefer_maker"},
+            ["policy_good", "bias_prefer_maker"],
+        ),
+    ],
+)
+def test_regime_tags_come_from_the_router_metric(store: GivenRows, metric: dict[str, Any], expected: list[str]) -> None:
+    store.close("BTCUSDT", 1.0, attempt_id="a")
+    store.add("order_metrics", attempt_id="a", **metric)
+    assert tags(store) == expected
+
+
+def test_a_trade_without_a_metric_has_no_tag(store: GivenRows) -> None:
+    store.close("BTCUSDT", 1.0)
+    assert tags(store) == []

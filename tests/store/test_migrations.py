@@ -1,0 +1,128 @@
+"""Migrations build the schema of ``store.schema`` and take it down again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from duckdb_sqlalchemy import ConnectionWrapper
+
+from store.database import closing, head_revision, migrate, open_database, revision, run_alembic
+from store.errors import DatabaseLocked, DatabaseMissing, SchemaMismatch, StoreError
+from store.schema import EVENT_TABLES, METADATA
+
+
+def _tables(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    return {name for (name,) in connection.execute("select table_name from duckdb_tables()").fetchall()}
+
+
+def test_an_empty_folder_gets_a_database_at_the_head_revision(tmp_path: Path) -> None:
+    path = tmp_path / "not" / "there" / "tape.duckdb"
+    done = migrate(path)
+    assert done[0] == f"schema empty -> {head_revision()}"
+    with closing(open_database(path)) as connection:
+        assert revision(connection) == head_revision()
+        assert _tables(connection) >= EVENT_TABLES.keys()
+
+
+def test_migrating_twice_does_nothing_the_second_time(database: Path) -> None:
+    before = database.read_bytes()
+    assert migrate(database) == []
+    assert database.read_bytes() == before
+
+
+def test_downgrade_to_base_and_up_again(database: Path) -> None:
+    with closing(duckdb.connect(database)) as connection:
+        run_alembic(connection, "base")
+        assert _tables(connection) == {"alembic_version"}
+        assert connection.execute("from duckdb_views() where not internal").fetchall() == []
+        run_alembic(connection, "head")
+        assert _tables(connection) == METADATA.tables.keys() | {"alembic_version"}
+    assert migrate(database) != []
+    with closing(open_database(database)) as connection:
+        assert revision(connection) == head_revision()
+
+
+def test_the_migrated_schema_is_the_declared_one(database: Path) -> None:
+    with closing(duckdb.connect(database)) as connection:
+        engine = sa.create_engine(
+            "duckdb://", creator=lambda: ConnectionWrapper(connection.cursor()), poolclass=sa.pool.NullPool
+        )
+        with engine.connect() as opened:
+            context = MigrationContext.configure(opened, opts={"compare_type": True})
+            assert compare_metadata(context, METADATA) == []
+
+
+def test_the_file_has_the_storage_version_that_later_releases_read(database: Path) -> None:
+    with closing(duckdb.connect(database, read_only=True)) as connection:
+        tags = connection.execute(
+            "select tags['storage_version'] from duckdb_databases() where not internal"
+        ).fetchone()
+    assert tags == ("v1.5.0+",)
+
+
+def test_a_migration_keeps_the_rows_there_are(database: Path) -> None:
+    with closing(duckdb.connect(database)) as connection:
+        connection.execute(
+            "insert into marks (event_id, ts, symbol, mark_price, is_test, received_ts, ingest_seq)"
+            " values ('m', now(), 'X', 1, false, now(), 1)"
+        )
+        connection.execute("delete from applied_sql")
+    assert migrate(database) != []
+    with closing(open_database(database)) as connection:
+        assert connection.execute("select event_id from marks").fetchall() == [("m",)]
+
+
+def test_a_database_of_another_revision_is_refused(database: Path) -> None:
+    with closing(duckdb.connect(database)) as connection:
+        connection.execute("update alembic_version set version_num = '9999'")
+    with pytest.raises(SchemaMismatch, match=f"expected revision {head_revision()}, found 9999") as refused:
+        open_database(database)
+    assert (refused.value.path, refused.value.found) == (database, "9999")
+
+
+def test_a_database_without_schema_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "tape.duckdb"
+    duckdb.connect(path).close()
+    with pytest.raises(SchemaMismatch, match="found none"):
+        open_database(path, read_only=True)
+
+
+def test_a_database_with_older_views_is_refused_and_stays_closed(database: Path) -> None:
+    with closing(duckdb.connect(database)) as connection:
+        connection.execute("update applied_sql set digest = 'older' where name = 'nav_now'")
+    with pytest.raises(SchemaMismatch, match="older views"):
+        open_database(database)
+    assert migrate(database) == ["1 macros and views applied"]
+    open_database(database).close()
+
+
+def test_a_missing_database_is_not_created_by_opening_it(tmp_path: Path) -> None:
+    path = tmp_path / "tape.duckdb"
+    with pytest.raises(DatabaseMissing):
+        open_database(path, read_only=True)
+    with pytest.raises(DatabaseMissing):
+        open_database(path)
+    assert not path.exists()
+
+
+def test_a_file_that_is_no_database_is_refused_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "tape.duckdb"
+    path.write_text("no database")
+    with pytest.raises(StoreError, match="cannot be opened") as refused:
+        open_database(path)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_reader_does_not_change_the_file(database: Path) -> None:
+    before = database.read_bytes()
+    with closing(open_database(database, read_only=True)) as connection:
+        connection.execute("from nav_now").fetchall()
+        with pytest.raises(duckdb.Error, match="read-only"):
+            connection.execute("delete from ticks")
+    assert database.read_bytes() == before
+    assert [path.name for path in database.parent.iterdir()] == [database.name]

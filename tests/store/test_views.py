@@ -1,0 +1,97 @@
+"""``sql/`` is applied in dependency order, and only what changed."""
+
+from __future__ import annotations
+
+import duckdb
+import pytest
+
+from store.views import LAYERS, apply_views, pending_views, sql_objects
+from tests.conftest import GivenRows
+
+OBJECTS = {item.name: item for item in sql_objects()}
+
+
+def _oid(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    views = connection.execute("select view_name, view_oid from duckdb_views() where not internal and not temporary")
+    found = dict(views.fetchall())
+    macros = connection.execute(
+        "select function_name, function_oid from duckdb_functions()"
+        " where function_type in ('macro', 'table_macro') and not internal"
+    )
+    return {**found, **dict(macros.fetchall())}
+
+
+def test_objects_come_after_all_they_read() -> None:
+    seen: set[str] = set()
+    for item in sql_objects():
+        assert item.reads <= seen, item.name
+        seen.add(item.name)
+
+
+def test_a_layer_reads_only_itself_and_those_below() -> None:
+    for item in sql_objects():
+        for name in item.reads:
+            assert LAYERS.index(OBJECTS[name].layer) <= LAYERS.index(item.layer), f"{item.name} reads {name}"
+
+
+def test_every_object_has_a_head_comment() -> None:
+    assert [item.name for item in sql_objects() if not item.head] == []
+
+
+def test_a_migrated_database_holds_every_object_and_has_none_pending(store: GivenRows) -> None:
+    assert pending_views(store.connection) == []
+    assert apply_views(store.connection) == []
+    assert _oid(store.connection).keys() == OBJECTS.keys()
+
+
+@pytest.mark.parametrize("changed", ["nav_now", "router_quality", "trades_since", "limits", "nav_document"])
+def test_only_an_object_whose_digest_differs_is_made_again(store: GivenRows, changed: str) -> None:
+    before = _oid(store.connection)
+    store.connection.execute("update applied_sql set digest = 'older' where name = ?", [changed])
+    assert [item.name for item in pending_views(store.connection)] == [changed]
+    assert apply_views(store.connection) == [changed]
+    after = _oid(store.connection)
+    assert {name for name in after if after[name] != before[name]} == {changed}
+    assert pending_views(store.connection) == []
+
+
+def test_several_changed_objects_are_made_in_dependency_order(store: GivenRows) -> None:
+    names = [item.name for item in sql_objects()][::7]
+    store.connection.execute("update applied_sql set digest = 'older' where name in (select unnest(?))", [names])
+    assert apply_views(store.connection) == names
+
+
+def test_a_digest_changes_with_whatever_lies_beneath() -> None:
+    digests = {item.digest for item in sql_objects()}
+    assert len(digests) == len(OBJECTS)
+
+
+def test_an_object_that_is_gone_from_sql_is_dropped(store: GivenRows) -> None:
+    connection = store.connection
+    connection.execute("create view old_view as select 1 as one")
+    connection.execute("create macro old_macro() as 1")
+    connection.execute("create macro old_rows() as table select 1 as one")
+    for name in ("old_view", "old_macro", "old_rows"):
+        connection.execute("insert into applied_sql values (?, 'old')", [name])
+    assert set(apply_views(connection)) == {"old_view", "old_macro", "old_rows"}
+    assert _oid(connection).keys() == OBJECTS.keys()
+    assert connection.execute("select count(*) from applied_sql").fetchone() == (len(OBJECTS),)
+
+
+def test_a_failed_application_leaves_the_old_objects(store: GivenRows) -> None:
+    connection = store.connection
+    connection.execute("update applied_sql set digest = 'older' where name = 'nav_now'")
+    connection.execute("create temp table nav_now as select 1 as one")
+    connection.execute("create temp view blocker as from temp.nav_now")
+    before = _oid(connection)
+    try:
+        apply_views(connection)
+    except duckdb.Error:
+        assert _oid(connection) == before
+        assert [item.name for item in pending_views(connection)] == ["nav_now"]
+
+
+def test_applying_leaves_no_temporary_table(store: GivenRows) -> None:
+    store.connection.execute("delete from applied_sql")
+    apply_views(store.connection)
+    assert store.connection.execute("select count(*) from duckdb_tables() where temporary").fetchone() == (0,)
