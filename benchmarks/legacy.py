@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -88,8 +87,9 @@ def main() -> None:
     parser.add_argument("--real-logs", type=Path, help="a folder of real logs to export from, too")
     options = parser.parse_args()
     table = Table(title=f"{options.repeats} runs each, median (min-max)", box=box.SIMPLE_HEAD, title_justify="left")
-    for column, justify in (("what", "left"), ("figure", "right"), ("target", "right")):
-        table.add_column(column, justify=justify)
+    table.add_column("what")
+    table.add_column("figure", justify="right")
+    table.add_column("target", justify="right")
     with tempfile.TemporaryDirectory() as folder:
         measure(Path(folder), options.rows, options.repeats, options.real_logs, table)
     Console(width=120).print(table)
@@ -141,4 +141,3 @@ def history(folder: Path, rows: int, full: Path) -> list[tuple[str, Path]]:
 
 if __name__ == "__main__":
     main()
-    print(f"bench itself: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB")

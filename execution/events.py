@@ -186,7 +186,7 @@ class OrderAttempted(Event):
 
 
 class OrderAcked(Event):
-    """The venue accepted an order. Old runtimes wrote an ack in two halves (``source`` tells them); views merge them."""
+    """The venue accepted an order. Old runtimes wrote an ack in two halves, told by ``source``; views merge them."""
 
     table = "order_acks"
     event_type = "order_ack"

@@ -364,7 +364,7 @@ def _why_not_json(raw: str) -> str:
 
 
 def _import_config(connection: duckdb.DuckDBPyConnection, path: Path, kind: str, now: datetime) -> FileCount:
-    """Stores limits or universe when they differ from the newest on record; the first from 1970 on, later ones from now."""
+    """Stores limits or universe when they differ from the newest on record: the first as of 1970, a later as of now."""
     raw = path.read_text(encoding="utf-8", errors="backslashreplace")
     try:
         payload = json.loads(raw)

@@ -93,7 +93,7 @@ def upgrade() -> None:
     )
     event_table(
         "order_acks",
-        "The venue accepted an order. Old runtimes wrote two halves of one ack (``source`` tells them); views merge them.",
+        "The venue accepted an order. Old runtimes wrote an ack in two halves, told by ``source``; views merge them.",
         column("symbol", TEXT, "instrument"),
         column("side", TEXT, "BUY or SELL"),
         column("order_id", TEXT, "venue's order id; joins fills and closes by (symbol, order_id)"),

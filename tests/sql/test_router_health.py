@@ -45,14 +45,14 @@ def test_the_offset_takes_regime_ratios_slippage_and_edge_together(store: GivenR
     store.add("order_fills", ago(days=2), symbol="BTCUSDT", order_id="1", avg_price=100.0)
     row = by_symbol(store, "router_health")["BTCUSDT"]
     assert row["hour_edge"] == pytest.approx(0.05, rel=1e-9)
-    assert row["maker_offset_bps"] == pytest.approx(2.0 + 1.0 - 0.5 - 0.2, rel=1e-9)
+    assert float(row["maker_offset_bps"]) == pytest.approx(2.0 + 1.0 - 0.5 - 0.2, rel=1e-9)
 
 
 def test_a_symbol_without_a_router_row_is_ok_and_of_unknown_regime(store: GivenRows) -> None:
     store.universe("BTCUSDT")
     row = by_symbol(store, "router_health")["BTCUSDT"]
     assert (row["has_router"], row["quality"], row["regime"]) == (False, "ok", "unknown")
-    assert row["maker_offset_bps"] == pytest.approx(1.8, rel=1e-9)  # unknown slippage counts as 0
+    assert float(row["maker_offset_bps"]) == pytest.approx(1.8, rel=1e-9)  # unknown slippage counts as 0
     assert row["maker_fill_ratio"] is None
 
 

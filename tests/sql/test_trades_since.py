@@ -67,11 +67,11 @@ def test_a_close_without_a_fill_has_no_notional_but_is_a_trade(store: GivenRows)
 
 def test_the_latest_metric_of_the_attempt_counts_however_old(store: GivenRows) -> None:
     store.close("BTCUSDT", 1.0, attempt_id="a")
-    store.add("order_metrics", ago(days=90), attempt_id="a", slippage_bps=3.0)
-    store.add("order_metrics", ago(days=91), attempt_id="a", slippage_bps=4.0)
-    store.add("order_metrics", ago(days=-1), attempt_id="a", slippage_bps=5.0)
-    store.add("order_metrics", ago(days=1), attempt_id="a", slippage_bps=6.0, kind="position_close")
-    assert store.one(SINCE)["slippage_bps"] == 3.0
+    store.add("order_metrics", ago(days=90), attempt_id="a", policy_quality="good")
+    store.add("order_metrics", ago(days=91), attempt_id="a", policy_quality="older")
+    store.add("order_metrics", ago(days=-1), attempt_id="a", policy_quality="later")
+    store.add("order_metrics", ago(days=1), attempt_id="a", policy_quality="close", kind="position_close")
+    assert tags(store) == ["policy_good"]
 
 
 def test_the_latest_metric_counts_also_when_it_knows_less(store: GivenRows) -> None:
@@ -83,22 +83,17 @@ def test_the_latest_metric_counts_also_when_it_knows_less(store: GivenRows) -> N
 
 def test_a_metric_may_come_after_its_close(store: GivenRows) -> None:
     store.close("BTCUSDT", 1.0, ago(hours=1), attempt_id="a")
-    store.add("order_metrics", AS_OF, attempt_id="a", slippage_bps=3.0)
-    assert store.one(SINCE)["slippage_bps"] == 3.0
+    store.add("order_metrics", AS_OF, attempt_id="a", policy_quality="good")
+    assert tags(store) == ["policy_good"]
 
 
 def test_a_trailing_reduce_is_stripped_only_where_the_full_id_has_no_metric(store: GivenRows) -> None:
-    store.close("A", 1.0, attempt_id="x_reduce")
-    store.close("B", 1.0, attempt_id="y_reduce")
-    store.close("C", 1.0, attempt_id="z_reduce_1")
-    store.close("D", 1.0, attempt_id="w_reduce")
-    store.add("order_metrics", ago(hours=1), attempt_id="x", slippage_bps=1.0)
-    store.add("order_metrics", ago(days=50), attempt_id="y_reduce", slippage_bps=2.0)
-    store.add("order_metrics", ago(hours=1), attempt_id="y", slippage_bps=3.0)
-    store.add("order_metrics", ago(hours=1), attempt_id="z", slippage_bps=4.0)
-    store.add("order_metrics", ago(days=50), attempt_id="w", slippage_bps=5.0)
-    found = {row["symbol"]: row["slippage_bps"] for row in store.rows(SINCE)}
-    assert found == {"A": 1.0, "B": 2.0, "C": None, "D": 5.0}
+    for symbol, attempt_id in [("A", "x_reduce"), ("B", "y_reduce"), ("C", "z_reduce_1"), ("D", "w_reduce")]:
+        store.close(symbol, 1.0, attempt_id=attempt_id)
+    for days, attempt_id in [(1, "x"), (50, "y_reduce"), (1, "y"), (1, "z"), (50, "w")]:
+        store.add("order_metrics", ago(days=days), attempt_id=attempt_id, policy_quality=attempt_id)
+    found = {row["symbol"]: row["regime_tags"] for row in store.rows(SINCE)}
+    assert found == {"A": ["policy_x"], "B": ["policy_y_reduce"], "C": [], "D": ["policy_w"]}
 
 
 @pytest.mark.parametrize(
