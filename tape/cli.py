@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     help="The telemetry store of a trading runtime: old logs in, SQL and the contract's files out.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -54,6 +53,8 @@ class _Session:
 
 
 NEWEST = "newest"
+_UsageError: Any = typer.BadParameter.__base__
+"""Typer's usage error, which lies in click or in typer itself, by version."""
 
 
 def _instant_or_newest(text: str) -> datetime | str:
@@ -241,13 +242,9 @@ def status(context: typer.Context, as_json: Json = False) -> None:
 
 def run() -> None:
     """The program: runs a command and turns its failure into one line on stderr and an exit code."""
-    import click
-
     try:
-        code = app(standalone_mode=False)
-    except click.UsageError as error:
-        _fail(error.format_message(), 2)
-    except (click.Abort, KeyboardInterrupt):
+        code = app(args=sys.argv[1:] or ["--help"], standalone_mode=False)
+    except (typer.Abort, KeyboardInterrupt):
         _fail("interrupted", 1)
     except BrokenPipeError:
         sys.stderr.close()
@@ -255,6 +252,8 @@ def run() -> None:
     except OSError as error:
         _fail(str(error), 1)
     except Exception as error:
+        if isinstance(error, _UsageError):
+            _fail(error.format_message(), 2)
         if not _is_expected(error):
             raise
         _fail(str(error), 1)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich import box
 from rich.console import Console
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 FORMATS = ("table", "json", "csv", "arrow")
 _WIDTH = 100
+_MAX_CELL = 44
+_GAP = 3
+"""Blanks between two columns."""
 
 
 def _console() -> Console:
@@ -128,15 +131,40 @@ def print_result(result: duckdb.DuckDBPyConnection, output: str, *, title: str |
         writer.writerow(names)
         writer.writerows([["" if value is None else _cell(value) for value in row] for row in rows])
     else:
+        _print_rows(names, [[_shown(value) for value in row] for row in rows], _numeric(names, rows), title)
+
+
+def _numeric(names: list[str], rows: list[tuple[Any, ...]]) -> set[str]:
+    return {name for at, name in enumerate(names) if any(isinstance(row[at], (int, float)) for row in rows)}
+
+
+def _print_rows(names: list[str], rows: list[list[str]], numeric: set[str], title: str | None) -> None:
+    """Rows as a table; where the columns do not fit side by side, as several, each led by the first column."""
+    console = _console()
+    for columns in _fitting(names, rows, console.width):
         table = _table(title)
-        for at, name in enumerate(names):
-            is_number = any(isinstance(row[at], (int, float)) for row in rows)
-            table.add_column(name, justify="right" if is_number else "left", overflow="fold")
+        for at in columns:
+            justify: Literal["right", "left"] = "right" if names[at] in numeric else "left"
+            table.add_column(names[at], justify=justify, overflow="fold", max_width=_MAX_CELL)
         for row in rows:
-            table.add_row(*(_shown(value) for value in row))
-        console = _console()
+            table.add_row(*(row[at] for at in columns))
         console.print(table)
-        console.print(f"{len(rows)} row{'' if len(rows) == 1 else 's'}")
+        title = None
+    console.print(f"{len(rows)} row{'' if len(rows) == 1 else 's'}")
+
+
+def _fitting(names: list[str], rows: list[list[str]], width: int) -> list[list[int]]:
+    """Column numbers in groups that fit into a width, the first column in each."""
+    widths = [min(_MAX_CELL, max(len(name), *(len(row[at]) for row in rows), 0)) for at, name in enumerate(names)]
+    groups: list[list[int]] = [[0]]
+    used = widths[0] + 1
+    for at in range(1, len(names)):
+        if used + widths[at] + _GAP > width and len(groups[-1]) > 1:
+            groups.append([0])
+            used = widths[0] + 1
+        groups[-1].append(at)
+        used += widths[at] + _GAP
+    return groups
 
 
 def _write_arrow(result: duckdb.DuckDBPyConnection) -> None:
@@ -165,6 +193,8 @@ def _shown(value: Any) -> str:
         return "-"
     if isinstance(value, float):
         return f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.2f}"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return str(_cell(value))
 
 

@@ -29,7 +29,7 @@ parts as (
     select
         *,
         0.25 + (clamp(coalesce(sharpe_7d, 0), -1, 3) + 1) / 4 * 1.75 as size_mult_sharpe,
-        case atr_regime when 'quiet' then 0.75 when 'hot' then 0.5 when 'panic' then 0.25 else 1.0 end
+        case atr_regime when 'quiet' then 0.75 when 'hot' then 0.5 when 'panic' then 0.25 else 1e0 end
             as size_mult_regime,
         sharpe_part(sharpe_7d)
         + case
@@ -77,3 +77,4 @@ select
     intel_size_factor(z) as intel_size_factor,
     size_mult_sharpe * size_mult_regime * intel_size_factor(z) as final_size_factor,
 from parts
+order by symbol

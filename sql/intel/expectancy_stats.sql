@@ -81,3 +81,4 @@ select
     pnl_usd,
     fees_usd,
 from grouped
+order by dimension, key

@@ -18,3 +18,4 @@ from named
 left join configured_symbols on named.symbol = configured_symbols.symbol
 left join router_effectiveness on named.symbol = router_effectiveness.symbol
 left join expectancy_by_symbol on named.symbol = expectancy_by_symbol.symbol
+order by named.symbol

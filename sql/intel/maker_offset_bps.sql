@@ -2,7 +2,7 @@
 -- counts as 0; edge: sum pnl / sum notional of this hour of the day, unknown moves nothing.
 create macro maker_offset_bps(atr_regime, maker, fallback, slip_bps, hour_edge) as
 clamp(
-    2.0
+    2e0
     + case atr_regime when 'quiet' then -0.5 when 'hot' then 0.5 when 'panic' then 1.0 else 0 end
     + case when maker > 0.7 then -0.5 else 0 end
     + case when fallback > 0.5 then 1.0 else 0 end

@@ -66,3 +66,4 @@ select
     abs(qty) * mark_price as notional_usd,
     ts,
 from marked
+order by symbol, side

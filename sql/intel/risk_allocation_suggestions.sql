@@ -96,3 +96,4 @@ select
         lambda sentence: sentence is not null
     ) as rationale,
 from caps
+order by symbol

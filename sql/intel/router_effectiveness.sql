@@ -26,3 +26,4 @@ select
     router_quality(maker_fill_ratio, fallback_ratio, slips[4], ack_latency_p50_ms) as quality,
     router_regime(maker_fill_ratio, fallback_ratio, slips[4], ack_latency_p50_ms) as regime,
 from measured
+order by symbol

@@ -42,3 +42,4 @@ select
     end as branch,
     maker_offset_bps(atr_regime, maker_fill_ratio, fallback_ratio, slip_q50, hour_edge) as maker_offset_bps,
 from known
+order by symbol

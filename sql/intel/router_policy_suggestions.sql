@@ -22,7 +22,7 @@ signals as (
     select
         *,
         case
-            when quality = 'broken' or regime = 'broken' then 1
+            when quality = 'broken' or regime = 'broken' then 1e0
             when quality = 'degraded' then 0.5
             else 0
         end
@@ -40,7 +40,7 @@ signals as (
             else 0
         end as bias_signal,
         case
-            when quality = 'broken' or regime = 'broken' then 1
+            when quality = 'broken' or regime = 'broken' then 1e0
             when quality = 'degraded' then 0.5
             else 0
         end
@@ -117,3 +117,4 @@ select
         lambda sentence: sentence is not null
     ) as rationale,
 from proposed
+order by symbol

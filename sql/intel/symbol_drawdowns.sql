@@ -52,3 +52,4 @@ select
     end as dd_today_pct,
 from points
 cross join nav_now
+order by points.symbol

@@ -22,3 +22,4 @@ select
     end as sharpe_7d,
     hour_edge,
 from measured
+order by symbol

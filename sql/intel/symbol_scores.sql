@@ -41,3 +41,4 @@ select
     fee_drag_penalty,
     volatility_penalty,
 from weighed
+order by score desc, symbol

@@ -10,3 +10,4 @@ from (
     qualify row_number() over (partition by symbol order by ts desc, ingest_seq desc) = 1
 ) as newest
 where is_disabled and (until_ts is null or until_ts > (select as_of from clock))
+order by symbol

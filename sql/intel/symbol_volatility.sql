@@ -19,3 +19,4 @@ select
     atr_now / nullif(atr_med, 0) as atr_ratio,
     atr_regime(atr_now / nullif(atr_med, 0)) as atr_regime,
 from ranges
+order by symbol

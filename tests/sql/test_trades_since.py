@@ -122,6 +122,12 @@ def test_regime_tags_come_from_the_router_metric(store: GivenRows, metric: dict[
     assert tags(store) == expected
 
 
+def test_the_slippage_is_that_of_the_router_metric(store: GivenRows) -> None:
+    store.close("BTCUSDT", 1.0, attempt_id="a")
+    store.add("order_metrics", attempt_id="a", side="BUY", mark_price=100.0, avg_fill_price=100.05)
+    assert store.one(SINCE)["slippage_bps"] == pytest.approx(5.0, rel=1e-9)
+
+
 def test_a_trade_without_a_metric_has_no_tag(store: GivenRows) -> None:
     store.close("BTCUSDT", 1.0)
     assert tags(store) == []

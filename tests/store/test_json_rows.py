@@ -116,12 +116,6 @@ def test_an_optional_flag_that_is_none_is_refused_by_name(imported: LogStore, va
     assert imported.reasons() == [f"reduceOnly: expected true or false, found {reason}"]
 
 
-def test_an_object_that_is_none_is_refused_by_name(imported: LogStore) -> None:
-    imported.lines(METRICS, {**METRIC, "prices": 5}, {**METRIC, "result": "FILLED"}, {**METRIC, "policy": None})
-    assert [reason.partition(":")[0] for reason in imported.reasons()] == ["prices", "result"]
-    assert imported.column("policy_quality", "order_metrics") == [None]
-
-
 @pytest.mark.parametrize(
     ("written", "number"),
     [(0, 0.0), ("0.50", 0.5), ("-1e-3", -0.001), ("NaN", None), ("-Infinity", None), ("inf", None), (None, None)],

@@ -225,16 +225,16 @@ def test_archives_beside_the_execution_folder_count_too(imported: LogStore) -> N
     assert report.files == {"archive/sync_heartbeats-2025.jsonl.gz": FileCount(read=1, stored=1)}
 
 
-def test_real_logs_are_stored_but_for_nothing(imported: LogStore, real_logs: Path) -> None:
+def test_real_logs_are_stored_but_for_the_acks_that_name_no_symbol(imported: LogStore, real_logs: Path) -> None:
     imported.folder = real_logs
     first = imported.load()
-    assert first.total.rejected == 0
+    assert first.total.rejected == 18
+    assert set(imported.reasons()) == {"symbol: expected text, found nothing"}
     counts = dict(
         imported.connection.execute(
             "select 'order_closes', count(*) from order_closes union all select 'order_fills', count(*) from order_fills"
             " union all select 'order_metrics', count(*) from order_metrics union all select 'vetoes', count(*) from vetoes"
             " union all select 'order_attempts', count(*) from order_attempts"
-            " union all select 'acks', count(*) from acks_merged where not is_dry_run"
         ).fetchall()
     )
     assert (counts["order_closes"], counts["order_fills"], counts["order_metrics"]) == (9, 86, 520)

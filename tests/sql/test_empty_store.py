@@ -1,0 +1,63 @@
+"""Every document exists, in its shape, when nothing is recorded and when everything is switched off."""
+
+import pytest
+
+from exporters.contract import STATE_FILES, StateFile
+from exporters.state_files import render
+from store.round import open_round
+from tests.conftest import AS_OF, GivenRows
+from tests.sql.conftest import document, record_flags
+
+FILES = pytest.mark.parametrize("file", STATE_FILES, ids=lambda file: file.stem)
+
+
+@FILES
+def test_an_empty_store_has_every_document(store: GivenRows, file: StateFile) -> None:
+    with open_round(store.connection, as_of=AS_OF) as reading:
+        assert len(reading.rows(file.view)) == 1
+        file.model.model_validate_json(render(file, reading))
+
+
+@FILES
+def test_with_every_flag_off_every_document_exists(store: GivenRows, file: StateFile) -> None:
+    flags = [
+        "is_intel_on",
+        "is_risk_engine_on",
+        "is_pipeline_shadow_on",
+        "is_router_autotune_on",
+        "is_feedback_allocator_on",
+        "is_router_autotune_apply_on",
+    ]
+    record_flags(store, **dict.fromkeys(flags, False))
+    store.universe("BTCUSDT")
+    store.close("BTCUSDT", 1.0)
+    with open_round(store.connection, as_of=AS_OF) as reading:
+        file.model.model_validate_json(render(file, reading))
+
+
+def test_without_a_tick_what_depends_on_equity_is_null(store: GivenRows) -> None:
+    nav = document(store, "nav")
+    names = (
+        "peak_equity",
+        "total_equity",
+        "drawdown_pct",
+        "drawdown_abs",
+        "realized_pnl_today",
+        "unrealized_pnl",
+        "nav",
+    )
+    assert {nav[name] for name in names} == {None}
+    assert (nav["series"], nav["gross_exposure_usd"], nav["exec_stats"]["fill_rate"]) == ([], 0.0, None)
+    allocation = document(store, "risk_allocation_suggestions_v6")
+    assert allocation["global"] == {
+        "current_equity_usd": None,
+        "current_drawdown_pct": None,
+        "risk_mode": "cautious",
+    }
+    assert allocation["symbols"] == []
+
+
+def test_without_trades_expectancy_is_published_with_empty_groups(store: GivenRows) -> None:
+    found = document(store, "expectancy_v6")
+    assert (found["symbols"], found["hours"], found["regimes"], found["sample_count"]) == ({}, {}, {}, 0)
+    assert found["metadata"] == {"nav_snapshot": {"equity": None, "t": None}}
