@@ -59,12 +59,11 @@ Id = Annotated[str, BeforeValidator(_id)]
 Symbol = Annotated[str, BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value)]
 
 
-def _field(text: str, key: str | None, unit: str | None, **default: Any) -> Any:
-    alias = None
-    if key is not None:
-        path = AliasPath(*key.split(".")) if "." in key else key
-        alias = AliasChoices(path)
-    return Field(description=text, validation_alias=alias, json_schema_extra={"key": key, "unit": unit}, **default)
+def _field(text: str, key: str | None, unit: str | None, also: tuple[str, ...] = (), **default: Any) -> Any:
+    paths = [path for path in (key, *also) if path is not None]
+    choices = AliasChoices(*(AliasPath(*path.split(".")) for path in paths)) if paths else None
+    stated: dict[str, Any] = {"key": key, "unit": unit, "also": list(also)}
+    return Field(description=text, validation_alias=choices, json_schema_extra=stated, **default)
 
 
 def required(text: str, key: str | None = None, unit: str | None = None) -> Any:
@@ -72,15 +71,24 @@ def required(text: str, key: str | None = None, unit: str | None = None) -> Any:
     return _field(text, key, unit)
 
 
-def optional(text: str, key: str | None = None, unit: str | None = None, default: Any = None) -> Any:
-    """A field that may be unknown (``None``)."""
-    return _field(text, key, unit, default=default)
+def optional(
+    text: str, key: str | None = None, unit: str | None = None, default: Any = None, also: tuple[str, ...] = ()
+) -> Any:
+    """A field that may be unknown (``None``). ``also``: further paths at which the contract's JSON may have it."""
+    return _field(text, key, unit, also, default=default)
 
 
 def contract_key(name: str, field: FieldInfo) -> str:
     """The path of a field in the contract's JSON, dots between levels: its own name unless stated."""
     stated = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
     return str(stated.get("key") or name)
+
+
+def contract_paths(name: str, field: FieldInfo) -> tuple[str, ...]:
+    """Every path at which a field may stand in the contract's JSON, the first that is not null counts."""
+    stated = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+    also = stated.get("also")
+    return (contract_key(name, field), *(str(path) for path in also)) if isinstance(also, list) else (name,)
 
 
 def unit_of(field: FieldInfo) -> str | None:
@@ -340,8 +348,8 @@ class IntentVetoed(Event):
     strategy: str | None = optional("strategy that asked")
     qty_req: Number | None = optional("requested quantity", unit="base units")
     signal_ts: Instant | None = optional("time of the signal behind the intent")
-    attempt_id: Id | None = optional("attempt that was vetoed")
-    intent_id: Id | None = optional("intent that was vetoed")
+    attempt_id: Id | None = optional("attempt that was vetoed", "attempt_id", also=("veto_detail.intent.attempt_id",))
+    intent_id: Id | None = optional("intent that was vetoed", "intent_id", also=("veto_detail.intent.intent_id",))
     veto_detail: JsonValue | None = optional("what the check saw: reasons, thresholds, observations, the intent")
     thresholds: JsonValue | None = optional("limits that applied")
     context: JsonValue | None = optional("account and market around the check")

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from execution.events import EPOCH_MS_FROM, Event, contract_key
+from execution.events import EPOCH_MS_FROM, Event, contract_paths
 from store.schema import python_type
 
 _STORE_FIELDS = ("event_id", "is_test", "producer")
@@ -41,7 +41,7 @@ class Shape:
     whole: str | None = None
 
     def paths(self, name: str) -> tuple[str, ...]:
-        return self.keys.get(name) or (contract_key(name, self.event.model_fields[name]),)
+        return self.keys.get(name) or contract_paths(name, self.event.model_fields[name])
 
 
 def typed_rows(shapes: Iterable[Shape], staged: str, *, with_extra: bool = True) -> str:

@@ -90,15 +90,7 @@ LOGS = (
     Log("execution/order_metrics", (Shape(events.OrderMeasured),)),
     Log(
         "execution/risk_vetoes",
-        (
-            Shape(
-                events.IntentVetoed,
-                keys={
-                    "attempt_id": ("attempt_id", "veto_detail.intent.attempt_id"),
-                    "intent_id": ("intent_id", "veto_detail.intent.intent_id"),
-                },
-            ),
-        ),
+        (Shape(events.IntentVetoed),),
     ),
     Log(
         "execution/position_state",

@@ -38,7 +38,8 @@ own_limits as (
 
 select
     entries.symbol,
-    coalesce(try_cast(json_extract_string(entries.document, '$.enabled') as boolean), true) as is_enabled,
+    coalesce(lower(json_extract_string(entries.document, '$.enabled')) not in ('false', '0', 'no', 'off'), true)
+        as is_enabled,
     json_extract_string(entries.document, '$.tier') as tier,
     as_fraction(
         coalesce(

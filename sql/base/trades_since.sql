@@ -5,7 +5,12 @@
 -- first and in all of history only for trades that are still without.
 create macro trades_since(since) as table
 with closes as (
-    select * from seen_order_closes where ts > since
+    select
+        *,
+        case when ends_with(attempt_id, '_reduce') then left(attempt_id, length(attempt_id) - 7) end
+            as stripped_attempt_id,
+    from seen_order_closes
+    where ts > since
 ),
 
 near_fills as (
@@ -37,19 +42,31 @@ fills as (
 attempts as (
     select attempt_id from closes where attempt_id is not null
     union
-    select left(attempt_id, length(attempt_id) - 7) as attempt_id from closes where ends_with(attempt_id, '_reduce')
+    select stripped_attempt_id as attempt_id from closes where stripped_attempt_id is not null
+),
+
+tagged_metrics as (
+    select
+        ts,
+        ingest_seq,
+        attempt_id,
+        {
+            'is_maker_final': is_maker_final, 'maker_start': maker_start, 'used_fallback': used_fallback,
+            'slippage_bps': slippage_bps, 'policy_quality': policy_quality, 'policy_taker_bias': policy_taker_bias
+        } as metric,
+    from router_metrics
 ),
 
 near_metrics as (
-    select attempt_id, arg_max(metrics, (metrics.ts, metrics.ingest_seq)) as metric
-    from router_metrics as metrics
+    select attempt_id, arg_max(metric, (ts, ingest_seq)) as metric
+    from tagged_metrics
     where ts > since - interval 1 day and attempt_id in (select attempt_id from attempts)
     group by attempt_id
 ),
 
 old_metrics as (
-    select attempt_id, arg_max(metrics, (metrics.ts, metrics.ingest_seq)) as metric
-    from router_metrics as metrics
+    select attempt_id, arg_max(metric, (ts, ingest_seq)) as metric
+    from tagged_metrics
     where
         ts <= since - interval 1 day
         and attempt_id in (select attempt_id from attempts anti join near_metrics using (attempt_id))
@@ -75,10 +92,7 @@ joined as (
     from closes
     left join fills on closes.symbol = fills.symbol and closes.order_id = fills.order_id
     left join metrics as exact on closes.attempt_id = exact.attempt_id
-    left join metrics as stripped
-        on
-            ends_with(closes.attempt_id, '_reduce')
-            and left(closes.attempt_id, length(closes.attempt_id) - 7) = stripped.attempt_id
+    left join metrics as stripped on closes.stripped_attempt_id = stripped.attempt_id
 )
 
 select

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,19 @@ from exporters.state_files import publish
 from store.round import open_round
 from tape.sample import DEFAULT_END, write_sample
 from tests.conftest import AS_OF, GivenRows, ago
-from tests.store.old_logs import EVERY_LOG, METRIC, METRICS, NOW, VETO, VETOES, LogStore, fresh_store, text
+from tests.store.old_logs import (
+    ATTEMPTED,
+    EVERY_LOG,
+    METRIC,
+    METRICS,
+    NAV,
+    POSITIONS,
+    VETO,
+    VETOES,
+    LogStore,
+    fresh_store,
+    text,
+)
 
 SIX = {
     "execution/orders_executed.jsonl",
@@ -27,7 +40,7 @@ SIX = {
 
 
 def written(store: LogStore, folder: Path) -> dict[str, bytes]:
-    with open_round(store.connection, as_of=NOW) as reading:
+    with open_round(store.connection, as_of=DEFAULT_END + timedelta(days=1)) as reading:
         return {str(path.relative_to(folder)): path.read_bytes() for path in write_logs(reading, folder)}
 
 
@@ -71,10 +84,11 @@ def test_a_fresh_store_that_imports_them_writes_them_again_to_the_byte(
     stored: LogStore, empty_database: Path, tmp_path: Path
 ) -> None:
     first = written(stored, tmp_path / "first")
-    attempts = stored.folder / "execution/orders_attempted.jsonl"
+    names = (ATTEMPTED, NAV, POSITIONS, "pairs_universe.json", "risk_limits.json")
+    beside = {name: path.read_bytes() for name in names if (path := stored.folder / name).exists()}
     with fresh_store(empty_database) as other:
         other.folder = tmp_path / "first"
-        assert other.load({"execution/orders_attempted.jsonl": attempts.read_bytes()}).total.rejected == 0
+        assert other.load(beside).total.rejected == 0
         second = written(other, tmp_path / "second")
     assert second == first
 
@@ -108,7 +122,9 @@ def test_lines_have_the_contracts_keys_and_leave_out_what_is_unknown(stored: Log
     kinds: dict[str, dict[str, Any]] = {}
     for line in logs["execution/orders_executed.jsonl"]:
         kinds.setdefault(line["event_type"], line)
-    assert {"symbol", "side", "ts_ack", "orderId", "clientOrderId", "request_qty", "status", "ts"} <= kinds["order_ack"].keys()
+    assert {"symbol", "side", "ts_ack", "orderId", "clientOrderId", "request_qty", "status", "ts"} <= kinds[
+        "order_ack"
+    ].keys()
     assert {"ts_fill_first", "ts_fill_last", "executedQty", "avgPrice", "tradeIds"} <= kinds["order_fill"].keys()
     assert {"ts_close", "realizedPnlUsd", "fees_total", "position_size_before"} <= kinds["order_close"].keys()
     metric = logs["execution/order_metrics.jsonl"][0]
@@ -151,7 +167,7 @@ def test_a_router_health_line_is_the_state_file_with_a_leading_ts(store: GivenRo
         write_logs(reading, tmp_path)
         published = json.loads(publish(reading, tmp_path / "state")[3].read_bytes())
     line = lines_of((tmp_path / "router_health.jsonl").read_bytes())[0]
-    assert list(line)[0] == "ts"
+    assert next(iter(line)) == "ts"
     assert {key: line[key] for key in published} == published
     assert line["event_id"].startswith("computed:")
 

@@ -58,7 +58,9 @@ def test_publishing_again_gives_the_same_bytes_with_one_thread_or_two(sample_dat
 def test_rows_of_a_later_time_do_not_change_an_earlier_instant(store: GivenRows, tmp_path: Path) -> None:
     def rows(moment: timedelta) -> None:
         ts = AS_OF + moment
-        store.add("ticks", ts, equity_usd=100.0 + store.connection.execute("select count(*) from ticks").fetchall()[0][0])
+        store.add(
+            "ticks", ts, equity_usd=100.0 + store.connection.execute("select count(*) from ticks").fetchall()[0][0]
+        )
         store.close("BTCUSDT", 5.0, ts)
         store.add("order_metrics", ts, symbol="BTCUSDT", slippage_bps=2.0, maker_start=True, is_maker_final=True)
         store.add("marks", ts, symbol="BTCUSDT", mark_price=100.0)
@@ -91,11 +93,11 @@ def test_rows_stored_later_do_not_change_what_was_known(store: GivenRows) -> Non
 def test_a_failing_render_leaves_the_old_file_and_no_temporary_one(store: GivenRows, tmp_path: Path) -> None:
     nav = state_file("nav")
     with open_round(store.connection, as_of=AS_OF) as reading:
-        old = publish(reading, tmp_path, [nav])[0].read_bytes()
+        old = publish(reading, tmp_path / "state", [nav])[0].read_bytes()
     store.add("ticks", ago(minutes=1), equity_usd=float("inf"))
     with open_round(store.connection, as_of=AS_OF) as reading, pytest.raises(ValidationError):
-        publish(reading, tmp_path, [nav])
-    assert [path.read_bytes() for path in tmp_path.iterdir()] == [old]
+        publish(reading, tmp_path / "state", [nav])
+    assert [path.read_bytes() for path in (tmp_path / "state").iterdir()] == [old]
 
 
 def test_a_write_that_fails_half_way_leaves_the_old_file_and_no_temporary_one(tmp_path: Path) -> None:

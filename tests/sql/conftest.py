@@ -3,14 +3,42 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
+
+import duckdb
+import pytest
 
 from exporters.contract import state_file
 from exporters.state_files import render
+from store.database import open_database, transaction
 from store.round import open_round
+from store.schema import EVENT_TABLES
 from tests.conftest import AS_OF, GivenRows
+
+
+@pytest.fixture(scope="session")
+def views(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+    """One database for all tests of SQL; each leaves it empty."""
+    path = tmp_path_factory.mktemp("views") / "tape.duckdb"
+    shutil.copy(empty_database, path)
+    connection = open_database(path)
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def store(views: duckdb.DuckDBPyConnection) -> Iterator[GivenRows]:
+    """An empty store with a session of its own; its rows are deleted at the end of the test."""
+    cursor = views.cursor()
+    yield GivenRows(cursor)
+    with transaction(cursor):
+        for table in EVENT_TABLES:
+            cursor.execute(f"delete from {table}")
+    cursor.close()
 
 
 def read(store: GivenRows, view: str, as_of: datetime = AS_OF) -> list[dict[str, Any]]:

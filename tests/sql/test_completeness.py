@@ -1,4 +1,4 @@
-"""The rules of ``sql/``: a test, a head, a layer for every file; clocks in the base alone; a view for every document."""
+"""The rules of ``sql/``: every file has a test, a head and a layer, the base alone reads clocks, files have views."""
 
 import re
 from pathlib import Path

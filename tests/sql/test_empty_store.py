@@ -20,15 +20,15 @@ def test_an_empty_store_has_every_document(store: GivenRows, file: StateFile) ->
 
 @FILES
 def test_with_every_flag_off_every_document_exists(store: GivenRows, file: StateFile) -> None:
-    flags = [
-        "is_intel_on",
-        "is_risk_engine_on",
-        "is_pipeline_shadow_on",
-        "is_router_autotune_on",
-        "is_feedback_allocator_on",
-        "is_router_autotune_apply_on",
-    ]
-    record_flags(store, **dict.fromkeys(flags, False))
+    record_flags(
+        store,
+        is_intel_on=False,
+        is_risk_engine_on=False,
+        is_pipeline_shadow_on=False,
+        is_router_autotune_on=False,
+        is_feedback_allocator_on=False,
+        is_router_autotune_apply_on=False,
+    )
     store.universe("BTCUSDT")
     store.close("BTCUSDT", 1.0)
     with open_round(store.connection, as_of=AS_OF) as reading:
@@ -37,16 +37,9 @@ def test_with_every_flag_off_every_document_exists(store: GivenRows, file: State
 
 def test_without_a_tick_what_depends_on_equity_is_null(store: GivenRows) -> None:
     nav = document(store, "nav")
-    names = (
-        "peak_equity",
-        "total_equity",
-        "drawdown_pct",
-        "drawdown_abs",
-        "realized_pnl_today",
-        "unrealized_pnl",
-        "nav",
-    )
-    assert {nav[name] for name in names} == {None}
+    for name in ("peak_equity", "total_equity", "nav", "drawdown_pct", "drawdown_abs", "realized_pnl_today"):
+        assert nav[name] is None
+    assert nav["unrealized_pnl"] is None
     assert (nav["series"], nav["gross_exposure_usd"], nav["exec_stats"]["fill_rate"]) == ([], 0.0, None)
     allocation = document(store, "risk_allocation_suggestions_v6")
     assert allocation["global"] == {

@@ -1,4 +1,7 @@
-"""maker_offset_bps: 2 bps and what moves it, within 0.5..8 (semantics 4). Arguments: regime, maker, fallback, slip, edge."""
+"""maker_offset_bps: 2 bps and what moves it, within 0.5..8 (semantics 4).
+
+Arguments: volatility regime, maker ratio, fallback ratio, slippage, edge of the hour.
+"""
 
 import pytest
 

@@ -1,12 +1,15 @@
 """risk_mode_now: normal, cautious at 5 %, defensive at 10 %, at least cautious without a fresh tick (semantics 8)."""
 
+from typing import Any
+
 import pytest
 
 from tests.conftest import GivenRows, ago
 from tests.sql.conftest import read_one
 
 
-def mode(store: GivenRows) -> tuple[float | None, str]:
+def mode(store: GivenRows) -> Any:
+    """Drawdown in per cent, risk mode."""
     row = read_one(store, "risk_mode_now")
     return row["drawdown_pct"], row["risk_mode"]
 

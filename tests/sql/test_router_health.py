@@ -9,7 +9,7 @@ from tests.sql.conftest import add_bars, by_symbol
 
 CALM = [100.0, 101.0] * 25
 PANIC = [100.0] * 200 + CALM
-GOOD = {"is_maker_final": True, "maker_start": True, "slippage_bps": 2.0}
+GOOD: dict[str, Any] = {"is_maker_final": True, "maker_start": True, "slippage_bps": 2.0}
 
 
 @pytest.mark.parametrize(

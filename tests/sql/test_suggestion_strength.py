@@ -1,4 +1,7 @@
-"""suggestion_strength: how strongly results speak for the router (semantics 7). Arguments: expectancy, hit rate, score."""
+"""suggestion_strength: how strongly results speak for the router (semantics 7).
+
+Arguments: expectancy, hit rate, score.
+"""
 
 import pytest
 

@@ -20,7 +20,7 @@ def test_without_a_snapshot_the_configured_values_are_shown(store: GivenRows) ->
     found = document(
         store,
         "synced_state",
-        '{"engine_version": "v7", "ROUTER_AUTOTUNE_V6_APPLY_ENABLED": true, "INTEL_V6_ENABLED": 0}',
+        '{"engine_version": "v7", "ROUTER_AUTOTUNE_V6_APPLY_ENABLED": true, "INTEL_V6_ENABLED": false}',
     )
     assert found["engine_version"] == "v7"
     assert found["v6_flags"]["ROUTER_AUTOTUNE_V6_APPLY_ENABLED"] is True

@@ -40,24 +40,17 @@ from tests.store.old_logs import (
 )
 
 EPOCH = datetime.fromtimestamp(0, UTC)
-REQUIRED: list[tuple[str, str, Line, str]] = [
-    *((EXECUTED, "order_acks", ACK, key) for key in ACK if key not in ("event_type", "ts")),
-    *((EXECUTED, "order_fills", FILL, key) for key in FILL if key not in ("event_type", "ts")),
-    *((EXECUTED, "order_closes", CLOSE, key) for key in CLOSE if key not in ("event_type", "ts")),
-    (VETOES, "vetoes", VETO, "ts"),
-    (VETOES, "vetoes", VETO, "symbol"),
-    (VETOES, "vetoes", VETO, "veto_reason"),
-    (ATTEMPTED, "order_attempts", ATTEMPT, "ts"),
-    (ATTEMPTED, "order_attempts", ATTEMPT, "symbol"),
-    (POSITIONS, "positions", POSITION, "ts"),
-    (POSITIONS, "positions", POSITION, "symbol"),
-    (POSITIONS, "positions", POSITION, "pos_qty"),
-    (HEARTBEATS, "heartbeats", HEARTBEAT, "ts"),
-    (HEARTBEATS, "heartbeats", HEARTBEAT, "service"),
-    (METRICS, "order_metrics", METRIC, "ts"),
-    (SHADOW, "shadow_decisions", DECISION, "timestamp"),
+REQUIRED: list[tuple[str, str, Line, list[str]]] = [
+    (EXECUTED, "order_acks", ACK, [key for key in ACK if key not in ("event_type", "ts")]),
+    (EXECUTED, "order_fills", FILL, [key for key in FILL if key not in ("event_type", "ts")]),
+    (EXECUTED, "order_closes", CLOSE, [key for key in CLOSE if key not in ("event_type", "ts")]),
+    (VETOES, "vetoes", VETO, ["ts", "symbol", "veto_reason"]),
+    (ATTEMPTED, "order_attempts", ATTEMPT, ["ts", "symbol"]),
+    (POSITIONS, "positions", POSITION, ["ts", "symbol", "pos_qty"]),
+    (HEARTBEATS, "heartbeats", HEARTBEAT, ["ts", "service"]),
+    (METRICS, "order_metrics", METRIC, ["ts"]),
+    (SHADOW, "shadow_decisions", DECISION, ["timestamp"]),
 ]
-NAMES = [f"{table}-{key}" for _, table, _, key in REQUIRED]
 WRONG: dict[type, list[Any]] = {
     float: [None, "abc", "", True, [1], {"a": 1}, "NaN"],
     datetime: [None, "yesterday", "", True, [1], {"a": 1}, "NaN", 1e300],
@@ -76,16 +69,17 @@ def _kind(table: str, key: str) -> type:
     return float if key == "pos_qty" else str
 
 
-@pytest.mark.parametrize(("log", "table", "good", "key"), REQUIRED, ids=NAMES)
+@pytest.mark.parametrize(("log", "table", "good", "keys"), REQUIRED, ids=[table for _, table, *_ in REQUIRED])
 def test_a_required_field_that_is_missing_or_wrongly_typed_is_refused_by_name(
-    imported: LogStore, log: str, table: str, good: Line, key: str
+    imported: LogStore, log: str, table: str, good: Line, keys: list[str]
 ) -> None:
-    bad = [without(good, key), *({**good, key: value} for value in WRONG[_kind(table, key)])]
-    report = imported.lines(log, *bad, good)
+    bad = [(key, without(good, key)) for key in keys]
+    bad += [(key, {**good, key: value}) for key in keys for value in WRONG[_kind(table, key)]]
+    report = imported.lines(log, *(line for _, line in bad), good)
     assert report.total.rejected == len(bad), imported.reasons()
     assert len(imported.column("event_id", table)) == 1
-    assert [reason.partition(":")[0] for reason in imported.reasons()] == [key] * len(bad)
-    assert [json.loads(raw) for raw in imported.column("raw", "rejected_events")] == bad
+    assert [reason.partition(":")[0] for reason in imported.reasons()] == [key for key, _ in bad]
+    assert [json.loads(raw) for raw in imported.column("raw", "rejected_events")] == [line for _, line in bad]
 
 
 def test_the_reason_says_what_was_expected_and_what_was_found(imported: LogStore) -> None:
@@ -213,7 +207,9 @@ def _event_times(empty_database: Path, written: list[float]) -> list[datetime]:
 
 @settings(max_examples=10, deadline=None)
 @given(written=st.lists(SECONDS, min_size=1, max_size=80))
-def test_epoch_seconds_are_rounded_to_the_microsecond_as_python_does(empty_database: Path, written: list[float]) -> None:
+def test_epoch_seconds_are_rounded_to_the_microsecond_as_python_does(
+    empty_database: Path, written: list[float]
+) -> None:
     assert _event_times(empty_database, written) == [datetime.fromtimestamp(value, UTC) for value in written]
 
 

@@ -12,7 +12,7 @@ from alembic.migration import MigrationContext
 from duckdb_sqlalchemy import ConnectionWrapper
 
 from store.database import closing, head_revision, migrate, open_database, revision, run_alembic
-from store.errors import DatabaseLocked, DatabaseMissing, SchemaMismatch, StoreError
+from store.errors import DatabaseMissing, SchemaMismatch, StoreError
 from store.schema import EVENT_TABLES, METADATA
 
 

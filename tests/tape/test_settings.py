@@ -1,0 +1,122 @@
+"""Settings come from the environment, else from ``tape.toml``, else they have a default."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from store.database import Resources
+from store.errors import StoreError
+from tape.settings import Settings, SettingsInvalid, home_folder, load_settings
+
+FLAGS = (
+    "INTEL_V6_ENABLED",
+    "RISK_ENGINE_V6_ENABLED",
+    "PIPELINE_V6_SHADOW_ENABLED",
+    "ROUTER_AUTOTUNE_V6_ENABLED",
+    "FEEDBACK_ALLOCATOR_V6_ENABLED",
+    "ROUTER_AUTOTUNE_V6_APPLY_ENABLED",
+)
+OTHERS = ("ENV", "DRY_RUN", "BINANCE_TESTNET", "ENGINE_VERSION")
+
+
+@pytest.fixture(autouse=True)
+def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*FLAGS, *OTHERS, "TAPE_HOME", "TAPE_STORE__THREADS", "TAPE_STORE__MEMORY_LIMIT", "TAPE_STORE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def _configured(home: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(load_settings(home).configured)
+    return found
+
+
+def test_without_anything_set_flags_are_on_but_for_apply(tmp_path: Path) -> None:
+    configured = _configured(tmp_path)
+    assert [configured[name] for name in FLAGS] == [True] * 5 + [False]
+    assert (configured["ENV"], configured["DRY_RUN"], configured["BINANCE_TESTNET"]) == ("dev", "1", "0")
+    assert configured["engine_version"]
+
+
+def test_without_anything_set_the_database_may_use_little(tmp_path: Path) -> None:
+    assert load_settings(tmp_path).resources == Resources("400MB", 2)
+
+
+def test_the_file_beats_the_default(tmp_path: Path) -> None:
+    (tmp_path / "tape.toml").write_text('ENV = "prod"\nINTEL_V6_ENABLED = false\n[store]\nthreads = 1\n')
+    assert (_configured(tmp_path)["ENV"], _configured(tmp_path)["INTEL_V6_ENABLED"]) == ("prod", False)
+    assert load_settings(tmp_path).resources == Resources("400MB", 1)
+
+
+def test_the_environment_beats_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tape.toml").write_text('ENV = "prod"\nDRY_RUN = "0"\n[store]\nthreads = 1\nmemory_limit = "1GB"\n')
+    monkeypatch.setenv("ENV", "staging")
+    monkeypatch.setenv("TAPE_STORE__THREADS", "3")
+    assert (_configured(tmp_path)["ENV"], _configured(tmp_path)["DRY_RUN"]) == ("staging", "0")
+    assert load_settings(tmp_path).resources == Resources("1GB", 3)
+
+
+@pytest.mark.parametrize("name", FLAGS)
+@pytest.mark.parametrize("text", ["1", "true", "yes", "on", "TRUE", "Yes", " on "])
+def test_a_flag_is_on_for_these_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
+    monkeypatch.setenv(name, text)
+    assert _configured(tmp_path)[name] is True
+
+
+@pytest.mark.parametrize("name", FLAGS)
+@pytest.mark.parametrize("text", ["0", "false", "no", "off", "", "y", "enabled", "2", "t"])
+def test_a_flag_is_off_for_any_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
+    monkeypatch.setenv(name, text)
+    assert _configured(tmp_path)[name] is False
+
+
+@pytest.mark.parametrize(
+    ("content", "key"),
+    [
+        ("[store]\nthreads = 0\n", "store.threads"),
+        ('[store]\nthreads = "many"\n', "store.threads"),
+        ('[store]\nmemory_limit = "lots"\n', "store.memory_limit"),
+        ("[store]\nmemory_limit = 400\n", "store.memory_limit"),
+        ("store = 5\n", "store"),
+        ("INTEL_V6_ENABLED = [1]\n", "INTEL_V6_ENABLED"),
+        ("ENV = 5\n", "ENV"),
+    ],
+)
+def test_a_wrong_value_in_the_file_is_refused_by_name(tmp_path: Path, content: str, key: str) -> None:
+    (tmp_path / "tape.toml").write_text(content)
+    with pytest.raises(SettingsInvalid, match=rf"\b{key}: .*found ") as refused:
+        load_settings(tmp_path)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_wrong_value_in_the_environment_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAPE_STORE__THREADS", "none")
+    with pytest.raises(SettingsInvalid, match=r"store\.threads: .*found 'none'"):
+        load_settings(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"[store\n", b"\xff\xfe", b"a = 1\na = 2\n"])
+def test_a_file_that_is_no_toml_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "tape.toml").write_bytes(content)
+    with pytest.raises(StoreError, match=r"tape\.toml"):
+        load_settings(tmp_path)
+
+
+def test_an_engine_version_that_is_set_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENGINE_VERSION", "v6.1")
+    assert _configured(tmp_path)["engine_version"] == "v6.1"
+
+
+def test_what_is_not_known_in_the_file_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "tape.toml").write_text("[limits]\nnav_freshness_seconds = 90\n[unheard_of]\na = 1\n")
+    assert load_settings(tmp_path) == Settings()
+
+
+def test_home_is_the_option_else_the_environment_else_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert home_folder(None) == Path()
+    monkeypatch.setenv("TAPE_HOME", str(tmp_path / "b"))
+    assert home_folder(None) == tmp_path / "b"
+    assert home_folder(tmp_path / "a") == tmp_path / "a"
