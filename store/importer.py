@@ -16,6 +16,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -28,7 +29,7 @@ import duckdb
 from execution import events
 from store.database import transaction
 from store.errors import NoLogs
-from store.json_rows import Shape, event_times, known_keys, lines_of, parent_paths, time_paths, typed_rows
+from store.json_rows import LineTree, Shape, event_times, lines_of, time_paths, typed_rows
 from store.legacy import CONFIGS, LOGS, Log, log_files
 
 COMPUTED = "computed:"
@@ -111,29 +112,28 @@ class _LogImport:
         self._counts: dict[str, FileCount] = {}
         self._report = report
         self._bulk_base: dict[str, int] = {}
-        self._time_paths = time_paths(log.shapes)
+        self._tree = LineTree(log.shapes)
 
     def run(self, paths: list[Path], on_file: Callable[[Path], None]) -> None:
-        self._sql(
-            "create or replace temp table staged (raw varchar, is_object boolean, event_id varchar, kind varchar,"
-            " times varchar[], keys ubigint, file varchar, line_no bigint)"
+        nothing = (
+            "(select cast(null as varchar) as raw, cast(null as varchar) as json, cast(null as bigint) as line_no)"
         )
+        self._sql(f"create or replace temp table staged as {self._staged(nothing)} limit 0", [""])
         self._sql("create or replace temp table refused (ordinal bigint, reason varchar)")
         for path in paths:
             on_file(path)
             self._stage(path)
         self._drop_known()
         self._refuse_non_objects()
-        numbered = {event: self._number(event) for event in self._log.tables}
+        self._number()
         with transaction(self._connection):
-            for event, table in numbered.items():
-                self._store(event, table)
+            self._store()
             self._reject()
         for count in self._counts.values():
             count.known = count.read - count.stored - count.rejected
         self._report.files.update(self._counts)
         self._sql("drop view temp.objects")
-        for table in ("staged", "refused", *numbered.values()):
+        for table in ("staged", "refused", "numbered"):
             self._sql(f"drop table temp.{table}")
 
     def _sql(self, statement: str, parameters: object = None) -> None:
@@ -148,47 +148,46 @@ class _LogImport:
     def _stage(self, path: Path) -> None:
         source = str(path.relative_to(self._folder))
         before = self._staged_count()
-        if path.suffix != ".json" and self._stage_in_bulk(path, source):
+        if path.suffix == ".jsonl" and self._stage_in_bulk(path, source):
             self._bulk_base[source] = before
         else:
             self._stage_by_line(path, source)
         self._counts[source] = FileCount(read=self._staged_count() - before)
 
     def _stage_in_bulk(self, path: Path, source: str) -> bool:
-        """False, with nothing staged, when a line of the file is no JSON."""
+        """False, with nothing staged, when the file is no clean text or a line of it is no JSON."""
+        lines = (
+            "(select cast(json as varchar) as raw, raw as json, cast(null as bigint) as line_no"
+            " from read_ndjson_objects(?))"
+        )
         try:
-            self._sql(
-                f"{self._stage_lines} from (select cast(json as varchar) as raw, raw as json, null as line_no"
-                " from read_ndjson_objects(?)))",
-                [source, str(path)],
-            )
-        except duckdb.InvalidInputException:
+            self._sql(f"insert into staged {self._staged(lines)}", [source, str(path)])
+        except (duckdb.InvalidInputException, duckdb.ConversionException):
             return False
         return True
 
-    @property
-    def _stage_lines(self) -> str:
-        """SQL: what is known of a line before it is typed; ``json`` is the line where it is JSON, else null.
+    def _staged(self, lines: str) -> str:
+        """SQL: lines (raw, line_no, and json: the line where it is JSON, else null) as they are staged.
 
         ``keys`` is a hash of the names of its keys, level by level.
         """
-        heads = ", ".join(f"'$.{path}'" for path in ("event_type", *self._time_paths))
-        levels = ", ".join(f"'{path}'" for path in parent_paths(self._log.shapes))
-        own_id = "case when contains(json, '\"event_id\"') then json_extract_string(json, '$.event_id') end"
+        heads = ", ".join(f"'$.{path}'" for path in ("event_id", "event_type", *time_paths(self._log.shapes)))
         return (
-            f"insert into staged select raw, coalesce(json[1] = '{{', false), coalesce({own_id}, md5(raw)),"
-            f" {'heads[1]' if self._log.kinds else 'null'}, heads[2:], hash(json_keys(json, [{levels}])), ?, line_no"
-            f" from (select *, json_extract_string(json, [{heads}]) as heads"
+            "select raw, coalesce(json[1] = '{', false) as is_object,"
+            " coalesce(nullif(heads[1], ''), md5(raw)) as event_id, heads[2] as kind, heads[3:] as times,"
+            f" hash(json_keys(json, [{self._tree.levels}])) as keys, cast(? as varchar) as file, line_no"
+            f" from (select *, json_extract_string(json, [{heads}]) as heads from {lines})"
         )
 
     def _stage_by_line(self, path: Path, source: str) -> None:
         """The slower way: lines are numbered from 1, blank ones skipped."""
+        lines = (
+            "(select raw, case when json_valid(raw) then raw end as json, line_no"
+            " from (select unnest(?::varchar[]) as raw, unnest(?::bigint[]) as line_no))"
+        )
         for batch in batched_lines(path):
-            self._sql(
-                f"{self._stage_lines} from (select raw, case when json_valid(raw) then raw end as json, line_no"
-                " from (select unnest(?::varchar[]) as raw, unnest(?::bigint[]) as line_no)))",
-                [source, [raw for _, raw in batch], [line_no for line_no, _ in batch]],
-            )
+            parameters = [source, [raw for _, raw in batch], [line_no for line_no, _ in batch]]
+            self._sql(f"insert into staged {self._staged(lines)}", parameters)
 
     def _drop_known(self) -> None:
         """Leaves one staged line per event that no table holds yet, the first; rowids keep the order of the lines."""
@@ -223,39 +222,43 @@ class _LogImport:
                 [f"event_type: expected one of {', '.join(kinds)}, found ", list(kinds)],
             )
 
-    def _number(self, event: type[events.Event]) -> str:
-        """Makes the table of an event's lines in their order (ts, file, line); refused ones will leave a gap."""
-        table = f"numbered_{event.table}"
-        times = event_times(self._log.tables[event], "objects", self._time_paths)
+    def _number(self) -> None:
+        """Makes the table of the lines in their order (ts, file, line); refused ones will leave a gap."""
         self._sql(
-            f"create or replace temp table {table} as"
-            f" select ordinal, row_number() over (order by ts, ordinal) as number from ({times})"
+            "create or replace temp table numbered as select ordinal, event_table,"
+            " row_number() over (order by ts, ordinal) as number,"
+            " row_number() over (partition by event_table order by ts, ordinal) as place"
+            f" from ({event_times(self._log.shapes, 'objects')})"
         )
-        return table
 
-    def _store(self, event: type[events.Event], numbered: str) -> None:
+    def _store(self) -> None:
+        base = last_ingest_seq(self._connection)
+        for event in self._log.tables:
+            self._store_event(event, base)
+        count = self._rows("select count(*) from numbered")[0][0]
+        self._sql("update ingest_counter set last_ingest_seq = ?", [base + count])
+
+    def _store_event(self, event: type[events.Event], base: int) -> None:
         """Types and inserts the lines of an event in their order, a slice at a time, so that memory stays bounded."""
         shapes = self._log.tables[event]
-        base = last_ingest_seq(self._connection)
-        count = self._rows(f"select count(*) from {numbered}")[0][0]
-        with_extra = self._has_unknown_keys(shapes)
+        count = self._rows(f"select count(*) from numbered where event_table = '{event.table}'")[0][0]
+        with_extra = any(self._has_unknown_keys(shape) for shape in shapes)
         for first in range(1, count + 1, _SLICE):
-            within = f"from {numbered} where number between {first} and {first + _SLICE - 1}"
+            within = (
+                f"from numbered where event_table = '{event.table}' and place between {first} and {first + _SLICE - 1}"
+            )
             low, high = self._rows(f"select min(ordinal), max(ordinal) {within}")[0]
             lines = f"(select * from objects where ordinal between {low} and {high})"
             self._sql(
                 f"create or replace temp table slice as select typed.*, number"
-                f" from ({typed_rows(shapes, lines, with_extra=with_extra)}) as typed"
+                f" from ({typed_rows(self._tree, shapes, lines, with_extra=with_extra)}) as typed"
                 f" join (select ordinal, number {within}) using (ordinal)"
-            )
-            in_order = high - low == self._rows("select max(number) - min(number) from slice")[0][0] and not self._rows(
-                "select 1 from slice group by number - ordinal having count(*) < (select count(*) from slice) limit 1"
             )
             self._sql(
                 f"""
                 insert into {event.table} by name
                 select * exclude (ordinal, file, refusal, number), ? + number as ingest_seq, ? as producer
-                from slice where refusal is null {"" if in_order else "order by number"}
+                from slice where refusal is null order by number
                 """,
                 [base, self._log.name],
             )
@@ -263,16 +266,11 @@ class _LogImport:
             for file, stored in self._rows("select file, count(*) from slice where refusal is null group by all"):
                 self._counts[file].stored += stored
         self._sql("drop table if exists temp.slice")
-        self._sql("update ingest_counter set last_ingest_seq = ?", [base + count])
 
-    def _has_unknown_keys(self, shapes: list[Shape]) -> bool:
-        levels = ", ".join(f"'{path}'" for path in parent_paths(self._log.shapes))
-        for shape in shapes:
-            examples = f"select min(ordinal) from objects where {lines_of(shape)} group by keys"
-            found = self._rows(f"select json_keys(raw, [{levels}]) from objects where ordinal in ({examples})")
-            if any(not known_keys(shape).issuperset(level) for (names,) in found for level in names if level):
-                return True
-        return False
+    def _has_unknown_keys(self, shape: Shape) -> bool:
+        examples = f"select min(ordinal) from objects where {lines_of(shape)} group by keys"
+        found = self._rows(f"select json_keys(raw, [{self._tree.levels}]) from objects where ordinal in ({examples})")
+        return not all(self._tree.knows(shape, names) for (names,) in found)
 
     def _reject(self) -> None:
         refused = self._rows(
@@ -325,10 +323,14 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
     if path.suffix == ".json":
         yield from _array_items(path)
         return
-    with _open(path) as file:
-        for line_no, line in enumerate(file, 1):
-            if text := line.decode("utf-8", "backslashreplace").strip():
-                yield line_no, text.replace("\0", "\\x00")
+    line_no = 0
+    try:
+        with _open(path) as file:
+            for line_no, line in enumerate(file, 1):
+                if text := line.decode("utf-8", "backslashreplace").lstrip("\ufeff").strip():
+                    yield line_no, text.replace("\0", "\\x00")
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        yield line_no + 1, f"(unreadable from here on: {error})"
 
 
 def _open(path: Path) -> Any:
@@ -357,6 +359,8 @@ def _line_numbers(path: Path, ordinals: set[int]) -> dict[int, int]:
 def _why_not_json(raw: str) -> str:
     try:
         json.loads(raw)
+    except RecursionError:
+        return "expected one JSON object per line, found one nested too deeply"
     except json.JSONDecodeError as error:
         at_end = ", the line ends too early" if error.pos >= len(raw) else ""
         return f"expected one JSON object per line, found {error.msg} at character {error.pos + 1}{at_end}"
@@ -369,7 +373,7 @@ def _import_config(connection: duckdb.DuckDBPyConnection, path: Path, kind: str,
     try:
         payload = json.loads(raw)
         canonical = json.dumps(payload, sort_keys=True, allow_nan=False)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return _reject_config(connection, path, raw, f"expected JSON, found {error}", now)
     if not isinstance(payload, (dict, list)):
         found = type(payload).__name__

@@ -12,7 +12,7 @@ Nothing here comes from user input but file contents, which are only ever data: 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -40,72 +40,37 @@ class Shape:
     optional: frozenset[str] = frozenset()
     whole: str | None = None
 
+    @property
+    def kinds(self) -> dict[str, type]:
+        """The Python type of each field that is read from the line."""
+        skipped = (*_STORE_FIELDS, self.whole)
+        fields = self.event.model_fields.items()
+        return {name: python_type(info.annotation) for name, info in fields if name not in skipped}
+
+    @property
+    def all_paths(self) -> list[str]:
+        """Every path at which a field may stand."""
+        return [path for name in self.kinds for path in self.paths(name)]
+
     def paths(self, name: str) -> tuple[str, ...]:
+        """The paths at which a field may stand, in the order they are tried."""
         return self.keys.get(name) or contract_paths(name, self.event.model_fields[name])
 
 
-def typed_rows(shapes: Iterable[Shape], staged: str, *, with_extra: bool = True) -> str:
-    """SQL: the staged lines (raw, event_id, kind, file, and ordinal, their order) of these shapes, typed.
+class LineTree:
+    """The structure that the lines of a log are parsed into: a struct of text, documents as JSON.
 
-    Besides the event's columns: ``ordinal``, ``file`` and ``refusal`` (the first field that is missing or wrongly
-    typed, in words; null when the line is good). ``with_extra=False``: the lines have no key without a column.
-    """
-    return " union all by name ".join(_TypedRows(shape).select(staged, with_extra=with_extra) for shape in shapes)
-
-
-def time_paths(shapes: Iterable[Shape]) -> list[str]:
-    """The paths at which lines of these shapes may have their event time."""
-    return list(dict.fromkeys(path for shape in shapes for path in shape.paths("ts")))
-
-
-def event_times(shapes: Iterable[Shape], staged: str, paths: list[str]) -> str:
-    """SQL: ordinal and event time of the staged lines of these shapes; ``times`` holds the texts found at ``paths``."""
-    return " union all ".join(_TypedRows(shape).times(staged, paths) for shape in shapes)
-
-
-def parent_paths(shapes: Iterable[Shape]) -> list[str]:
-    """JSON paths of the objects in which keys of these shapes stand: the line itself and what it holds."""
-    parents = dict.fromkeys(parent for shape in shapes for parent in _TypedRows(shape).parents)
-    return ["$", *(f"$.{parent}" for parent in parents)]
-
-
-def known_keys(shape: Shape) -> set[str]:
-    """Every key of this shape that has a column, and the parents of such keys."""
-    return _TypedRows(shape).known
-
-
-def lines_of(shape: Shape) -> str:
-    """SQL: the condition that a staged line is of this shape."""
-    kind = "" if shape.kind is None else f"kind = '{shape.kind}' and "
-    return f"{kind}{shape.when}"
-
-
-class _TypedRows:
-    """The typed ``select`` of one shape: line -> text of each field -> values -> refusal, one level of SQL each.
-
-    Each level names what the next one uses, so that no expression is written, planned or computed twice, and the line
-    is parsed three times at most (text, types of odd values, extra); every JSON function costs memory of its own.
+    A path below a document is read from the document. SQL names the parsed line ``line``.
     """
 
-    def __init__(self, shape: Shape) -> None:
-        self._shape = shape
-        self._fields = {name: info for name, info in shape.event.model_fields.items() if name not in _STORE_FIELDS}
-        self._fields.pop(shape.whole or "", None)
-        self._kinds = {name: python_type(info.annotation) for name, info in self._fields.items()}
-        self._tree: dict[str, Any] = {}
-        for path in ("event_id", "ts", "strategy", "is_test"):
-            self._add(path, "VARCHAR")
-        for name, kind in self._kinds.items():
-            for path in shape.paths(name):
-                self._add(path, "JSON" if kind is dict else "VARCHAR")
-        self.parents = sorted(key for key, below in self._tree.items() if isinstance(below, dict))
-        self._typed_paths = [
-            *self.parents,
-            *(shape.paths(name)[0] for name, kind in self._kinds.items() if kind is str),
-        ]
+    def __init__(self, shapes: Iterable[Shape]) -> None:
+        self._tree: dict[str, Any] = dict.fromkeys(("event_type", *_ALWAYS_KNOWN, "strategy"), "VARCHAR")
+        for shape in shapes:
+            for name, kind in shape.kinds.items():
+                for path in shape.paths(name):
+                    self._add(path, "JSON" if kind is dict else "VARCHAR")
 
     def _add(self, path: str, kind: str) -> None:
-        """Adds a path to the structure that lines are parsed into; below a document its leaves are read from there."""
         *parents, leaf = path.split(".")
         node = self._tree
         for parent in parents:
@@ -116,21 +81,109 @@ class _TypedRows:
         node[leaf] = kind
 
     @property
-    def known(self) -> set[str]:
-        paths = [path for name in self._fields for path in self._shape.paths(name)]
-        return {part for path in paths for part in path.split(".")} | set(_ALWAYS_KNOWN)
+    def parents(self) -> list[str]:
+        """The keys of objects that are parsed into their parts."""
+        return [key for key, below in self._tree.items() if isinstance(below, dict)]
 
-    def times(self, staged: str, paths: list[str]) -> str:
-        texts = ", ".join(f"times[{paths.index(path) + 1}]" for path in self._shape.paths("ts"))
-        return f"""
-        select ordinal, {_VALUES[datetime].format(x="ts")} as ts
+    @property
+    def levels(self) -> str:
+        """SQL: the JSON paths of the objects in which keys stand, the line itself first."""
+        return ", ".join(f"'{path}'" for path in ["$", *(f"$.{parent}" for parent in self.parents)])
+
+    def parse(self, json_text: str) -> str:
+        """SQL: JSON text as a struct."""
+        return f"json_transform({json_text}, '{json.dumps(self._tree)}')"
+
+    def text(self, paths: Iterable[str]) -> str:
+        """SQL: the first of the paths of ``line`` that is not null, as text; empty text is unknown."""
+        return f"nullif({self.document(paths)}, '')"
+
+    def document(self, paths: Iterable[str]) -> str:
+        """SQL: the first of the paths of ``line`` that is not null, as it stands."""
+        return f"coalesce({', '.join(self._leaf(path) for path in paths)}, null)"
+
+    def _leaf(self, path: str) -> str:
+        node: Any = self._tree
+        sql, parts = "line", path.split(".")
+        for depth, part in enumerate(parts):
+            sql, node = f'{sql}."{part}"', node[part]
+            if isinstance(node, str) and depth + 1 < len(parts):
+                return f"json_extract_string({sql}, '$.{'.'.join(parts[depth + 1 :])}')"
+        return sql
+
+    def own_parents(self, shape: Shape) -> list[str]:
+        """The objects that hold fields of a shape."""
+        first = {path.split(".")[0] for path in shape.all_paths if "." in path}
+        return [parent for parent in self.parents if parent in first]
+
+    def knows(self, shape: Shape, names: Iterable[list[str] | None]) -> bool:
+        """Whether every key has a column; ``names``: the keys of a line, level by level as in ``levels``."""
+        known = {parent: set[str]() for parent in ("$", *self.parents)}
+        known["$"].update(_ALWAYS_KNOWN, ("event_type",))
+        for path in shape.all_paths:
+            first, _, rest = path.partition(".")
+            known["$"].add(first)
+            if rest and first in known:
+                known[first].add(rest)
+        return all(known[parent].issuperset(level or ()) for parent, level in zip(known, names, strict=True))
+
+
+def typed_rows(tree: LineTree, shapes: Iterable[Shape], staged: str, *, with_extra: bool = True) -> str:
+    """SQL: the staged lines (raw, event_id, kind, file, and ordinal, their order) of these shapes, typed.
+
+    Besides the event's columns: ``ordinal``, ``file`` and ``refusal`` (the first field that is missing or wrongly
+    typed, in words; null when the line is good). ``with_extra=False``: the lines have no key without a column.
+    """
+    return " union all by name ".join(_TypedRows(tree, shape).select(staged, with_extra=with_extra) for shape in shapes)
+
+
+def time_paths(shapes: Iterable[Shape]) -> list[str]:
+    """The paths at which lines of these shapes may have their event time."""
+    return list(dict.fromkeys(path for shape in shapes for path in shape.paths("ts")))
+
+
+def event_times(shapes: Sequence[Shape], staged: str) -> str:
+    """SQL: ordinal, table and event time of the staged lines; ``times`` holds the texts found at ``time_paths``."""
+    paths = time_paths(shapes)
+    return " union all ".join(
+        f"""
+        select ordinal, '{shape.event.table}' as event_table, {_VALUES[datetime].format(x="ts")} as ts
         from (
             select *, try_cast(t_ts as double) as n_ts
-            from (select ordinal, coalesce({texts}, null) as t_ts from {staged} where {lines_of(self._shape)})
+            from (select ordinal, {_found(paths, shape.paths("ts"))} as t_ts from {staged} where {lines_of(shape)})
         )"""
+        for shape in shapes
+    )
+
+
+def _found(paths: list[str], wanted: Iterable[str]) -> str:
+    texts = ", ".join(f"nullif(times[{paths.index(path) + 1}], '')" for path in wanted)
+    return f"coalesce({texts}, null)"
+
+
+def lines_of(shape: Shape) -> str:
+    """SQL: the condition that a staged line is of this shape."""
+    kind = "" if shape.kind is None else f"kind = '{shape.kind}' and "
+    return f"{kind}{shape.when}"
+
+
+class _TypedRows:
+    """The typed ``select`` of one shape: text of each field -> numbers -> values -> refusal, one level of SQL each.
+
+    Each level names what the next one uses, so that no expression is written, planned or computed twice. The line is
+    parsed again only for the types of values that look odd, and for what has no column.
+    """
+
+    def __init__(self, tree: LineTree, shape: Shape) -> None:
+        self._tree = tree
+        self._shape = shape
+        self._kinds = shape.kinds
+        self._parents = tree.own_parents(shape)
+        texts = [shape.paths(name)[0] for name, kind in self._kinds.items() if kind is str]
+        self._typed_paths = [*self._parents, *texts]
 
     def select(self, staged: str, *, with_extra: bool) -> str:
-        values = ["v_ts as ts", *(f"v_{name} as {name}" for name in self._fields if name != "ts")]
+        values = ["v_ts as ts", *(f"v_{name} as {name}" for name in self._kinds if name != "ts")]
         if self._shape.whole is not None:
             values.append(f"cast({self._whole()} as json) as {self._shape.whole}")
         return f"""
@@ -143,38 +196,27 @@ class _TypedRows:
         from (
             select *, {", ".join(self._values())}, {self._types()} as types
             from (
-                select *, {", ".join(self._numbers())}
+                select *, {", ".join(self._numbers())}, {self._emptied()} as emptied
                 from (
                     select
                         ordinal, file, event_id, raw, {", ".join(self._texts())},
                         {self._left() if with_extra else _NOTHING} as left_over,
                         line.event_id as t_own_id, line.strategy as t_strategy_name, line.is_test as t_test_mark,
-                        {", ".join(f'line."{parent}" is null as no_{parent}' for parent in self.parents) or "1"}
-                    from (
-                        select *, json_transform(raw, '{json.dumps(self._tree)}') as line
-                        from {staged}
-                        where {lines_of(self._shape)}
-                    )
+                    from (select *, {self._tree.parse("raw")} as line from {staged} where {lines_of(self._shape)})
                 )
             )
         )"""
 
     def _texts(self) -> list[str]:
-        texts = [f"{self._text(name)} as t_{name}" for name in self._fields]
-        return [*texts, "line.ts as t_received"]
-
-    def _text(self, name: str) -> str:
-        found = [self._leaf(path) for path in self._shape.paths(name)]
-        return found[0] if len(found) == 1 else f"coalesce({', '.join(found)})"
-
-    def _leaf(self, path: str) -> str:
-        node: Any = self._tree
-        sql, parts = "line", path.split(".")
-        for depth, part in enumerate(parts):
-            sql, node = f'{sql}."{part}"', node[part]
-            if isinstance(node, str) and depth + 1 < len(parts):
-                return f"json_extract_string({sql}, '$.{'.'.join(parts[depth + 1 :])}')"
-        return sql
+        texts = [
+            f"{(self._tree.document if kind is dict else self._tree.text)(self._shape.paths(name))} as t_{name}"
+            for name, kind in self._kinds.items()
+        ]
+        hollow = []
+        for parent in self._parents:
+            below = [path for path in self._shape.all_paths if path.startswith(f"{parent}.")]
+            hollow.append(f"{self._tree.document(below)} is null as no_{parent}")
+        return [*texts, *hollow, f"{self._tree.text(['ts'])} as t_received"]
 
     def _numbers(self) -> list[str]:
         names = [name for name, kind in self._kinds.items() if kind in (float, int, datetime)]
@@ -186,7 +228,7 @@ class _TypedRows:
 
     def _types(self) -> str:
         """SQL: the JSON types of objects and texts, looked up only where a value looks odd."""
-        odd = [f"no_{parent}" for parent in self.parents]
+        odd = [f"no_{parent}" for parent in self._parents]
         odd += [
             f"contains('{_ODD_ID if name.endswith('_id') else _ODD_TEXT}', t_{name}[1])"
             f" or t_{name} = 'true' or t_{name} = 'false'"
@@ -200,23 +242,25 @@ class _TypedRows:
         checks = [
             f"case when no_{parent} and types[{at}] <> 'NULL'"
             f" then '{parent}: expected an object, found ' || lower(types[{at}]) end"
-            for at, parent in enumerate(self.parents, 1)
+            for at, parent in enumerate(self._parents, 1)
         ]
-        checks += [check for name in self._fields if (check := self._check(name))]
+        checks += [check for name in self._kinds if (check := self._check(name))]
         return f"coalesce({', '.join(checks)}, null)"
 
     def _check(self, name: str) -> str:
         kind, path, is_id = self._kinds[name], self._shape.paths(name)[0], name.endswith("_id")
         wrong = []
-        if self._fields[name].is_required() and name not in self._shape.optional:
+        if self._shape.event.model_fields[name].is_required() and name not in self._shape.optional:
             wrong.append(f"v_{name} is null")
         elif kind is float:
             wrong.append(f"t_{name} is not null and n_{name} is null")
+        elif kind is bool:
+            wrong.append(f"lower(t_{name}) not in ('none', 'null') and v_{name} is null")
         elif kind not in (dict, str):
             wrong.append(f"t_{name} is not null and v_{name} is null")
         if kind is str:
             allowed = "'VARCHAR', 'NULL', 'UBIGINT', 'BIGINT', 'HUGEINT'" if is_id else "'VARCHAR', 'NULL'"
-            wrong.append(f"types[{self._typed_paths.index(path) + 1}] not in ({allowed}) or t_{name} = ''")
+            wrong.append(f"types[{self._typed_paths.index(path) + 1}] not in ({allowed})")
         if not wrong:
             return ""
         wanted = "an id" if is_id else _WORDS[kind]
@@ -230,24 +274,26 @@ class _TypedRows:
         """SQL: the line without what has a column."""
         if self._shape.whole is not None:
             return _NOTHING
-        patch: dict[str, Any] = dict.fromkeys(_ALWAYS_KNOWN)
-        for path in sorted({path for name in self._fields for path in self._shape.paths(name)}):
-            *above, leaf = path.split(".")
-            if above and isinstance(self._tree[above[0]], str):
-                continue  # read from a document that has a column
-            node = patch
-            for part in above:
-                node = node.setdefault(part, {})
-            node[leaf] = None
+        patch: dict[str, Any] = dict.fromkeys((*_ALWAYS_KNOWN, "event_type"))
+        for path in sorted(self._shape.all_paths):
+            first, _, rest = path.partition(".")
+            if not rest or first not in self._parents:
+                patch[first] = None
+            elif patch.get(first, {}) is not None:
+                patch.setdefault(first, {})[rest] = None
         return f"json_merge_patch(raw, '{json.dumps(patch)}')"
 
+    def _emptied(self) -> str:
+        """SQL: a patch that takes out the objects of which nothing is left."""
+        keys = [
+            f"case when json_extract_string(left_over, '$.{parent}') = '{{}}' then '\"{parent}\":null' end"
+            for parent in self._parents
+        ]
+        return f"'{{' || concat_ws(',', {', '.join(keys)}) || '}}'" if keys else "'{}'"
+
     def _extra(self) -> str:
-        """SQL: what is left of the line, objects that were emptied taken out; null when that is nothing."""
-        if not self.parents or self._shape.whole is not None:
-            return "cast(nullif(left_over, '{}') as json)"
-        empty = rf'"(?:{"|".join(self.parents)})":\{{\}}'
-        emptied = rf"regexp_replace(regexp_replace(left_over, ',?{empty}', '', 'g'), '^\{{,', '{{')"
-        return rf"cast(case when not regexp_full_match(left_over, '\{{(?:,?{empty})*\}}') then {emptied} end as json)"
+        """SQL: what is left of the line; null when that is nothing."""
+        return "cast(nullif(json_merge_patch(left_over, emptied), '{}') as json)"
 
 
 def _value(name: str, kind: type) -> str:
@@ -257,7 +303,7 @@ def _value(name: str, kind: type) -> str:
     return f"coalesce({value}, false)" if name == "is_heartbeat" else value
 
 
-_ALWAYS_KNOWN = ("event_id", "event_type", "ts", "is_test")
+_ALWAYS_KNOWN = ("event_id", "ts", "is_test")
 _NOTHING = "cast(null as varchar)"
 _FINITE = "case when isfinite(n_{x}) then n_{x} end"
 _EPOCH = (
@@ -267,9 +313,10 @@ _EPOCH = (
 """The nearest microsecond of the exact binary number, half to even, as ``datetime.fromtimestamp`` does it."""
 _VALUES = {
     float: _FINITE,
-    int: "case when isfinite(n_{x}) and n_{x} = trunc(n_{x}) then cast(n_{x} as bigint) end",
+    int: "case when isfinite(n_{x}) and n_{x} = trunc(n_{x}) then try_cast(n_{x} as bigint) end",
     datetime: (
-        "case when n_{x} is null then try_cast(t_{x} as timestamptz)"
+        "case when n_{x} is null then case when regexp_matches(t_{x}, '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}([Tt ]|$)')"
+        " then try_cast(upper(t_{x}) as timestamptz) end"
         f" when abs(n_{{x}}) < {EPOCH_MS_FROM} then {_EPOCH.format(unit='1e6')}"
         f" when abs(n_{{x}}) < 1e14 then {_EPOCH.format(unit='1e3')} end"
     ),
@@ -278,7 +325,7 @@ _VALUES = {
         " when regexp_full_match(t_{x}, '(?i)false|0|no|off|f|n') then false end"
     ),
     str: "t_{x}",
-    list: "case when t_{x}[1] = '[' then cast(t_{x} as json) end",
+    list: "case when t_{x}[1] = '[' then try_cast(t_{x} as json) end",
     dict: "nullif(t_{x}, 'null')",
 }
 _WORDS = {

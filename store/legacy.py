@@ -40,9 +40,10 @@ class Log:
 
 
 _IS_OLD_ACK = (
-    "case when contains(raw, '\"raw\"')"
-    " then coalesce(json_type(raw, '$.raw') = 'OBJECT', false) and json_type(raw, '$.orderId') is null else false end"
+    "(case when contains(raw, '\"raw\"') then json_extract_string(raw, '$.raw.orderId') is not null"
+    " and json_extract_string(raw, '$.orderId') is null else false end)"
 )
+"""Old acks have what the venue answered in ``raw``, and no id beside it."""
 
 LOGS = (
     Log(
@@ -52,7 +53,7 @@ LOGS = (
     Log(
         "execution/orders_executed",
         (
-            Shape(events.OrderAcked, kind="order_ack", when=f"not ({_IS_OLD_ACK})"),
+            Shape(events.OrderAcked, kind="order_ack", when=f"not {_IS_OLD_ACK}"),
             Shape(
                 events.OrderAcked,
                 kind="order_ack",
@@ -154,7 +155,7 @@ def log_files(folder: Path) -> list[tuple[Log, list[Path]]]:
 
 def _parts(at: Path) -> list[Path]:
     name = re.escape(at.name)
-    archived = re.compile(rf"{name}([^a-z_]|_\d).*\.(gz|jsonl)")
+    archived = re.compile(rf"{name}(([^a-z_]|_\d).*)?\.(gz|jsonl)")
     archives = sorted(
         path
         for folder in (at.parent / "archive", at.parent.parent / "archive" if at.parent.name == "execution" else None)
