@@ -44,7 +44,10 @@ def _instant(value: object) -> object:
             parsed = datetime.fromisoformat(str(value))
             return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return datetime.fromtimestamp(value / 1e3 if abs(value) >= EPOCH_MS_FROM else value, UTC)
+        try:
+            return datetime.fromtimestamp(value / 1e3 if abs(value) >= EPOCH_MS_FROM else value, UTC)
+        except (OverflowError, OSError) as error:
+            raise ValueError(f"expected an instant, found {value}") from error
     return value
 
 
@@ -54,6 +57,7 @@ def _id(value: object) -> object:
 
 
 Number = Annotated[float, BeforeValidator(_number)]
+MaybeNumber = Annotated[float | None, BeforeValidator(_number)]
 Instant = Annotated[datetime, BeforeValidator(_instant)]
 Id = Annotated[str, BeforeValidator(_id)]
 Symbol = Annotated[str, BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value)]
@@ -130,12 +134,12 @@ class Ticked(Event):
     event_type = "tick"
 
     ts: Instant = required("event time", "t")
-    equity_usd: Number | None = optional("account equity: wallet balance plus unrealised PnL", "equity", "USD")
-    nav_usd: Number | None = optional(
+    equity_usd: MaybeNumber = optional("account equity: wallet balance plus unrealised PnL", "equity", "USD")
+    nav_usd: MaybeNumber = optional(
         "net asset value as reported; equal to equity where only one is known", "nav", "USD"
     )
-    unrealized_pnl_usd: Number | None = optional("unrealised PnL over all positions", "unrealized_pnl", "USD")
-    realized_pnl_usd: Number | None = optional("realised PnL of the day as reported", "realized_pnl", "USD")
+    unrealized_pnl_usd: MaybeNumber = optional("unrealised PnL over all positions", "unrealized_pnl", "USD")
+    realized_pnl_usd: MaybeNumber = optional("realised PnL of the day as reported", "realized_pnl", "USD")
     position_count: int | None = optional(
         "positions this tick lists; null: it lists none of them, not even zero", unit="1"
     )
@@ -151,10 +155,10 @@ class PositionMarked(Event):
     symbol: Symbol = required("instrument")
     side: str | None = optional("LONG or SHORT as given; null: the sign of the quantity tells", "mode")
     qty: Number = required("signed quantity, negative is short", "pos_qty", "base units")
-    entry_price: Number | None = optional("average entry price", "entry_px", "quote/base")
-    mark_price: Number | None = optional("mark price of the moment", "mark_price", "quote/base")
-    unrealized_pnl_usd: Number | None = optional("unrealised PnL as reported", "unrealized_pnl", "USD")
-    leverage: Number | None = optional("leverage setting", unit="1")
+    entry_price: MaybeNumber = optional("average entry price", "entry_px", "quote/base")
+    mark_price: MaybeNumber = optional("mark price of the moment", "mark_price", "quote/base")
+    unrealized_pnl_usd: MaybeNumber = optional("unrealised PnL as reported", "unrealized_pnl", "USD")
+    leverage: MaybeNumber = optional("leverage setting", unit="1")
 
 
 class MarkObserved(Event):
@@ -165,8 +169,8 @@ class MarkObserved(Event):
 
     symbol: Symbol = required("instrument")
     mark_price: Number = required("mark price", unit="quote/base")
-    bid_price: Number | None = optional("best bid", unit="quote/base")
-    ask_price: Number | None = optional("best ask", unit="quote/base")
+    bid_price: MaybeNumber = optional("best bid", unit="quote/base")
+    ask_price: MaybeNumber = optional("best ask", unit="quote/base")
 
 
 class OrderAttempted(Event):
@@ -179,18 +183,18 @@ class OrderAttempted(Event):
     side: str | None = optional("BUY or SELL")
     attempt_id: Id | None = optional("identity of the attempt; joins metrics, fills, closes, vetoes, shadow decisions")
     intent_id: Id | None = optional("identity of the intent behind the attempt")
-    qty: Number | None = optional("requested quantity", unit="base units")
-    price_hint: Number | None = optional("price the decision was taken at", unit="quote/base")
+    qty: MaybeNumber = optional("requested quantity", unit="base units")
+    price_hint: MaybeNumber = optional("price the decision was taken at", unit="quote/base")
     strategy: str | None = optional("strategy that asked")
     signal_ts: Instant | None = optional("time of the signal behind the intent")
     reduce_only: bool | None = optional("may only reduce a position")
-    confidence: Number | None = optional("confidence of the signal", unit="0..1")
-    expected_edge: Number | None = optional("expected edge of the signal", unit="1")
-    decision_latency_ms: Number | None = optional("signal to decision", unit="ms")
+    confidence: MaybeNumber = optional("confidence of the signal", unit="0..1")
+    expected_edge: MaybeNumber = optional("expected edge of the signal", unit="1")
+    decision_latency_ms: MaybeNumber = optional("signal to decision", unit="ms")
     nav_snapshot: JsonValue | None = optional("NAV and gross exposure the decision saw")
-    bid_price: Number | None = optional("best bid at decision", unit="quote/base")
-    ask_price: Number | None = optional("best ask at decision", unit="quote/base")
-    mark_price: Number | None = optional("mark price at decision", unit="quote/base")
+    bid_price: MaybeNumber = optional("best bid at decision", unit="quote/base")
+    ask_price: MaybeNumber = optional("best ask at decision", unit="quote/base")
+    mark_price: MaybeNumber = optional("mark price at decision", unit="quote/base")
 
 
 class OrderAcked(Event):
@@ -207,17 +211,17 @@ class OrderAcked(Event):
     request_qty: Number = required("requested quantity", unit="base units")
     order_type: str = required("order type, e.g. MARKET or LIMIT")
     status: str = required("venue's status; DRY marks a dry run")
-    price: Number | None = optional("price of the ack; 0 on market orders, which is not a fill", unit="quote/base")
+    price: MaybeNumber = optional("price of the ack; 0 on market orders, which is not a fill", unit="quote/base")
     position_side: str | None = optional("LONG, SHORT or BOTH", "positionSide")
     reduce_only: bool | None = optional("may only reduce a position", "reduceOnly")
-    latency_ms: Number | None = optional("submit to acknowledgement", unit="ms")
+    latency_ms: MaybeNumber = optional("submit to acknowledgement", unit="ms")
     attempt_id: Id | None = optional("attempt the order belongs to")
     intent_id: Id | None = optional("intent the order belongs to")
     strategy: str | None = optional("strategy that asked")
     source: str | None = optional("event type the row was logged under: order_ack or order_executed", "event_type")
-    bid_price: Number | None = optional("best bid at the ack", unit="quote/base")
-    ask_price: Number | None = optional("best ask at the ack", unit="quote/base")
-    mark_price: Number | None = optional("mark price at the ack", unit="quote/base")
+    bid_price: MaybeNumber = optional("best bid at the ack", unit="quote/base")
+    ask_price: MaybeNumber = optional("best ask at the ack", unit="quote/base")
+    mark_price: MaybeNumber = optional("mark price at the ack", unit="quote/base")
 
 
 class OrderFilled(Event):
@@ -240,13 +244,13 @@ class OrderFilled(Event):
     status: str = required("venue's status")
     position_side: str | None = optional("LONG, SHORT or BOTH", "positionSide")
     reduce_only: bool | None = optional("may only reduce a position", "reduceOnly")
-    latency_ms: Number | None = optional("submit to last fill", unit="ms")
+    latency_ms: MaybeNumber = optional("submit to last fill", unit="ms")
     attempt_id: Id | None = optional("attempt the order belongs to")
     intent_id: Id | None = optional("intent the order belongs to")
     strategy: str | None = optional("strategy that asked")
-    bid_price: Number | None = optional("best bid at the fill", unit="quote/base")
-    ask_price: Number | None = optional("best ask at the fill", unit="quote/base")
-    mark_price: Number | None = optional("mark price at the fill", unit="quote/base")
+    bid_price: MaybeNumber = optional("best bid at the fill", unit="quote/base")
+    ask_price: MaybeNumber = optional("best ask at the fill", unit="quote/base")
+    mark_price: MaybeNumber = optional("mark price at the fill", unit="quote/base")
 
 
 class OrderClosed(Event):
@@ -263,10 +267,10 @@ class OrderClosed(Event):
     fees_usd: Number = required("fees of the closing order", "fees_total", "USD")
     position_size_before: Number = required("signed position before the close", unit="base units")
     position_size_after: Number = required("signed position after the close", unit="base units")
-    closed_qty: Number | None = optional("quantity closed; null: |before - after|", unit="base units")
+    closed_qty: MaybeNumber = optional("quantity closed; null: |before - after|", unit="base units")
     position_side: str | None = optional("LONG, SHORT or BOTH", "positionSide")
     reduce_only: bool | None = optional("may only reduce a position", "reduceOnly")
-    latency_ms: Number | None = optional("submit to close", unit="ms")
+    latency_ms: MaybeNumber = optional("submit to close", unit="ms")
     attempt_id: Id | None = optional("attempt the closing order belongs to")
     intent_id: Id | None = optional("intent the closing order belongs to")
     strategy: str | None = optional("strategy that asked")
@@ -281,8 +285,8 @@ class OrderFailed(Event):
     symbol: Symbol = required("instrument")
     side: str | None = optional("BUY or SELL")
     order_type: str | None = optional("order type, e.g. MARKET or LIMIT")
-    price: Number | None = optional("price asked for", unit="quote/base")
-    qty: Number | None = optional("quantity asked for", unit="base units")
+    price: MaybeNumber = optional("price asked for", unit="quote/base")
+    qty: MaybeNumber = optional("quantity asked for", unit="base units")
     error: str | None = optional("the error as the venue or client worded it", "exc")
     dry_run: bool | None = optional("no order would have reached the venue")
     position_side: str | None = optional("LONG, SHORT or BOTH")
@@ -304,21 +308,21 @@ class OrderMeasured(Event):
     route: str | None = optional("route taken, e.g. maker, taker, market")
     symbol: Symbol | None = optional("instrument")
     side: str | None = optional("BUY or SELL")
-    mark_price: Number | None = optional("mark price at decision", "prices.mark", "quote/base")
-    submitted_price: Number | None = optional("price submitted", "prices.submitted", "quote/base")
-    avg_fill_price: Number | None = optional("average fill price", "prices.avg_fill", "quote/base")
-    contracts_qty: Number | None = optional("quantity", "qty.contracts", "base units")
-    notional_usd: Number | None = optional("notional", "qty.notional_usd", "USD")
-    decision_ms: Number | None = optional("signal to decision", "timing_ms.decision", "ms")
-    submit_ms: Number | None = optional("decision to submit", "timing_ms.submit", "ms")
-    ack_ms: Number | None = optional("submit to acknowledgement", "timing_ms.ack", "ms")
-    fill_ms: Number | None = optional("acknowledgement to fill", "timing_ms.fill", "ms")
+    mark_price: MaybeNumber = optional("mark price at decision", "prices.mark", "quote/base")
+    submitted_price: MaybeNumber = optional("price submitted", "prices.submitted", "quote/base")
+    avg_fill_price: MaybeNumber = optional("average fill price", "prices.avg_fill", "quote/base")
+    contracts_qty: MaybeNumber = optional("quantity", "qty.contracts", "base units")
+    notional_usd: MaybeNumber = optional("notional", "qty.notional_usd", "USD")
+    decision_ms: MaybeNumber = optional("signal to decision", "timing_ms.decision", "ms")
+    submit_ms: MaybeNumber = optional("decision to submit", "timing_ms.submit", "ms")
+    ack_ms: MaybeNumber = optional("submit to acknowledgement", "timing_ms.ack", "ms")
+    fill_ms: MaybeNumber = optional("acknowledgement to fill", "timing_ms.fill", "ms")
     status: str | None = optional("venue's final status", "result.status")
     retries: int | None = optional("retries", "result.retries", "1")
     is_cancelled: bool | None = optional("the order was cancelled", "result.cancelled")
-    fees_usd: Number | None = optional("fees", unit="USD")
-    slippage_bps: Number | None = optional("slippage as logged, positive is cost; views prefer the prices", unit="bps")
-    ack_latency_ms: Number | None = optional("acknowledgement latency as logged", unit="ms")
+    fees_usd: MaybeNumber = optional("fees", unit="USD")
+    slippage_bps: MaybeNumber = optional("slippage as logged, positive is cost; views prefer the prices", unit="bps")
+    ack_latency_ms: MaybeNumber = optional("acknowledgement latency as logged", unit="ms")
     maker_start: bool | None = optional("the router began as maker")
     is_maker_final: bool | None = optional("the order was filled as maker")
     used_fallback: bool | None = optional("the router fell back to taker; null counts as false")
@@ -326,11 +330,11 @@ class OrderMeasured(Event):
     policy_taker_bias: str | None = optional("policy: prefer_maker, balanced or prefer_taker", "policy.taker_bias")
     policy_quality: str | None = optional("policy: router quality it was based on", "policy.quality")
     policy_reason: str | None = optional("policy: why", "policy.reason")
-    policy_offset_bps: Number | None = optional("policy: maker offset", "policy.offset_bps", "bps")
+    policy_offset_bps: MaybeNumber = optional("policy: maker offset", "policy.offset_bps", "bps")
     autotune_applied: bool | None = optional("a suggestion was applied to the policy")
     policy_before: JsonValue | None = optional("policy before autotune")
     policy_after: JsonValue | None = optional("policy after autotune")
-    pnl_at_close_usd: Number | None = optional("position_close rows: PnL as logged", unit="USD")
+    pnl_at_close_usd: MaybeNumber = optional("position_close rows: PnL as logged", unit="USD")
     order_status: str | None = optional("position_close rows: status of the closing order")
 
 
@@ -346,16 +350,16 @@ class IntentVetoed(Event):
     side: str | None = optional("BUY or SELL")
     position_side: str | None = optional("LONG or SHORT; its presence marks a raw row")
     strategy: str | None = optional("strategy that asked")
-    qty_req: Number | None = optional("requested quantity", unit="base units")
+    qty_req: MaybeNumber = optional("requested quantity", unit="base units")
     signal_ts: Instant | None = optional("time of the signal behind the intent")
     attempt_id: Id | None = optional("attempt that was vetoed", "attempt_id", also=("veto_detail.intent.attempt_id",))
     intent_id: Id | None = optional("intent that was vetoed", "intent_id", also=("veto_detail.intent.intent_id",))
     veto_detail: JsonValue | None = optional("what the check saw: reasons, thresholds, observations, the intent")
     thresholds: JsonValue | None = optional("limits that applied")
     context: JsonValue | None = optional("account and market around the check")
-    bid_price: Number | None = optional("best bid at the veto", unit="quote/base")
-    ask_price: Number | None = optional("best ask at the veto", unit="quote/base")
-    mark_price: Number | None = optional("mark price at the veto", unit="quote/base")
+    bid_price: MaybeNumber = optional("best bid at the veto", unit="quote/base")
+    ask_price: MaybeNumber = optional("best ask at the veto", unit="quote/base")
+    mark_price: MaybeNumber = optional("mark price at the veto", unit="quote/base")
 
 
 class ShadowDecided(Event):
@@ -379,8 +383,8 @@ class HeartbeatSent(Event):
     event_type = "heartbeat"
 
     service: str = required("service")
-    lag_s: Number | None = optional("how far its loop lags", "lag_secs", "s")
-    queue_depth: Number | None = optional("work waiting", unit="1")
+    lag_s: MaybeNumber = optional("how far its loop lags", "lag_secs", "s")
+    queue_depth: MaybeNumber = optional("work waiting", unit="1")
 
 
 class SymbolToggled(Event):

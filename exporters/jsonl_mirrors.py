@@ -17,7 +17,7 @@ import orjson
 
 from execution import events
 from exporters.contract import state_file
-from exporters.state_files import finite, render, write_atomically
+from exporters.state_files import render, to_json, write_atomically
 from store.importer import COMPUTED
 from store.round import Round, Row
 
@@ -151,4 +151,4 @@ def _computed(line: dict[str, Any]) -> dict[str, Any]:
 
 
 def _dump(line: dict[str, Any]) -> bytes:
-    return orjson.dumps(finite(line), option=orjson.OPT_APPEND_NEWLINE)
+    return to_json(line, indent=False)

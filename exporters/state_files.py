@@ -26,9 +26,9 @@ def render(file: StateFile, reading: Round) -> bytes:
     """
     row = reading.one(file.view)
     if isinstance(decision := row.get("last_decision"), str):
-        row["last_decision"] = finite(json.loads(decision))
+        row["last_decision"] = json.loads(decision)
     document = file.model.model_validate(row)
-    return orjson.dumps(document.model_dump(by_alias=True), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    return to_json(document.model_dump(by_alias=True), indent=True)
 
 
 def publish(reading: Round, folder: Path, files: Iterable[StateFile] = STATE_FILES) -> list[Path]:
@@ -59,6 +59,20 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def to_json(value: Any, *, indent: bool) -> bytes:
+    """JSON with a newline at its end. Old logs hold whole numbers and depths that orjson refuses; json writes them."""
+    option = orjson.OPT_APPEND_NEWLINE | (orjson.OPT_INDENT_2 if indent else 0)
+    value = finite(value)
+    try:
+        return orjson.dumps(value, option=option)
+    except TypeError:
+        separators = None if indent else (",", ":")
+        text = json.dumps(
+            value, ensure_ascii=False, indent=2 if indent else None, separators=separators, allow_nan=False
+        )
+        return f"{text}\n".encode()
 
 
 def finite(value: Any) -> Any:

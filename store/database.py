@@ -103,7 +103,7 @@ def open_database(
     found, head = revision(connection), head_revision()
     if found != head or pending_views(connection):
         connection.close()
-        raise SchemaMismatch(path, found if found != head else f"{found} with older views", head)
+        raise SchemaMismatch(path, found if found != head else f"{found} with older macros and views", head)
     return connection
 
 
@@ -119,7 +119,7 @@ def _connect(path: Path, resources: Resources, *, read_only: bool) -> duckdb.Duc
         connection = duckdb.connect(path, read_only=read_only, config=config)
     except duckdb.IOException as error:
         if "lock" in str(error):
-            holder = re.search(r"Conflicting lock is held in (.*?)\.", str(error))
+            holder = re.search(r"Conflicting lock is held in (.*?\(PID \d+\))", str(error))
             raise DatabaseLocked(path, holder[1] if holder else str(error).splitlines()[0]) from error
         raise StoreError(f"database {path} cannot be opened: {str(error).splitlines()[0]}") from error
     except duckdb.Error as error:

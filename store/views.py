@@ -102,11 +102,11 @@ def apply_views(connection: duckdb.DuckDBPyConnection) -> list[str]:
             connection.execute(item.drop_statement)
         for item in pending:
             connection.execute(item.statement)
-            if not item.is_macro:
-                # an empty stand-in, so that views above are bound without unfolding all that lies beneath
-                connection.execute(f"create or replace temp table {item.name} as from main.{item.name} limit 0")
             kind = "view" if not item.is_macro else ("macro table" if item.is_table_macro else "macro")
             connection.execute(f"comment on {kind} {item.name} is '{item.head.replace(chr(39), chr(39) * 2)}'")
+            if not item.is_macro:
+                # an empty stand-in, so that views above are bound without unfolding all that lies beneath
+                connection.execute(f"create temp table {item.name} as from main.{item.name} limit 0")
         for item in pending:
             if not item.is_macro:
                 connection.execute(f"drop table temp.{item.name}")

@@ -29,8 +29,14 @@ app = typer.Typer(
 class _Session:
     """What every command needs: the home folder and, on demand, its settings and database."""
 
-    def __init__(self, home: Path) -> None:
-        self.home = home
+    def __init__(self, option: Path | None) -> None:
+        self._option = option
+
+    @property
+    def home(self) -> Path:
+        from tape.settings import home_folder
+
+        return home_folder(self._option)
 
     @property
     def logs(self) -> Path:
@@ -86,11 +92,7 @@ def main(
         typer.Option(metavar="DIR", help="Home folder; else TAPE_HOME, else the current folder."),
     ] = None,
 ) -> None:
-    if context.resilient_parsing or any(word in sys.argv for word in ("--help", "-h")):
-        return
-    from tape.settings import home_folder
-
-    context.obj = _Session(home_folder(home))
+    context.obj = _Session(home)
 
 
 @app.command()
@@ -186,6 +188,7 @@ def sql(
 ) -> None:
     """Ask the database, read-only. Views show the instant given with --as-of, else now."""
     from store.database import closing, set_clocks
+    from store.query import one_select
     from tape.display import FORMATS, print_result
 
     if output not in FORMATS:
@@ -195,7 +198,7 @@ def sql(
         connection.execute("set enable_external_access = false")
         set_clocks(connection, as_of=as_of)
         connection.execute("set variable configured = ?", [session.settings.configured])
-        print_result(connection.execute(query), output)
+        print_result(connection.execute(one_select(query)), output)
 
 
 @app.command()

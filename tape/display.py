@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from exporters.state_files import finite
 from store.errors import StoreError
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def print_result(result: duckdb.DuckDBPyConnection, output: str, *, title: str |
     names = [column[0] for column in result.description or ()]
     rows = result.fetchall()
     if output == "json":
-        print(json.dumps([dict(zip(names, row, strict=True)) for row in rows], default=_plain))
+        print(json.dumps(finite([dict(zip(names, row, strict=True)) for row in rows]), default=_plain))
     elif output == "csv":
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(names)

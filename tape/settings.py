@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from store.database import Resources
 from store.errors import StoreError
@@ -114,5 +114,7 @@ def load_settings(home: Path) -> Settings:
             raise StoreError(f"settings ({path}): {error}") from error
     try:
         return Settings(**values)
+    except SettingsError as error:
+        raise StoreError(f"settings (environment): {error}") from error
     except ValidationError as error:
         raise SettingsInvalid("environment or tape.toml", error) from error

@@ -214,3 +214,15 @@ def test_document_fields_are_the_json_ones() -> None:
     assert document_fields(OrderFilled) == {"trade_ids"}
     assert document_fields(ShadowDecided) == {"decision"}
     assert ShadowDecided.model_fields["decision"].annotation == JsonValue | None
+
+
+@pytest.mark.parametrize("unknown", [float("nan"), float("inf"), "NaN", "-Infinity", "nan", None])
+def test_nan_and_infinity_are_unknown(unknown: object) -> None:
+    tick = Ticked.model_validate({"event_id": "t", "t": 0, "equity": unknown})
+    assert tick.equity_usd is None
+
+
+@pytest.mark.parametrize("wrong", [float("inf"), "inf", 1e300])
+def test_an_instant_out_of_range_is_refused(wrong: object) -> None:
+    with pytest.raises(ValueError, match="\nt\n"):
+        Ticked.model_validate({"event_id": "t", "t": wrong})

@@ -21,6 +21,7 @@ from tests.store.old_logs import (
     METRIC,
     METRICS,
     NAV,
+    NOW,
     POSITIONS,
     VETO,
     VETOES,
@@ -199,3 +200,11 @@ def test_an_empty_store_writes_six_logs_without_events(store: GivenRows, tmp_pat
     assert [path.read_bytes() for path in events] == [b""] * 4
     (summary,) = lines_of((tmp_path / "pipeline_v6_compare.jsonl").read_bytes())
     assert (summary["diff_count"], summary["heartbeat"]) == (0, True)
+
+
+@pytest.mark.parametrize("value", [10**25, [10**25], json.loads("[" * 300 + "]" * 300)])
+def test_what_json_can_hold_can_be_written_again(imported: LogStore, tmp_path: Path, value: object) -> None:
+    imported.lines(VETOES, {**VETO, "unheard_of": value, "veto_detail": {"a": value}})
+    with open_round(imported.connection, as_of=NOW) as reading:
+        write_logs(reading, tmp_path)
+    assert (tmp_path / "execution/risk_vetoes.jsonl").read_bytes().count(b"\n") == 1

@@ -21,6 +21,7 @@ from tests.store.old_logs import (
     ATTEMPTED,
     CLOSE,
     DECISION,
+    ERROR,
     EVERY_LOG,
     EXECUTED,
     FILL,
@@ -387,3 +388,39 @@ def test_rows_do_not_depend_on_the_order_of_lines(empty_database: Path, order: l
         sorted_store.lines(HEARTBEATS, *lines)
         shuffled.lines(HEARTBEATS, *(lines[at] for at in order))
         assert shuffled.column("service", "heartbeats") == sorted_store.column("service", "heartbeats")
+
+
+def test_a_deeply_nested_broken_line_is_refused(imported: LogStore) -> None:
+    assert imported.lines(HEARTBEATS, "[" * 100_000, beat(1)).total == FileCount(read=2, stored=1, rejected=1)
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive"])
+def test_an_archive_that_cannot_be_read_does_not_stop_the_import(imported: LogStore, content: bytes) -> None:
+    imported.load({"execution/archive/sync_heartbeats-1.jsonl.gz": content, HEARTBEATS: text(beat(1))})
+    assert len(imported.column("event_id", "heartbeats")) == 1
+
+
+def test_empty_event_ids_are_none(imported: LogStore) -> None:
+    imported.lines(HEARTBEATS, beat(1, event_id=""), beat(2, event_id=""))
+    assert len(imported.column("event_id", "heartbeats")) == 2
+
+
+def test_order_events_are_numbered_by_time_over_all_their_kinds(imported: LogStore) -> None:
+    imported.lines(EXECUTED, CLOSE, FILL, ACK)
+    found = imported.connection.execute(
+        "select ts from (select ingest_seq, ts from order_acks union all select ingest_seq, ts from order_closes"
+        " union all select ingest_seq, ts from order_fills union all select ingest_seq, ts from order_errors)"
+        " order by ingest_seq"
+    ).fetchall()
+    imported.lines(
+        EXECUTED,
+        {**ERROR, "ts": "2025-11-01T13:00:00Z"},
+        {**CLOSE, "ts_close": "2025-11-01T14:00:00Z"},
+        {**FILL, "ts_fill_last": "2025-11-01T14:30:00Z"},
+    )
+    found = imported.connection.execute(
+        "select ts from (select ingest_seq, ts from order_errors union all select ingest_seq, ts from order_closes"
+        " union all select ingest_seq, ts from order_fills union all select ingest_seq, ts from order_acks)"
+        " order by ingest_seq"
+    ).fetchall()
+    assert found == sorted(found)

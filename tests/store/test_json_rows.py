@@ -38,6 +38,7 @@ from tests.store.old_logs import (
     text,
     without,
 )
+from tests.store.test_importer import beat
 
 EPOCH = datetime.fromtimestamp(0, UTC)
 REQUIRED: list[tuple[str, str, Line, list[str]]] = [
@@ -225,3 +226,48 @@ def test_every_unit_of_a_contract_field_is_stated_on_a_number() -> None:
         for name, field in event.model_fields.items():
             if unit_of(field) is not None:
                 assert python_type(field.annotation) in (float, int), name
+
+
+def test_an_object_that_is_none_is_refused_by_name(imported: LogStore) -> None:
+    imported.lines(METRICS, {**METRIC, "prices": 5}, {**METRIC, "result": "FILLED"}, {**METRIC, "policy": None})
+    assert [reason.partition(":")[0] for reason in imported.reasons()] == ["prices", "result"]
+    assert imported.column("policy_quality", "order_metrics") == [None]
+
+
+@pytest.mark.parametrize("pid", [1e20, "1e300", -(10**30)])
+def test_a_whole_number_out_of_range_is_refused_by_name(imported: LogStore, pid: object) -> None:
+    imported.lines(HEARTBEATS, beat(1, pid=pid), beat(2))
+    assert imported.reasons()[0].startswith("pid: expected a whole number, found ")
+    assert len(imported.column("event_id", "heartbeats")) == 1
+
+
+def test_a_text_that_only_begins_like_a_list_is_refused(imported: LogStore) -> None:
+    imported.lines(EXECUTED, {**FILL, "tradeIds": "[1"}, FILL)
+    assert imported.reasons() == ["tradeIds: expected a list, found '[1'"]
+
+
+@pytest.mark.parametrize("key", ["strategy", "positionSide", "attempt_id"])
+def test_an_optional_text_may_be_empty(imported: LogStore, key: str) -> None:
+    assert imported.lines(EXECUTED, {**CLOSE, key: ""}).total.stored == 1
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        {"other": {"prices": {}, "b": 1}},
+        {"other": {"prices": {}}},
+        {"status": "X", "mark": 5},
+        {"prices": {**METRIC["prices"], "status": 1}},
+    ],
+)
+def test_unknown_keys_are_kept_even_if_named_like_known_ones_elsewhere(
+    imported: LogStore, unknown: dict[str, Any]
+) -> None:
+    imported.lines(METRICS, {**METRIC, **unknown})
+    extra = json.loads(imported.row("order_metrics")["extra"] or "{}")
+    assert extra == ({"prices": {"status": 1}} if "prices" in unknown else unknown)
+
+
+def test_a_key_of_another_kind_of_order_event_is_unknown(imported: LogStore) -> None:
+    imported.lines(EXECUTED, {**ACK, "qty": 3})
+    assert imported.row("order_acks")["extra"] == '{"qty":3}'

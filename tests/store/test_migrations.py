@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -12,7 +14,7 @@ from alembic.migration import MigrationContext
 from duckdb_sqlalchemy import ConnectionWrapper
 
 from store.database import closing, head_revision, migrate, open_database, revision, run_alembic
-from store.errors import DatabaseMissing, SchemaMismatch, StoreError
+from store.errors import DatabaseLocked, DatabaseMissing, SchemaMismatch, StoreError
 from store.schema import EVENT_TABLES, METADATA
 
 
@@ -95,7 +97,7 @@ def test_a_database_without_schema_is_refused(tmp_path: Path) -> None:
 def test_a_database_with_older_views_is_refused_and_stays_closed(database: Path) -> None:
     with closing(duckdb.connect(database)) as connection:
         connection.execute("update applied_sql set digest = 'older' where name = 'nav_now'")
-    with pytest.raises(SchemaMismatch, match="older views"):
+    with pytest.raises(SchemaMismatch, match="older macros and views"):
         open_database(database)
     assert migrate(database) == ["1 macros and views applied"]
     open_database(database).close()
@@ -126,3 +128,17 @@ def test_a_reader_does_not_change_the_file(database: Path) -> None:
             connection.execute("delete from ticks")
     assert database.read_bytes() == before
     assert [path.name for path in database.parent.iterdir()] == [database.name]
+
+
+def test_a_database_held_by_another_process_is_refused_with_its_holder(database: Path) -> None:
+    hold = "import sys, duckdb; held = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, str(database)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"open\n"
+        with pytest.raises(DatabaseLocked) as refused:
+            open_database(database, read_only=True)
+        holder.communicate()
+    assert f"PID {holder.pid}" in str(refused.value)
+    open_database(database).close()

@@ -82,3 +82,8 @@ def test_applying_leaves_no_temporary_table(store: GivenRows) -> None:
     store.connection.execute("delete from applied_sql")
     apply_views(store.connection)
     assert store.connection.execute("select count(*) from duckdb_tables() where temporary").fetchone() == (0,)
+
+
+def test_head_comments_are_visible_in_the_database(store: GivenRows) -> None:
+    found = store.connection.execute("select comment from duckdb_views() where view_name = 'nav_now'").fetchone()
+    assert found == ({item.name: item.head for item in sql_objects()}["nav_now"],)

@@ -172,7 +172,7 @@ def test_sql_shows_the_instant_asked_for(home: Path) -> None:
 )
 def test_sql_is_read_only(empty_home: Path, query: str) -> None:
     before = (empty_home / "logs" / "tape.duckdb").read_bytes()
-    fails(tape("--home", empty_home, "sql", query), 1, "read-only")
+    fails(tape("--home", empty_home, "sql", query), 1, "expected one select or explain")
     assert (empty_home / "logs" / "tape.duckdb").read_bytes() == before
 
 
@@ -275,3 +275,11 @@ def test_help_is_printed(words: list[str]) -> None:
 )
 def test_wrong_usage_ends_with_two_and_one_line(empty_home: Path, words: list[str], told: str) -> None:
     fails(tape("--home", empty_home, *words), 2, told)
+
+
+def test_a_setting_that_cannot_be_parsed_is_told_in_one_line(empty_home: Path) -> None:
+    fails(tape("--home", empty_home, "status", TAPE_STORE="x"), 1, "store")
+
+
+def test_an_empty_query_fails_in_one_line(empty_home: Path) -> None:
+    fails(tape("--home", empty_home, "sql", ""), 1)

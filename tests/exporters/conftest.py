@@ -1,0 +1,3 @@
+"""Exporters are tested on imported logs, as the store is."""
+
+from tests.store.conftest import imported as imported
