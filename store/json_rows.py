@@ -240,7 +240,7 @@ class _TypedRows:
 
     def _refusal(self) -> str:
         checks = [
-            f"case when no_{parent} and types[{at}] <> 'NULL'"
+            f"case when no_{parent} and types[{at}] not in ('OBJECT', 'NULL')"
             f" then '{parent}: expected an object, found ' || lower(types[{at}]) end"
             for at, parent in enumerate(self._parents, 1)
         ]

@@ -271,3 +271,9 @@ def test_unknown_keys_are_kept_even_if_named_like_known_ones_elsewhere(
 def test_a_key_of_another_kind_of_order_event_is_unknown(imported: LogStore) -> None:
     imported.lines(EXECUTED, {**ACK, "qty": 3})
     assert imported.row("order_acks")["extra"] == '{"qty":3}'
+
+
+def test_an_object_without_known_values_is_one(imported: LogStore) -> None:
+    imported.lines(METRICS, {**METRIC, "prices": {}, "timing_ms": {"ack": None}, "result": {"zz": 1}})
+    assert imported.reasons() == []
+    assert imported.row("order_metrics")["extra"] == '{"result":{"zz":1}}'
