@@ -96,7 +96,7 @@ def main() -> None:
 
 
 def measure(folder: Path, rows: int, repeats: int, real_logs: Path | None, table: Table) -> None:
-    write_bench(folder / "logs", order_metrics=rows, order_events=rows, span_days=30, end=END)
+    write_bench(folder / "logs", order_metrics=rows, order_events=rows, span_days=70, end=END)
     home = folder / "home"
     firsts, rss = [], 0
     for at in range(max(1, repeats // 2)):
@@ -132,11 +132,11 @@ def measure(folder: Path, rows: int, repeats: int, real_logs: Path | None, table
 
 
 def history(folder: Path, rows: int, full: Path) -> list[tuple[str, Path]]:
-    """The database of ``rows`` over 30 days, and one with the same window and a tenth of the history."""
+    """The database of ``rows`` over 70 days, and one of its last 7 days: the same windows, a tenth of the history."""
     recent = folder / "recent"
-    write_bench(folder / "tenth", order_metrics=rows // 10, order_events=rows // 10, span_days=3, end=END)
+    write_bench(folder / "tenth", order_metrics=rows // 10, order_events=rows // 10, span_days=7, end=END)
     run("--home", str(recent), "import", str(folder / "tenth"))
-    return [(f"{rows // 10:,} + {rows // 10:,} rows, 3 days", recent), (f"{rows:,} + {rows:,} rows, 30 days", full)]
+    return [(f"{rows // 10:,} + {rows // 10:,} rows, 7 days", recent), (f"{rows:,} + {rows:,} rows, 70 days", full)]
 
 
 if __name__ == "__main__":
