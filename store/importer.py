@@ -5,8 +5,8 @@ Laws kept here:
   nothing new and a longer snapshot of the same log stores only what is new;
 - rows are numbered by (ts, file, line), rotated files oldest first;
 - a line that cannot be stored is kept whole in ``rejected_events`` with file, line and reason; the rest goes on;
-- files are read in bulk; only one with a line that is no JSON is read line by line, and only one with a refused line is
-  read again to number it.
+- files are read in bulk; only archives (a cut one would end without a word) and files with a line that is no JSON are
+  read line by line, and only a file with a refused line is read again to number it.
 
 A log is staged outside any transaction (a broken file aborts only its own reading), then stored in one.
 """

@@ -176,7 +176,7 @@ def export(
                 paths = write_logs(reading, out)
             else:
                 paths = publish(reading, out or session.logs / "state", chosen)
-    print_published(paths, instant, as_json=as_json)
+    print_published(paths, out or session.logs / "state", instant, as_json=as_json)
 
 
 @app.command()

@@ -79,7 +79,7 @@ def print_import(report: ImportReport, *, as_json: bool) -> None:
         console.print("rejected lines are kept with their reason: tape show rejected_events")
 
 
-def print_published(paths: list[Path], as_of: datetime, *, as_json: bool) -> None:
+def print_published(paths: list[Path], folder: Path, as_of: datetime, *, as_json: bool) -> None:
     """The files written, with their sizes."""
     if as_json:
         print(json.dumps({"as_of": as_of.isoformat(), "files": [str(path) for path in paths]}))
@@ -91,9 +91,7 @@ def print_published(paths: list[Path], as_of: datetime, *, as_json: bool) -> Non
         table.add_row(path.name, f"{path.stat().st_size:,}")
     console = _console()
     console.print(table)
-    console.print(
-        f"{len(paths)} files in {paths[0].parent if paths else '-'} as of {as_of.isoformat()}", soft_wrap=True
-    )
+    console.print(f"{len(paths)} files in {folder} as of {as_of.isoformat()}", soft_wrap=True)
 
 
 def print_status(tables: list[TableStatus], ages: dict[str, float | None], *, as_json: bool) -> None:
