@@ -13,10 +13,11 @@ contract's ``ts`` is the moment the line was written, which the store keeps as `
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AliasChoices, AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic import AliasChoices, AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
 from pydantic.fields import FieldInfo
 
 EPOCH_MS_FROM = 2e10
@@ -36,13 +37,15 @@ def _number(value: object) -> object:
 
 
 def _instant(value: object) -> object:
-    """RFC 3339 text (without offset: UTC), epoch seconds or epoch milliseconds, as numbers or numeric strings."""
+    """RFC 3339 text or a datetime (without offset: UTC), epoch seconds or epoch milliseconds, also as text."""
     if isinstance(value, str):
         try:
             value = float(value)
         except ValueError:
             parsed = datetime.fromisoformat(str(value))
             return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         try:
             return datetime.fromtimestamp(value / 1e3 if abs(value) >= EPOCH_MS_FROM else value, UTC)
@@ -117,8 +120,10 @@ class Event(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True)
     table: ClassVar[str]
     event_type: ClassVar[str]
+    whole: ClassVar[str | None] = None
+    """The field that takes the contract's document whole, where it is one."""
 
-    event_id: str = required("identity of the event, set by its producer; imported rows: md5 of the raw line")
+    event_id: str | None = optional("identity of the event, set by its producer; imported rows: md5 of the raw line")
     ts: Instant = required("event time")
     is_test: bool = optional("test noise (strategy smoke_test): stored, excluded from every view", default=False)
     producer: str | None = optional("name of the producing process, or the log an imported row came from")
@@ -146,7 +151,10 @@ class Ticked(Event):
 
 
 class PositionMarked(Event):
-    """One open position at a tick, or one snapshot of an old log (``tick_id`` null)."""
+    """One open position at a tick, or one snapshot of an old log (``tick_id`` null).
+
+    A position that a tick lists has the tick's ``ts``.
+    """
 
     table = "positions"
     event_type = "position_snapshot"
@@ -367,6 +375,7 @@ class ShadowDecided(Event):
 
     table = "shadow_decisions"
     event_type = "shadow_decision"
+    whole = "decision"
 
     ts: Instant = required("event time: the decision", "timestamp")
     symbol: Symbol | None = optional("instrument; heartbeats may have none")
@@ -432,6 +441,7 @@ class RouterHealthLogged(Event):
 
     table = "router_health_log"
     event_type = "router_health"
+    whole = "payload"
 
     payload: JsonValue = required("the line, whole")
 
@@ -454,3 +464,77 @@ EVENTS: tuple[type[Event], ...] = (
     ConfigChanged,
     RouterHealthLogged,
 )
+
+EVENTS_BY_TYPE = {event.event_type: event for event in EVENTS}
+
+
+class EventRefused(ValueError):
+    """An event lacks a required field, or has a wrongly typed one: ``field`` is its path in the contract's JSON."""
+
+    def __init__(self, event_type: str, field: str, expected: str, found: str) -> None:
+        self.event_type, self.field = event_type, field
+        super().__init__(f"{event_type}: {field}: expected {expected}, found {found}")
+
+
+def parse_event(event_type: str, payload: Mapping[str, Any]) -> Event:
+    """An event from the contract's dictionary; what has no field is kept in ``model_extra``, empty text is unknown.
+
+    The contract's ``ts`` of events that have a time of their own is when the line was written, and is left out.
+
+    Raises:
+        EventRefused: the type is unknown, a required field is missing, or a field is wrongly typed.
+    """
+    event = EVENTS_BY_TYPE.get(event_type)
+    if event is None:
+        raise EventRefused(event_type, "event_type", f"one of {', '.join(EVENTS_BY_TYPE)}", repr(event_type))
+    if not isinstance(payload, Mapping):
+        raise EventRefused(event_type, "payload", "an object", type(payload).__name__)
+    rest = {str(key): dict(item) if isinstance(item, Mapping) else item for key, item in payload.items()}
+    values = {name: _take(rest, name, field, event_type) for name, field in event.model_fields.items()}
+    for key in ("ts", "event_type"):
+        rest.pop(key, None)
+    if event.whole is None:
+        values.update({key: item for key, item in rest.items() if item != {} and key not in values})
+    elif values[event.whole] is None:
+        values[event.whole] = dict(payload)
+    try:
+        return event.model_validate({name: value for name, value in values.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        key = contract_key(name, event.model_fields[name]) if name in event.model_fields else name
+        expected = _EXPECTED.get(first["type"].partition("_")[0], first["msg"].removeprefix("Value error, expected "))
+        found = "nothing" if first["type"] == "missing" else repr(first["input"])[:60]
+        raise EventRefused(event_type, key, expected, found) from None
+
+
+_EXPECTED = {
+    "missing": "a value",
+    "float": "a number",
+    "int": "a whole number",
+    "bool": "true or false",
+    "string": "text",
+    "list": "a list",
+    "datetime": "an instant",
+}
+
+
+def _take(rest: dict[str, Any], name: str, field: FieldInfo, event_type: str) -> Any:
+    """The first value that is known at the field's paths; what stands at its own key is taken out of ``rest``."""
+    key, *also = contract_paths(name, field)
+    *parents, leaf = key.split(".")
+    holder: Any = rest
+    for parent in parents:
+        holder = {} if holder.get(parent) is None else holder[parent]
+        if not isinstance(holder, dict):
+            raise EventRefused(event_type, parent, "an object", repr(holder)[:60])
+    found = [holder.pop(leaf, None), *(_at(rest, path) for path in also)]
+    if name != "ts" and name in rest:
+        found.append(rest.pop(name))
+    return next((value for value in found if value is not None and value != ""), None)
+
+
+def _at(value: Any, path: str) -> Any:
+    for part in path.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return value

@@ -31,6 +31,7 @@ from store.database import transaction
 from store.errors import NoLogs
 from store.json_rows import LineTree, Shape, event_times, lines_of, time_paths, typed_rows
 from store.legacy import CONFIGS, LOGS, Log, log_files
+from store.roll_ups import roll_up
 
 COMPUTED = "computed:"
 """Prefix of the ``event_id`` of exported lines that were computed from stored rows: no new observation."""
@@ -236,7 +237,7 @@ class _LogImport:
         for event in self._log.tables:
             self._store_event(event, base)
         count = self._rows("select count(*) from numbered")[0][0]
-        self._sql("update ingest_counter set last_ingest_seq = ?", [base + count])
+        _end_import(self._connection, self._log.name, base, count, self._now)
 
     def _store_event(self, event: type[events.Event], base: int) -> None:
         """Types and inserts the lines of an event in their order, a slice at a time, so that memory stays bounded."""
@@ -295,6 +296,14 @@ def last_ingest_seq(connection: duckdb.DuckDBPyConnection) -> int:
         connection.execute("insert into ingest_counter values (0)")
         return 0
     return int(row[0])
+
+
+def _end_import(connection: duckdb.DuckDBPyConnection, log: str, base: int, count: int, now: datetime) -> None:
+    """Moves the counter over the numbers an import gave out, says that they are imported, and rolls them up."""
+    if count:
+        connection.execute("update ingest_counter set last_ingest_seq = ?", [base + count])
+        connection.execute("insert into imports values (?, ?, ?, ?)", [now, log, base + 1, base + count])
+        roll_up(connection, base)
 
 
 def reject(
@@ -391,7 +400,7 @@ def _import_config(connection: duckdb.DuckDBPyConnection, path: Path, kind: str,
             " false as is_test, ? as producer, ? as received_ts, ? as ingest_seq",
             [_md5(f"{kind} {ts.isoformat()} {canonical}"), ts, kind, json.dumps(payload), path.name, now, seq],
         )
-        connection.execute("update ingest_counter set last_ingest_seq = ?", [seq])
+        _end_import(connection, path.name, seq - 1, 1, now)
     return FileCount(read=1, stored=1)
 
 

@@ -122,3 +122,77 @@ APPLIED_SQL = sa.Table(
     sa.Column("digest", sa.String(), nullable=False, comment="sha256 of its SQL and of all it reads"),
     comment="Which version of each macro and view the database holds.",
 )
+
+NAV_MINUTES = sa.Table(
+    "nav_minutes",
+    METADATA,
+    sa.Column("minute", sa.TIMESTAMP(timezone=True), nullable=False, comment="start of the minute"),
+    sa.Column("ts", sa.TIMESTAMP(timezone=True), nullable=False, comment="event time of its last tick"),
+    sa.Column("ingest_seq", sa.BigInteger(), nullable=False, comment="number of its last tick"),
+    sa.Column("equity_usd", sa.Double(), nullable=False, comment="equity at its last tick [USD]"),
+    sa.Column("nav_usd", sa.Double(), comment="net asset value at its last tick [USD]"),
+    sa.Column("unrealized_pnl_usd", sa.Double(), comment="unrealised PnL at its last tick [USD]"),
+    sa.Column("realized_pnl_usd", sa.Double(), comment="realised PnL of the day at its last tick, as reported [USD]"),
+    sa.Column("peak_equity_usd", sa.Double(), nullable=False, comment="highest equity of the minute [USD]"),
+    comment="Ticks that count, by whole minutes; what is younger is read from the ticks.",
+)
+
+MARK_MINUTES = sa.Table(
+    "mark_minutes",
+    METADATA,
+    sa.Column("symbol", sa.String(), nullable=False, comment="instrument"),
+    sa.Column("minute", sa.TIMESTAMP(timezone=True), nullable=False, comment="start of the minute"),
+    sa.Column("ts", sa.TIMESTAMP(timezone=True), nullable=False, comment="event time of its last mark"),
+    sa.Column("close_price", sa.Double(), nullable=False, comment="mark price at its last mark [quote/base]"),
+    comment="Mark prices by whole minutes; what is younger is read from the marks.",
+)
+
+IMPORTS = sa.Table(
+    "imports",
+    METADATA,
+    sa.Column("imported_ts", sa.TIMESTAMP(timezone=True), nullable=False, comment="when it was imported"),
+    sa.Column("log", sa.String(), nullable=False, comment="log the rows came from"),
+    sa.Column("first_seq", sa.BigInteger(), nullable=False, comment="ingest_seq of its first row"),
+    sa.Column("last_seq", sa.BigInteger(), nullable=False, comment="ingest_seq of its last row"),
+    comment="Which rows came from old logs: these logs are their mirror, so they are never mirrored again.",
+)
+
+JOURNAL_SEGMENTS = sa.Table(
+    "journal_segments",
+    METADATA,
+    sa.Column("segment", sa.String(), nullable=False, comment="file name"),
+    sa.Column("producer", sa.String(), nullable=False, comment="name of the producing process"),
+    sa.Column("run_id", sa.String(), nullable=False, comment="identity of the producer's run"),
+    sa.Column("number", sa.BigInteger(), nullable=False, comment="number of the segment in its run, from 1"),
+    sa.Column("first_seq", sa.BigInteger(), nullable=False, comment="number of its first batch in the run, from 1"),
+    sa.Column("last_seq", sa.BigInteger(), nullable=False, comment="number of the last batch read"),
+    sa.Column("stored_batches", sa.BigInteger(), nullable=False, comment="batches stored"),
+    sa.Column("refused_batches", sa.BigInteger(), nullable=False, comment="whole batches kept among the rejected"),
+    sa.Column("stored_events", sa.BigInteger(), nullable=False, comment="events stored"),
+    sa.Column("read_bytes", sa.BigInteger(), nullable=False, comment="how far it is read [bytes]"),
+    sa.Column("read_lines", sa.BigInteger(), nullable=False, comment="how far it is read, the header counts [lines]"),
+    sa.Column("is_finished", sa.Boolean(), nullable=False, comment="read to its end, and nothing can follow"),
+    comment="How far each segment of the journal is stored; moved in the transaction that stores the rows.",
+)
+
+EXPORTS = sa.Table(
+    "exports",
+    METADATA,
+    sa.Column("export_id", sa.BigInteger(), nullable=False, comment="number of the publication, growing"),
+    sa.Column("file", sa.String(), nullable=False, comment="published file"),
+    sa.Column("as_of", sa.TIMESTAMP(timezone=True), nullable=False, comment="the instant it was computed for"),
+    sa.Column("known_seq", sa.BigInteger(), nullable=False, comment="the last ingest_seq that was known"),
+    sa.Column("sql_digest", sa.String(), nullable=False, comment="sha256 of the view and of all it reads"),
+    sa.Column("configured", sa.JSON(), nullable=False, comment="what was shown where no flag snapshot is recorded"),
+    sa.Column("md5", sa.String(), nullable=False, comment="md5 of the file's bytes"),
+    comment="Every publication of a state file: what it takes to make it again.",
+)
+
+MIRROR_WATERMARKS = sa.Table(
+    "mirror_watermarks",
+    METADATA,
+    sa.Column("mirror", sa.String(), nullable=False, comment="path of the JSONL log below logs/"),
+    sa.Column("last_seq", sa.BigInteger(), nullable=False, comment="ingest_seq of the last row written"),
+    sa.Column("byte_offset", sa.BigInteger(), nullable=False, comment="size of the log behind that row [bytes]"),
+    comment="How far each JSONL log is written.",
+)

@@ -3,8 +3,9 @@
 -- Unrealised PnL: the latest tick's, else the sum over positions whose mark is known, else null.
 with latest as (
     select *
-    from nav_ticks
-    qualify row_number() over (order by ts desc, ingest_seq desc) = 1
+    from nav_series
+    order by ts desc
+    limit 1
 ),
 
 today as (
@@ -22,7 +23,7 @@ select
     latest.ts,
     latest.equity_usd,
     latest.nav_usd,
-    (select max(equity_usd) from nav_ticks) as peak_equity_usd,
+    (select max(peak_equity_usd) from nav_points) as peak_equity_usd,
     coalesce(today.peak_usd, latest.equity_usd) as peak_today_usd,
     coalesce(today.peak_usd, latest.equity_usd) - latest.equity_usd as drawdown_usd,
     100 * (coalesce(today.peak_usd, latest.equity_usd) - latest.equity_usd)

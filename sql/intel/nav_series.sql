@@ -5,10 +5,6 @@ select
     nav_usd,
     unrealized_pnl_usd,
     realized_pnl_usd,
-from (
-    select *
-    from nav_ticks
-    qualify row_number() over (partition by date_trunc('minute', ts) order by ts desc, ingest_seq desc) = 1
-) as last_of_minute
+from nav_points
 order by ts desc
 limit 500

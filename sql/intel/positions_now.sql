@@ -1,30 +1,33 @@
 -- Open positions as of the session's instant (semantics 11). Grain: one row per symbol and side.
--- Those of the newest tick that lists positions; before any such tick the newest imported snapshot per symbol and
--- side.
+-- Those of the newest tick that lists positions, which have its id and its time; before any such tick the newest
+-- imported snapshot per symbol and side.
 -- qty is signed (SHORT is negative); notional_usd = |qty| * mark, pnl_usd = (mark - entry) * qty. The mark is the
 -- position's own, else the symbol's latest known, else the entry price (then is_marked is
 -- false: pnl 0 is no knowledge).
-with newest_tick as (
-    select arg_max(event_id, (ts, ingest_seq)) as tick_id
-    from seen_ticks
-    where position_count is not null
-),
-
-sided as (
+with sided as (
     select
         *,
         coalesce(upper(side), case when qty > 0 then 'LONG' else 'SHORT' end) as position_side,
     from seen_positions
 ),
 
-chosen as (
+listed as (
     select *
     from sided
     where
-        case
-            when (select tick_id from newest_tick) is null then tick_id is null
-            else tick_id = (select tick_id from newest_tick)
-        end
+        tick_id = (select listing_tick.event_id from listing_tick)
+        and ts = (select listing_tick.ts from listing_tick)
+),
+
+snapshots as (
+    select *
+    from sided
+    where tick_id is null and not exists (select * from listing_tick)
+),
+
+chosen as (
+    select *
+    from (from listed union all by name from snapshots) as candidates
     qualify row_number() over (partition by symbol, position_side order by ts desc, ingest_seq desc) = 1
 ),
 

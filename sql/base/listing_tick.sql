@@ -1,0 +1,17 @@
+-- The newest tick that lists positions (semantics 11). Grain: one row, none before any such tick.
+-- It is looked for within a day first: the instant found there keeps the second look from reading the history.
+with listing_ticks as (
+    select * from seen_ticks where position_count is not null
+),
+
+recent as (
+    select max(ts) as ts from listing_ticks where ts > as_of() - interval 1 day
+)
+
+select
+    event_id,
+    ts,
+from listing_ticks
+where ts >= (select coalesce(recent.ts, cast('-infinity' as timestamptz)) from recent)
+order by ts desc, ingest_seq desc
+limit 1

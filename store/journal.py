@@ -1,0 +1,458 @@
+"""The journal: what producers record, durable before the store has seen it.
+
+Laws kept here:
+- one process writes one segment at a time and shares no lock with another; nothing here waits for a database;
+- one ``record()`` is one batch, one ``write(2)``, one line: it lands whole or not at all;
+- a batch is safe from a crash of its process when ``record()`` returns, and from a power cut after the next group
+  fsync, for which ``durable=True`` waits;
+- a batch that cannot be written is an exception or a counted drop, never silence: its number stays missing in the log.
+
+Layout, under ``logs/journal/``::
+
+    <producer>-<run_id>-<segment number, 6 digits from 1>.journal
+    TAPE1 <crc> {"producer":..,"run_id":..,"hostname":..,"pid":..,"segment":..,"first_seq":..}
+    <crc> <seq> <recorded_us> [["<event_type>",{"<field>":<value>,..}],..]
+
+Lines end with a newline and contain no other. ``crc`` is the CRC-32 of the rest of the line behind the blank that
+follows it, 8 hex digits. ``seq`` numbers the batches of a run from 1, over all its segments. ``recorded_us`` is
+microseconds since 1970; instants of events are RFC 3339; fields that are ``None`` are left out. A batch whose event
+type is ``refused`` holds what ``write_event`` refused, with its reason.
+
+A writer holds ``flock`` on its segment from before it has its name until it is done with it, so a reader that gets the
+lock knows that no line will follow.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+from zlib import crc32
+
+import orjson
+
+from execution.events import Event, EventRefused, parse_event
+
+SUFFIX = ".journal"
+MAGIC = b"TAPE1 "
+REFUSED = "refused"
+"""Event type of what ``write_event`` refused."""
+SEGMENT_BYTES = 16 * 1024 * 1024
+FSYNC_EVERY_S = 0.05
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]{0,63}")
+_OPTIONS = orjson.OPT_NAIVE_UTC | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_PASSTHROUGH_SUBCLASS
+_LOG = logging.getLogger(__name__)
+
+
+class JournalError(Exception):
+    """A batch could not be written, or not be made durable."""
+
+
+class Journal:
+    """The writing end: ``with Journal(home, producer="executor") as journal: journal.record([..])``.
+
+    Any thread of the process may record; a forked child opens its own. ``on_error="drop"``: what cannot be written is
+    counted in ``dropped``, and its number stays missing in the journal, instead of raised. ``run_id`` identifies this
+    run of the producer; it is made up unless given.
+
+    Raises:
+        JournalError: the segment cannot be created.
+        ValueError: ``producer`` or ``run_id`` is no plain name.
+    """
+
+    def __init__(
+        self,
+        home: Path | str,
+        producer: str,
+        *,
+        run_id: str | None = None,
+        on_error: Literal["raise", "drop"] = "raise",
+        fsync_every_s: float = FSYNC_EVERY_S,
+        segment_bytes: int = SEGMENT_BYTES,
+    ) -> None:
+        self.producer = producer
+        self.run_id = run_id or f"{datetime.now(UTC):%Y%m%dT%H%M%S}.{os.urandom(4).hex()}"
+        for what, name in (("producer", producer), ("run_id", self.run_id)):
+            if not _NAME.fullmatch(name):
+                raise ValueError(f"{what}: expected letters, digits, dots and underscores, found {name!r}")
+        self.recorded = 0
+        """Batches written."""
+        self.recorded_events = 0
+        """Events in them."""
+        self.dropped = 0
+        """Batches that could not be written, with ``on_error="drop"``."""
+        self._folder = journal_folder(Path(home))
+        self._drops = on_error == "drop"
+        self._segment_bytes = segment_bytes
+        self._pid = os.getpid()
+        self._ids = count(1)
+        self._seq = self._number = self._size = 0
+        self._fd = -1
+        self._is_closed = False
+        self._syncer = _Syncer(self._folder, fsync_every_s)
+        self._writing = self._syncer.lock
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._open_segment()
+        except OSError as error:
+            self._syncer.close()
+            raise JournalError(f"journal {self._folder}: cannot create a segment: {error}") from error
+
+    def new_id(self) -> str:
+        """An event id that no other event has: the run, and a number that grows."""
+        return f"{self.run_id}-{next(self._ids)}"
+
+    def record(self, batch: Iterable[Event], *, durable: bool = False) -> int:
+        """Writes events as one batch and returns its number; ``durable=True`` returns when it is on disk.
+
+        Events without an ``event_id`` get one. An empty batch writes nothing and returns 0, as a dropped one does.
+
+        Raises:
+            JournalError: it could not be written (unless dropped), or not be synced.
+        """
+        return self._append([self._encode(event) for event in batch], durable=durable)
+
+    def write_event(self, event_type: str, payload: Mapping[str, Any], *, durable: bool = False) -> int:
+        """Records one event given as the contract's dictionary.
+
+        Raises:
+            EventRefused: a required field is missing, or a field wrongly typed; the payload is kept in the journal.
+            JournalError: as in ``record``.
+        """
+        try:
+            event = parse_event(event_type, payload)
+        except EventRefused as refusal:
+            kept = {"event_type": event_type, "reason": str(refusal), "payload": payload}
+            self._append([_to_json([REFUSED, kept])])
+            raise
+        return self._append([self._encode(event)], durable=durable)
+
+    def sync(self) -> None:
+        """Waits until everything recorded so far is on disk.
+
+        Raises:
+            JournalError: it could not be synced.
+        """
+        self._syncer.wait_for(self._seq)
+
+    def close(self) -> None:
+        """Syncs what is written and ends the segment; a closed journal records nothing more."""
+        with self._writing:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            self._retire_segment()
+        self._syncer.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _encode(self, event: Event) -> bytes:
+        fields = {name: value for name, value in event.__dict__.items() if value is not None}
+        if event.__pydantic_extra__:
+            fields.update(event.__pydantic_extra__)
+        if "event_id" not in fields:
+            fields["event_id"] = self.new_id()
+        return _to_json([event.event_type, fields])
+
+    def _append(self, items: list[bytes], *, durable: bool = False) -> int:
+        if not items:
+            return 0
+        if os.getpid() != self._pid:
+            raise JournalError(f"journal of {self.producer}: opened by process {self._pid}, used by {os.getpid()}")
+        with self._writing:
+            if self._is_closed:
+                raise JournalError(f"journal of {self.producer}: closed")
+            seq = self._seq + 1
+            try:
+                self._write(b"%d %d [%b]" % (seq, time.time_ns() // 1000, b",".join(items)))
+            except OSError as error:
+                if not self._drops:
+                    raise JournalError(f"journal of {self.producer}: batch {seq} is not written: {error}") from error
+                self._seq = seq
+                self.dropped += 1
+                return 0
+            self._seq = seq
+            self.recorded += 1
+            self.recorded_events += len(items)
+            self._syncer.written(seq)
+        if durable:
+            self._syncer.wait_for(seq)
+        return seq
+
+    def _write(self, body: bytes) -> None:
+        if self._size >= self._segment_bytes or self._syncer.must_rotate:
+            self._retire_segment()
+        if self._fd < 0:
+            self._open_segment()
+        line = b"%08x %b\n" % (crc32(body), body)
+        try:
+            _write_whole(self._fd, line)
+        except OSError:
+            self._take_back()
+            raise
+        self._size += len(line)
+
+    def _take_back(self) -> None:
+        """Takes half a line out of the segment; where that fails too, the next batch begins a new one."""
+        try:
+            os.ftruncate(self._fd, self._size)
+        except OSError:
+            self._retire_segment()
+
+    def _open_segment(self) -> None:
+        """A segment gets its name when its lock and its header are there."""
+        number = self._number + 1
+        header = {
+            "producer": self.producer,
+            "run_id": self.run_id,
+            "hostname": socket.gethostname(),
+            "pid": self._pid,
+            "segment": number,
+            "first_seq": self._seq + 1,
+        }
+        path = self._folder / f"{self.producer}-{self.run_id}-{number:06d}{SUFFIX}"
+        hidden = path.with_name(f".{path.name}")
+        hidden.unlink(missing_ok=True)
+        fd = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            body = orjson.dumps(header)
+            self._size = _write_whole(fd, b"%b%08x %b\n" % (MAGIC, crc32(body), body))
+            hidden.rename(path)
+        except OSError:
+            os.close(fd)
+            hidden.unlink(missing_ok=True)
+            raise
+        self._fd, self._number = fd, number
+        self._syncer.opened(fd)
+
+    def _retire_segment(self) -> None:
+        if self._fd >= 0:
+            self._syncer.retire(self._fd)
+            self._fd = -1
+
+
+class _Syncer:
+    """The group fsync: one thread that syncs what was written, at the latest ``every_s`` after it was.
+
+    It alone closes segments, so that none is closed under its hands. After a failed fsync the kernel may forget what
+    was not written: the segment is left, and whoever waits for its batches is told.
+    """
+
+    def __init__(self, folder: Path, every_s: float) -> None:
+        self.lock = threading.Lock()
+        """Held while a batch is written, and for the moment in which the syncer looks what is new."""
+        self.must_rotate = False
+        self._folder = folder
+        self._every_s = every_s
+        self._fd = -1
+        self._retired: list[int] = []
+        self._written = self._named = 0
+        self._wanted = threading.Event()
+        self._passed = threading.Condition()
+        self._covered = 0
+        self._failure = (0, 0, "")
+        self._is_closed = False
+        self._thread = threading.Thread(target=self._run, name="journal-fsync", daemon=True)
+        self._thread.start()
+
+    def opened(self, fd: int) -> None:
+        self._fd = fd
+        self._named += 1
+
+    def written(self, seq: int) -> None:
+        self._written = seq
+
+    def retire(self, fd: int) -> None:
+        self._retired.append(fd)
+        self._fd = -1
+        self.must_rotate = False
+
+    def wait_for(self, seq: int) -> None:
+        self._wanted.set()
+        with self._passed:
+            self._passed.wait_for(lambda: self._covered >= seq)
+            after, upto, reason = self._failure
+        if after < seq <= upto:
+            raise JournalError(f"journal {self._folder}: batch {seq} is written, but not synced: {reason}")
+
+    def close(self) -> None:
+        """Syncs and closes the retired segments, and ends."""
+        self._is_closed = True
+        self._wanted.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        named = 0
+        while not self._is_closed or self._retired:
+            self._wanted.wait(self._every_s)
+            self._wanted.clear()
+            with self.lock:
+                fd, seq, retired, self._retired = self._fd, self._written, self._retired, []
+                is_named, named = self._named != named, self._named
+            if seq > self._covered or retired or is_named:
+                self._pass(fd, seq, retired, is_named=is_named)
+
+    def _pass(self, fd: int, seq: int, retired: list[int], *, is_named: bool) -> None:
+        reason = ""
+        try:
+            for each in (*retired, *([fd] if fd >= 0 else [])):
+                os.fdatasync(each)
+            if is_named:
+                sync_folder(self._folder)
+        except OSError as error:
+            reason = str(error)
+            self.must_rotate = True
+            _LOG.exception("journal %s: batches up to %d are written, but not synced", self._folder, seq)
+        for each in retired:
+            os.close(each)
+        with self._passed:
+            if reason:
+                after, upto, _ = self._failure
+                self._failure = (after if upto == self._covered > 0 else self._covered, seq, reason)
+            self._covered = seq
+            self._passed.notify_all()
+
+
+@dataclass(frozen=True)
+class Segment:
+    """What the name and header of a segment say; ``first_seq`` is the number of its first batch."""
+
+    path: Path
+    producer: str
+    run_id: str
+    hostname: str
+    pid: int
+    number: int
+    first_seq: int
+    data_offset: int
+    """Where its first batch begins, bytes."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a segment as read: ``items`` and ``seq`` where it is whole, else ``fault``."""
+
+    number: int
+    """From 1; the header is line 1."""
+    end: int
+    """Offset behind its newline, bytes."""
+    raw: bytes
+    seq: int = 0
+    recorded_us: int = 0
+    items: list[Any] | None = None
+    fault: str = ""
+
+
+def journal_folder(home: Path) -> Path:
+    """Where the journal of a home folder lies."""
+    return home / "logs" / "journal"
+
+
+def segment_paths(folder: Path) -> list[Path]:
+    """The segments in a folder, by producer, run and number."""
+    return sorted(folder.glob(f"[!.]*{SUFFIX}"))
+
+
+def read_header(path: Path) -> Segment:
+    """The header of a segment.
+
+    Raises:
+        JournalError: it has none, or a damaged one.
+    """
+    with path.open("rb") as file:
+        line = file.readline(64 * 1024)
+    crc, _, body = line.removeprefix(MAGIC).rstrip(b"\n").partition(b" ")
+    if not line.startswith(MAGIC) or not line.endswith(b"\n") or crc != b"%08x" % crc32(body):
+        raise JournalError(f"segment {path.name}: line 1: expected a header, found {line[:60]!r}")
+    header = orjson.loads(body)
+    return Segment(
+        path=path,
+        producer=header["producer"],
+        run_id=header["run_id"],
+        hostname=header["hostname"],
+        pid=header["pid"],
+        number=header["segment"],
+        first_seq=header["first_seq"],
+        data_offset=len(line),
+    )
+
+
+def is_finished(path: Path) -> bool:
+    """Whether no line can follow in a segment: its writer is done with it, or dead."""
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+def read_lines(path: Path, offset: int, number: int, limit_bytes: int) -> Iterator[Line]:
+    """The whole lines of a segment from ``offset`` on, about ``limit_bytes`` of them; ``number`` is the first one's."""
+    with path.open("rb") as file:
+        file.seek(offset)
+        lines = file.read(limit_bytes)
+        if not lines.endswith(b"\n"):
+            lines += file.readline()
+    for raw in lines.splitlines(keepends=True):
+        if not raw.endswith(b"\n"):
+            return
+        offset += len(raw)
+        yield _parse(raw[:-1], number, offset)
+        number += 1
+
+
+def _parse(raw: bytes, number: int, end: int) -> Line:
+    crc, _, body = raw.partition(b" ")
+    if crc != (found := b"%08x" % crc32(body)):
+        fault = f"crc {found.decode()}, expected {crc[:8].decode(errors='backslashreplace')}"
+        return Line(number, end, raw, fault=fault)
+    seq, recorded_us, items = body.split(b" ", 2)
+    try:
+        return Line(number, end, raw, int(seq), int(recorded_us), orjson.loads(items))
+    except orjson.JSONDecodeError as error:
+        return Line(number, end, raw, int(seq), int(recorded_us), fault=f"expected a JSON array, found {error}")
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes new and renamed files of a folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_whole(fd: int, line: bytes) -> int:
+    written = os.write(fd, line)
+    if written != len(line):
+        raise OSError(f"{written} of {len(line)} bytes written: is the disk full?")
+    return written
+
+
+def _to_json(item: list[Any]) -> bytes:
+    try:
+        return orjson.dumps(item, default=str, option=_OPTIONS)
+    except TypeError:
+        # whole numbers beyond 64 bits, keys that are no text, broken surrogates
+        text = json.dumps(item, ensure_ascii=False, default=str)
+        return text.encode("utf-8", "replace")

@@ -1,0 +1,92 @@
+"""Roll-ups by minute of ticks and marks, kept in the transaction that stores the rows.
+
+Law kept here: what lies before the end of a roll-up's last minute is in it, all of it. So views read whole minutes from
+it and rows only behind it, whenever they look. A late row has its minute made again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import duckdb
+
+
+@dataclass(frozen=True)
+class RollUp:
+    """A table of minutes, the table it sums up, and how a minute is made of its rows."""
+
+    table: str
+    source: str
+    rows: str
+    minute: str
+
+
+ROLL_UPS = (
+    RollUp(
+        table="nav_minutes",
+        source="ticks",
+        rows="equity_usd > 0 and not is_test",
+        minute="""
+            select
+                date_trunc('minute', ts) as minute,
+                max(ts) as ts,
+                arg_max(ingest_seq, (ts, ingest_seq)) as ingest_seq,
+                arg_max(equity_usd, (ts, ingest_seq)) as equity_usd,
+                arg_max(coalesce(nav_usd, equity_usd), (ts, ingest_seq)) as nav_usd,
+                arg_max_null(unrealized_pnl_usd, (ts, ingest_seq)) as unrealized_pnl_usd,
+                arg_max_null(realized_pnl_usd, (ts, ingest_seq)) as realized_pnl_usd,
+                max(equity_usd) as peak_equity_usd,
+        """,
+    ),
+    RollUp(
+        table="mark_minutes",
+        source="marks",
+        rows="not is_test",
+        minute="""
+            select
+                symbol,
+                date_trunc('minute', ts) as minute,
+                max(ts) as ts,
+                arg_max(mark_price, (ts, ingest_seq)) as close_price,
+        """,
+    ),
+)
+
+
+def roll_up(connection: duckdb.DuckDBPyConnection, after_seq: int) -> None:
+    """Brings the roll-ups up to date with the rows stored behind ``after_seq``; belongs in their transaction."""
+    for each in ROLL_UPS:
+        _roll_up(connection, each, after_seq)
+
+
+def _roll_up(connection: duckdb.DuckDBPyConnection, each: RollUp, after_seq: int) -> None:
+    row = connection.execute(
+        f"select min(ts), max(ts) from {each.source} where ingest_seq > ? and {each.rows}", [after_seq]
+    ).fetchone()
+    if row is None or row[0] is None:
+        return
+    first, last = row
+    end = connection.execute(f"select max(minute) + interval 1 minute from {each.table}").fetchone()
+    rolled_to = None if end is None else end[0]
+    if rolled_to is not None and first < rolled_to:
+        touched = (
+            f"select distinct date_trunc('minute', ts) from {each.source}"
+            f" where ingest_seq > {after_seq} and {each.rows} and ts < timestamptz '{rolled_to.isoformat()}'"
+        )
+        connection.execute(f"delete from {each.table} where minute in ({touched})")
+        # the span prunes the history, the minutes choose within it
+        _insert(
+            connection,
+            each,
+            f"ts >= date_trunc('minute', timestamptz '{first.isoformat()}') and date_trunc('minute', ts) in ({touched})",
+        )
+    since = "true" if rolled_to is None else f"ts >= timestamptz '{rolled_to.isoformat()}'"
+    if rolled_to is None or last >= rolled_to:
+        _insert(connection, each, f"{since} and ts < date_trunc('minute', timestamptz '{last.isoformat()}')")
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, each: RollUp, where: str) -> None:
+    connection.execute(
+        f"insert into {each.table} by name {each.minute} from {each.source}"
+        f" where {each.rows} and {where} group by all order by minute"
+    )
