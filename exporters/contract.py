@@ -423,13 +423,18 @@ class SyncedState(Shape):
 
 @dataclass(frozen=True)
 class StateFile:
-    """One published file. ``every_s``: how often it is looked at; ``max_age_s``: published at the latest after that."""
+    """One published file and when it is published again.
+
+    When its inputs changed, ``every_s`` after the last time; when rows came into one of the tables ``at_once``, a tick
+    after it; in any case ``max_age_s`` after it.
+    """
 
     name: str
     view: str
     model: type[Shape]
     every_s: float
     max_age_s: float
+    at_once: tuple[str, ...] = ()
 
     @property
     def stem(self) -> str:
@@ -437,13 +442,14 @@ class StateFile:
 
 
 TICK_S, INTEL_S, SHADOW_S, COMPARE_S, PROBE_S = 1.0, 120.0, 600.0, 900.0, 300.0
+_TRADES = ("order_closes", "order_metrics")
 
 STATE_FILES: tuple[StateFile, ...] = (
     StateFile("nav.json", "nav_document", Nav, TICK_S, 60),
     StateFile("positions.json", "positions_document", Positions, TICK_S, 60),
     StateFile("risk_snapshot.json", "risk_snapshot_document", RiskSnapshot, TICK_S, 120),
     StateFile("router_health.json", "router_health_document", RouterHealth, TICK_S, 300),
-    StateFile("expectancy_v6.json", "expectancy_document", Expectancy, INTEL_S, 1800),
+    StateFile("expectancy_v6.json", "expectancy_document", Expectancy, INTEL_S, 1800, at_once=_TRADES),
     StateFile("symbol_scores_v6.json", "symbol_scores_document", SymbolScores, TICK_S, 1800),
     StateFile(
         "router_policy_suggestions_v6.json",
@@ -451,6 +457,7 @@ STATE_FILES: tuple[StateFile, ...] = (
         RouterPolicySuggestions,
         INTEL_S,
         1800,
+        at_once=_TRADES,
     ),
     StateFile(
         "risk_allocation_suggestions_v6.json",
@@ -458,6 +465,7 @@ STATE_FILES: tuple[StateFile, ...] = (
         RiskAllocationSuggestions,
         INTEL_S,
         1800,
+        at_once=_TRADES,
     ),
     StateFile("pipeline_v6_shadow_head.json", "shadow_head_document", ShadowHead, SHADOW_S, SHADOW_S),
     StateFile("pipeline_v6_compare_summary.json", "compare_summary_document", CompareSummary, COMPARE_S, COMPARE_S),

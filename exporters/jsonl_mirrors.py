@@ -21,17 +21,17 @@ from exporters.state_files import render, to_json, write_atomically
 from store.importer import COMPUTED
 from store.round import Round, Row
 
-_ORDER_EVENTS = (events.OrderAcked, events.OrderFilled, events.OrderClosed, events.OrderFailed)
+ORDER_EVENTS = (events.OrderAcked, events.OrderFilled, events.OrderClosed, events.OrderFailed)
 
 
 def write_logs(reading: Round, folder: Path) -> list[Path]:
     """Writes the six logs below ``folder`` in the layout of a logs folder; returns their paths."""
     logs: dict[str, Iterable[bytes]] = {
-        "execution/orders_executed.jsonl": _event_lines(reading, _ORDER_EVENTS),
+        "execution/orders_executed.jsonl": _event_lines(reading, ORDER_EVENTS),
         "execution/order_metrics.jsonl": _event_lines(reading, (events.OrderMeasured,)),
         "execution/risk_vetoes.jsonl": _event_lines(reading, (events.IntentVetoed,)),
         "router_health.jsonl": _router_health_lines(reading),
-        "pipeline_v6_shadow.jsonl": _document_lines(reading, events.ShadowDecided, "decision"),
+        "pipeline_v6_shadow.jsonl": _event_lines(reading, (events.ShadowDecided,)),
         "pipeline_v6_compare.jsonl": _compare_lines(reading),
     }
     paths = []
@@ -52,11 +52,13 @@ def _event_lines(reading: Round, kinds: tuple[type[events.Event], ...]) -> Itera
     by_table = {event.table: event for event in kinds}
     streams = {event.table: reading.stream(f"{_known(event)} order by ingest_seq") for event in kinds}
     for row in reading.stream(f"from ({numbered}) order by ingest_seq"):
-        yield _dump(contract_line(by_table[row["origin"]], next(streams[row["origin"]])))
+        yield dump(contract_line(by_table[row["origin"]], next(streams[row["origin"]])))
 
 
 def contract_line(event: type[events.Event], row: Row) -> dict[str, Any]:
-    """A stored row as a line of the contract's JSON; null fields are left out."""
+    """A stored row as a line of the contract's JSON: its document where it is one, else its known fields."""
+    if event.whole is not None and row[event.whole] is not None:
+        return {**json.loads(row[event.whole]), "event_id": row["event_id"]}
     line: dict[str, Any] = {}
     for name, field in event.model_fields.items():
         if name in ("event_id", "producer", "is_test") or row[name] is None:
@@ -97,16 +99,15 @@ def _plain(value: object, event: type[events.Event]) -> object:
     return value.timestamp() if event is events.OrderMeasured else value.astimezone(UTC).isoformat()
 
 
-def _document_lines(reading: Round, event: type[events.Event], column: str) -> Iterator[bytes]:
-    for row in reading.stream(f"select event_id, {column} as line {_known(event)} order by ingest_seq"):
-        yield _dump({**json.loads(row["line"]), "event_id": row["event_id"]})
-
-
 def _router_health_lines(reading: Round) -> Iterator[bytes]:
     """What an old runtime logged, then router health as of the round's instant."""
-    yield from _document_lines(reading, events.RouterHealthLogged, "payload")
-    document = json.loads(render(state_file("router_health"), reading))
-    yield _dump(_computed({"ts": document["updated_ts"], **document}))
+    yield from _event_lines(reading, (events.RouterHealthLogged,))
+    yield dump(router_health_line(json.loads(render(state_file("router_health"), reading))))
+
+
+def router_health_line(document: dict[str, Any]) -> dict[str, Any]:
+    """The line of router_health.jsonl for a published router_health.json."""
+    return _computed({"ts": document["updated_ts"], **document})
 
 
 def _compare_lines(reading: Round) -> Iterator[bytes]:
@@ -114,13 +115,18 @@ def _compare_lines(reading: Round) -> Iterator[bytes]:
     count = 0
     for pair in reading.rows("compare_log"):
         count += 1
-        yield _dump(_computed(_compare_line(pair)))
-    document = json.loads(render(state_file("pipeline_v6_compare_summary"), reading))
-    summary = {"ts": document["generated_ts"], "diff_count": count, "heartbeat": count == 0, "summary": document}
-    yield _dump(_computed(summary))
+        yield dump(pair_line(pair))
+    yield dump(summary_line(json.loads(render(state_file("pipeline_v6_compare_summary"), reading)), count))
 
 
-def _compare_line(pair: Row) -> dict[str, Any]:
+def summary_line(document: dict[str, Any], diff_count: int) -> dict[str, Any]:
+    """The line of pipeline_v6_compare.jsonl that ends a run of ``diff_count`` new pairs."""
+    line = {"ts": document["generated_ts"], "diff_count": diff_count, "heartbeat": diff_count == 0}
+    return _computed({**line, "summary": document})
+
+
+def pair_line(pair: Row) -> dict[str, Any]:
+    """The line of pipeline_v6_compare.jsonl for a row of ``compare_pairs_of``; its id is that of the decision."""
     live = {
         "attempt_id": pair["live_attempt_id"],
         "ts": None if pair["live_ts"] is None else pair["live_ts"].timestamp(),
@@ -142,6 +148,7 @@ def _compare_line(pair: Row) -> dict[str, Any]:
         "veto_mismatch": pair["is_veto_mismatch"],
         "size_pct_diff": pair["size_pct_diff"],
         "slippage_diff_bps": pair["slippage_diff_bps"],
+        "event_id": f"{COMPUTED}{pair['event_id']}",
     }
 
 
@@ -150,5 +157,6 @@ def _computed(line: dict[str, Any]) -> dict[str, Any]:
     return {**line, "event_id": f"{COMPUTED}{digest}"}
 
 
-def _dump(line: dict[str, Any]) -> bytes:
+def dump(line: dict[str, Any]) -> bytes:
+    """One line of a JSONL log."""
     return to_json(line, indent=False)

@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from exporters.contract import STATE_FILES, StateFile
+from store.journal import sync_folder
 from store.round import Round
 
 
@@ -50,15 +51,6 @@ def write_atomically(path: Path, content: Iterable[bytes]) -> Path:
         temporary.unlink(missing_ok=True)
     sync_folder(path.parent)
     return path
-
-
-def sync_folder(folder: Path) -> None:
-    """Makes renames in a folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def to_json(value: Any, *, indent: bool) -> bytes:

@@ -141,6 +141,13 @@ def set_clocks(
             cursor.execute(f"set variable {name} = cast(? as {kind})", [value])
 
 
+def is_fatal(error: BaseException) -> bool:
+    """Whether the open database can no longer be used: after it only a new process helps."""
+    return isinstance(error, (duckdb.FatalException, duckdb.InternalException)) or (
+        isinstance(error, duckdb.Error) and "database has been invalidated" in str(error)
+    )
+
+
 @contextmanager
 def closing(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
     """Closes a connection or cursor at the end of the block."""

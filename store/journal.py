@@ -204,7 +204,7 @@ class Journal:
             self._open_segment()
         line = b"%08x %b\n" % (crc32(body), body)
         try:
-            _write_whole(self._fd, line)
+            write_whole(self._fd, line)
         except OSError:
             self._take_back()
             raise
@@ -235,7 +235,7 @@ class Journal:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             body = orjson.dumps(header)
-            self._size = _write_whole(fd, b"%b%08x %b\n" % (MAGIC, crc32(body), body))
+            self._size = write_whole(fd, b"%b%08x %b\n" % (MAGIC, crc32(body), body))
             hidden.rename(path)
         except OSError:
             os.close(fd)
@@ -442,7 +442,12 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _write_whole(fd: int, line: bytes) -> int:
+def write_whole(fd: int, line: bytes) -> int:
+    """Writes bytes in one call and returns how many.
+
+    Raises:
+        OSError: they were not all written.
+    """
     written = os.write(fd, line)
     if written != len(line):
         raise OSError(f"{written} of {len(line)} bytes written: is the disk full?")

@@ -78,7 +78,8 @@ def _roll_up(connection: duckdb.DuckDBPyConnection, each: RollUp, after_seq: int
         _insert(
             connection,
             each,
-            f"ts >= date_trunc('minute', timestamptz '{first.isoformat()}') and date_trunc('minute', ts) in ({touched})",
+            f"ts >= date_trunc('minute', timestamptz '{first.isoformat()}')"
+            f" and date_trunc('minute', ts) in ({touched})",
         )
     since = "true" if rolled_to is None else f"ts >= timestamptz '{rolled_to.isoformat()}'"
     if rolled_to is None or last >= rolled_to:

@@ -2,14 +2,21 @@
 
 What several documents need is computed once: the shared views become temporary tables on the round's cursor, in
 dependency order. A temporary table shadows the view of the same name, also inside the views above it, so no SQL is
-written twice. Nothing but temporary tables is written; the round is rolled back at its end.
+written twice. A round writes nothing but temporary tables.
+
+``open_round`` opens a single one. ``LiveRounds`` opens one after another and keeps what cannot have changed in
+between: a view is computed again when a table beneath it has new rows, when a row has left or entered one of its
+windows, at every quarter of an hour (where the hours and the days of all time zones begin), and always when it reads
+the instant itself (``clock``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -22,13 +29,25 @@ Row = dict[str, Any]
 
 
 class Round:
-    """Reads views as of one instant. Made by ``open_round``."""
+    """Reads views as of one instant. Made by ``open_round`` and ``LiveRounds``; ``computed``: views kept before."""
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, as_of: datetime, known_seq: int | None) -> None:
+    def __init__(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        as_of: datetime,
+        known_seq: int | None = None,
+        computed: Iterable[str] = (),
+    ) -> None:
+        self.as_of = as_of
+        self.computed = set(computed)
         self._cursor = cursor
-        self._as_of = as_of
         self._known_seq = known_seq
-        self._computed: set[str] = set()
+
+    @property
+    def last_seq(self) -> int:
+        """The last ``ingest_seq`` that the round sees."""
+        row = self._cursor.execute("select max(last_ingest_seq) from ingest_counter").fetchone()
+        return 0 if row is None or row[0] is None else int(row[0])
 
     def one(self, view: str) -> Row:
         """The single row of a document view, nested values as lists and dicts."""
@@ -40,20 +59,21 @@ class Round:
     def rows(self, view: str) -> list[Row]:
         """All rows of a view, in its own order."""
         for name in shared_beneath(view):
-            if name not in self._computed:
+            if name not in self.computed:
                 self._cursor.execute(f"create or replace temp table {name} as from main.{name}")
-                self._computed.add(name)
-        return list(_rows(self._cursor.execute(f"from {view}")))
+                self.computed.add(name)
+        return list(fetch_rows(self._cursor.execute(f"from {view}")))
 
     def stream(self, query: str) -> Iterator[Row]:
         """The rows of a query, read as they are asked for; several streams may be open at once."""
         cursor = self._cursor.cursor()
-        set_clocks(cursor, as_of=self._as_of, known_seq=self._known_seq)
-        yield from _rows(cursor.execute(query))
+        set_clocks(cursor, as_of=self.as_of, known_seq=self._known_seq)
+        yield from fetch_rows(cursor.execute(query))
         cursor.close()
 
 
-def _rows(result: duckdb.DuckDBPyConnection) -> Iterator[Row]:
+def fetch_rows(result: duckdb.DuckDBPyConnection) -> Iterator[Row]:
+    """The rows of a result, by column name, read as they are asked for."""
     names = [column[0] for column in result.description or ()]
     while batch := result.fetchmany(2048):
         for row in batch:
@@ -79,6 +99,119 @@ def open_round(
     finally:
         cursor.execute("rollback")
         cursor.close()
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What a kept view was computed from, and the instants between which that holds."""
+
+    versions: tuple[int, ...]
+    since: datetime
+    until: datetime
+
+
+class LiveRounds:
+    """Rounds one after another on one cursor; what cannot have changed is kept from one to the next."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, configured: str) -> None:
+        self._connection = connection
+        self._configured = configured
+        self._cursor: duckdb.DuckDBPyConnection | None = None
+        self._kept: dict[str, _Kept] = {}
+
+    @contextmanager
+    def open(self, as_of: datetime, versions: Mapping[str, int]) -> Iterator[Round]:
+        """A round as of an instant. ``versions``: per table a number that grows with its rows, read before."""
+        cursor = self._cursor or self._new_cursor()
+        set_clocks(cursor, as_of=as_of)
+        cursor.execute("begin transaction")
+        try:
+            valid = self._valid(as_of, versions)
+            reading = Round(cursor, as_of, computed=valid)
+            yield reading
+            self._keep(cursor, as_of, versions, reading.computed - valid)
+            cursor.execute("commit")
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Forgets everything kept."""
+        self._kept = {}
+        if self._cursor is not None:
+            self._cursor.close()
+            self._cursor = None
+
+    def _new_cursor(self) -> duckdb.DuckDBPyConnection:
+        self._cursor = self._connection.cursor()
+        self._cursor.execute("set variable configured = ?", [self._configured])
+        return self._cursor
+
+    def _valid(self, as_of: datetime, versions: Mapping[str, int]) -> set[str]:
+        return {
+            name
+            for name, kept in self._kept.items()
+            if kept.since <= as_of < kept.until and kept.versions == _versions(name, versions)
+        }
+
+    def _keep(
+        self, cursor: duckdb.DuckDBPyConnection, as_of: datetime, versions: Mapping[str, int], names: set[str]
+    ) -> None:
+        names = {name for name in names if not _moves(name)}
+        ends = _window_ends(cursor, as_of, {window for name in names for window in _windows(name)})
+        quarter = datetime.fromtimestamp((as_of.timestamp() // 900 + 1) * 900, UTC)
+        for name in names:
+            until = min([quarter, *(ends[window] for window in _windows(name) if window in ends)])
+            self._kept[name] = _Kept(_versions(name, versions), as_of, until)
+
+
+def _window_ends(
+    cursor: duckdb.DuckDBPyConnection, as_of: datetime, windows: set[tuple[str, int]]
+) -> dict[tuple[str, int], datetime]:
+    """When the next row leaves each window (table, seconds), or, with 0 seconds, the next one enters."""
+    if not windows:
+        return {}
+    parts = [
+        f"select '{table}', {seconds}, min(ts) from {table} where ts > as_of() - interval {seconds} second"
+        for table, seconds in windows
+    ]
+    rows = cursor.execute(" union all ".join(parts)).fetchall()
+    return {(table, seconds): ts + timedelta(seconds=seconds) for table, seconds, ts in rows if ts is not None}
+
+
+@cache
+def _beneath(view: str) -> frozenset[str]:
+    """A view and all that it stands on."""
+    objects = {item.name: item for item in sql_objects()}
+    return frozenset({view}.union(*(_beneath(name) for name in objects[view].reads)))
+
+
+@cache
+def tables_beneath(view: str) -> tuple[str, ...]:
+    """The event tables that a view stands on."""
+    return tuple(sorted(name.removeprefix("seen_") for name in _beneath(view) if name.startswith("seen_")))
+
+
+@cache
+def _moves(view: str) -> bool:
+    """Whether a view reads the instant itself, so that it is another one every time."""
+    return "clock" in _beneath(view)
+
+
+_WINDOW = re.compile(r"as_of\(\) - interval (\d+) (hour|day)")
+
+
+@cache
+def _windows(view: str) -> frozenset[tuple[str, int]]:
+    """The windows that a view looks through, found in its SQL: every table with every length, in seconds."""
+    texts = [item.text for item in sql_objects() if item.name in _beneath(view)]
+    found = {match for text in texts for match in _WINDOW.findall(text)}
+    lengths = {0, *(int(number) * (3600 if unit == "hour" else 86400) for number, unit in found)}
+    return frozenset((table, length) for table in tables_beneath(view) for length in lengths)
+
+
+def _versions(view: str, versions: Mapping[str, int]) -> tuple[int, ...]:
+    return tuple(versions.get(table, 0) for table in tables_beneath(view))
 
 
 @cache

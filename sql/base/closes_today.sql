@@ -5,4 +5,4 @@ select
     symbol,
     realized_pnl_usd,
 from seen_order_closes
-where ts >= (select day_start from clock)
+where ts >= (select day_start from today)

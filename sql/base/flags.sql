@@ -30,5 +30,5 @@ select
     coalesce(newest.dry_run, configured('DRY_RUN'), '1') as dry_run,
     coalesce(newest.testnet, configured('BINANCE_TESTNET'), '0') as testnet,
     coalesce(nullif(newest.engine_version, ''), nullif(configured('engine_version'), ''), 'tape') as engine_version,
-from clock
+from limits
 left join newest on true

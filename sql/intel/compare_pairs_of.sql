@@ -1,9 +1,10 @@
--- The last `decision_count` shadow decisions, each with its live side (semantics 10). Grain: one row per decision.
+-- The last `decision_count` shadow decisions stored behind `after_seq`, each with its live side (semantics 10).
+-- Grain: one row per decision.
 -- The live side is the order attempt with the same attempt_id (of several the nearest in time); where no attempt has
 -- it, the attempt of the symbol nearest in time within 60 s, ties to the earlier; else none. live_allowed: no veto
 -- carries the attempt's id. Notionals in USD; expected slippage is the shadow route's, realised that of the attempt's
 -- latest metric.
-create macro compare_pairs_of(decision_count) as table
+create macro compare_pairs_of(decision_count, after_seq := -1) as table
 with sample as (
     select
         event_id,
@@ -28,7 +29,7 @@ with sample as (
             else json_number(decision, '$.router_decision.effective_px.taker')
         end as effective_price,
     from seen_shadow_decisions
-    where not is_heartbeat
+    where not is_heartbeat and ingest_seq > after_seq
     order by ts desc, ingest_seq desc
     limit decision_count
 ),

@@ -27,7 +27,11 @@ snapshots as (
 
 chosen as (
     select *
-    from (from listed union all by name from snapshots) as candidates
+    from (
+        from listed
+        union all by name
+        from snapshots
+    ) as candidates
     qualify row_number() over (partition by symbol, position_side order by ts desc, ingest_seq desc) = 1
 ),
 

@@ -1,8 +1,4 @@
-"""clock: the session's instant and the day it falls into, in the reset time zone."""
-
-from datetime import UTC, datetime
-
-import pytest
+"""clock: the session's instant."""
 
 from tests.conftest import AS_OF, GivenRows
 
@@ -12,22 +8,4 @@ def test_the_instant_is_there_as_time_as_epoch_and_as_text(store: GivenRows) -> 
         "as_of": AS_OF,
         "as_of_s": AS_OF.timestamp(),
         "as_of_text": "2025-06-15T12:30:00Z",
-        "day_start": datetime(2025, 6, 15, tzinfo=UTC),
     }
-
-
-@pytest.mark.parametrize(
-    ("zone", "as_of", "day_start"),
-    [
-        ("America/New_York", datetime(2025, 6, 15, 3, 59, tzinfo=UTC), datetime(2025, 6, 14, 4, tzinfo=UTC)),
-        ("America/New_York", datetime(2025, 6, 15, 4, tzinfo=UTC), datetime(2025, 6, 15, 4, tzinfo=UTC)),
-        ("America/New_York", datetime(2025, 3, 9, 18, tzinfo=UTC), datetime(2025, 3, 9, 5, tzinfo=UTC)),
-        ("Asia/Tokyo", datetime(2025, 6, 15, 15, tzinfo=UTC), datetime(2025, 6, 15, 15, tzinfo=UTC)),
-        ("Asia/Kolkata", datetime(2025, 6, 15, 1, tzinfo=UTC), datetime(2025, 6, 14, 18, 30, tzinfo=UTC)),
-    ],
-)
-def test_the_day_begins_at_local_midnight_also_when_clocks_change(
-    store: GivenRows, zone: str, as_of: datetime, day_start: datetime
-) -> None:
-    store.limits(reset_timezone=zone)
-    assert store.one("clock", as_of)["day_start"] == day_start

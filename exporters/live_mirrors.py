@@ -1,0 +1,316 @@
+"""The six JSONL logs kept alive: rows appear in them within a second of being stored.
+
+Laws kept here: a row is written once, in the order it was stored; how far a log is written is committed after the lines
+are on disk; rows of old logs are never mirrored, these logs are their mirror; a mirror that fails does not stop the
+others.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+import duckdb
+
+from execution import events
+from exporters.jsonl_mirrors import ORDER_EVENTS, contract_line, dump, pair_line, router_health_line, summary_line
+from exporters.mirror_files import ROTATE_BYTES, MirrorFile
+from store.database import is_fatal, transaction
+from store.round import Row, fetch_rows
+
+_LOG = logging.getLogger(__name__)
+_SLICE = 5_000
+"""Rows of one table appended at a time."""
+ROUTER_HEALTH_S = 600.0
+"""The router health log says at least this often that it lives."""
+_PAIR_AGE = timedelta(seconds=120)
+
+EVENT_MIRRORS: dict[str, tuple[type[events.Event], ...]] = {
+    "execution/orders_executed.jsonl": ORDER_EVENTS,
+    "execution/order_metrics.jsonl": (events.OrderMeasured,),
+    "execution/risk_vetoes.jsonl": (events.IntentVetoed,),
+    "pipeline_v6_shadow.jsonl": (events.ShadowDecided,),
+}
+
+
+@dataclass
+class Watermark:
+    """How far a log is written: the number of its last row, and its size behind it."""
+
+    mirror: str
+    last_seq: int = 0
+    byte_offset: int = 0
+
+
+class Mirror(Protocol):
+    """One log kept alive."""
+
+    name: str
+
+    def lines(self, last_seq: int) -> tuple[list[tuple[str, bytes]], int]:
+        """The lines (event_id, line) behind a row's number, and the number they reach; none and the same: no news."""
+        ...
+
+    def wrote(self) -> None:
+        """These lines are on disk."""
+        ...
+
+
+class Mirrors:
+    """All live logs of a home; ``run_once`` brings them up to date."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, logs: Path, *, rotate_bytes: int = ROTATE_BYTES) -> None:
+        self._cursor = connection.cursor()
+        self._cursor.execute("set TimeZone = 'UTC'")
+        self._cursor.execute("set variable as_of = timestamptz 'infinity'")
+        self._logs = logs
+        self._rotate_bytes = rotate_bytes
+        imported = _imported(self._cursor)
+        self.mirrors: list[Mirror] = [
+            *(EventMirror(self._cursor, name, kinds, imported) for name, kinds in EVENT_MIRRORS.items()),
+            RouterHealthMirror(logs),
+            CompareMirror(self._cursor, logs, imported),
+        ]
+        self._files: dict[str, MirrorFile] = {}
+        self._marks: dict[str, Watermark] = {}
+        self.errors: dict[str, str] = {}
+        """Why a mirror is behind, by its name; empty when all is well."""
+        self.failures = 0
+
+    def run_once(self, writing: AbstractContextManager[object]) -> int:
+        """Appends what is new to each log; returns the lines written. ``writing`` is held while watermarks commit.
+
+        Raises:
+            duckdb.Error: the database is broken; anything else is a failure of its mirror.
+        """
+        count = 0
+        for mirror in self.mirrors:
+            try:
+                while written := self._bring_up(mirror, writing):
+                    count += written
+                if self.errors.pop(mirror.name, None):
+                    _LOG.info("%s is written again", mirror.name)
+            except (OSError, ValueError, KeyError, duckdb.Error) as error:
+                if is_fatal(error):
+                    raise
+                self._fail(mirror.name, error)
+        return count
+
+    def close(self) -> None:
+        self._cursor.close()
+
+    def _bring_up(self, mirror: Mirror, writing: AbstractContextManager[object]) -> int:
+        if mirror.name not in self._files:
+            mark = self._marks[mirror.name] = self._load(mirror.name)
+            self._files[mirror.name] = MirrorFile(
+                self._logs / mirror.name, mark.byte_offset, rotate_bytes=self._rotate_bytes
+            )
+        mark, file = self._marks[mirror.name], self._files[mirror.name]
+        lines, last_seq = mirror.lines(mark.last_seq)
+        if not lines and last_seq == mark.last_seq:
+            return 0
+        if lines:
+            mark = Watermark(mirror.name, last_seq, file.append(lines))
+            self._save(mark, writing)
+            mirror.wrote()
+            if file.rotate_if_full(mark.byte_offset, last_seq):
+                mark = Watermark(mirror.name, last_seq, 0)
+                self._save(mark, writing)
+        self._marks[mirror.name] = mark
+        return len(lines)
+
+    def _load(self, name: str) -> Watermark:
+        row = self._cursor.execute(
+            "select last_seq, byte_offset from mirror_watermarks where mirror = ?", [name]
+        ).fetchone()
+        return Watermark(name) if row is None else Watermark(name, *row)
+
+    def _save(self, mark: Watermark, writing: AbstractContextManager[object]) -> None:
+        with writing, transaction(self._cursor):
+            moved = self._cursor.execute(
+                "update mirror_watermarks set last_seq = ?, byte_offset = ? where mirror = ?",
+                [mark.last_seq, mark.byte_offset, mark.mirror],
+            ).fetchone()
+            if moved is None or moved[0] == 0:
+                self._cursor.execute(
+                    "insert into mirror_watermarks values (?, ?, ?)", [mark.mirror, mark.last_seq, mark.byte_offset]
+                )
+
+    def _fail(self, name: str, error: Exception) -> None:
+        """Forgets what memory holds of the log: the next try begins with what disk and database say."""
+        if name not in self.errors:
+            _LOG.error("%s cannot be written: %s", name, error, exc_info=error)
+        self.failures += 1
+        self.errors[name] = str(error).splitlines()[0]
+        self._files.pop(name, None)
+
+
+def _imported(cursor: duckdb.DuckDBPyConnection) -> str:
+    """SQL: the condition that a row was not imported; imports happen only while no owner runs."""
+    spans: list[list[int]] = []
+    for first, last in cursor.execute("select first_seq, last_seq from imports order by first_seq").fetchall():
+        if spans and first <= spans[-1][1] + 1:
+            spans[-1][1] = max(spans[-1][1], last)
+        else:
+            spans.append([first, last])
+    return " and ".join(["true", *(f"not ingest_seq between {first} and {last}" for first, last in spans)])
+
+
+class EventMirror:
+    """The rows of some event tables as the contract's lines, in the order they were stored."""
+
+    def __init__(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        name: str,
+        kinds: tuple[type[events.Event], ...],
+        not_imported: str,
+    ) -> None:
+        self.name = name
+        self._cursor = cursor
+        self._kinds = kinds
+        self._not_imported = not_imported
+
+    def lines(self, last_seq: int) -> tuple[list[tuple[str, bytes]], int]:
+        rows: list[tuple[int, type[events.Event], Row]] = []
+        complete_to: int | None = None
+        for event in self._kinds:
+            found = list(self._rows(event, last_seq))
+            rows += [(row["ingest_seq"], event, row) for row in found]
+            if len(found) == _SLICE:
+                reached = found[-1]["ingest_seq"]
+                complete_to = reached if complete_to is None else min(complete_to, reached)
+        rows.sort(key=lambda item: item[0])
+        if complete_to is not None:
+            rows = [item for item in rows if item[0] <= complete_to]
+        if not rows:
+            return [], last_seq
+        return [(row["event_id"], dump(contract_line(event, row))) for _, event, row in rows], rows[-1][0]
+
+    def wrote(self) -> None:
+        """Nothing to remember: the watermark is all."""
+
+    def _rows(self, event: type[events.Event], last_seq: int) -> Iterator[Row]:
+        return fetch_rows(
+            self._cursor.execute(
+                f"from {event.table} where ingest_seq > ? and {self._not_imported} order by ingest_seq limit {_SLICE}",
+                [last_seq],
+            )
+        )
+
+
+class _Published:
+    """A published state file that is looked at again when it was replaced."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen = self._now = (0, 0)
+
+    def document(self) -> dict[str, Any] | None:
+        """The document when it is another file than at the last ``took``, else ``None``."""
+        try:
+            stat = self._path.stat()
+        except FileNotFoundError:
+            return None
+        self._now = (stat.st_ino, stat.st_mtime_ns)
+        if self._now == self._seen:
+            return None
+        return dict(json.loads(self._path.read_bytes()))
+
+    def took(self) -> None:
+        self._seen = self._now
+
+
+class RouterHealthMirror:
+    """Router health whenever the published file changed, and every ten minutes when it did not."""
+
+    name = "router_health.jsonl"
+
+    def __init__(self, logs: Path) -> None:
+        self._published = _Published(logs / "state" / "router_health.json")
+        self._last = self._next = _without_clocks(_last_line(logs / self.name))
+        self._written_at = -ROUTER_HEALTH_S
+
+    def lines(self, last_seq: int) -> tuple[list[tuple[str, bytes]], int]:
+        document = self._published.document()
+        if document is None:
+            return [], last_seq
+        self._next = _without_clocks(document)
+        if self._next == self._last and time.monotonic() - self._written_at < ROUTER_HEALTH_S:
+            self._published.took()
+            return [], last_seq
+        line = router_health_line(document)
+        return [(line["event_id"], dump(line))], last_seq
+
+    def wrote(self) -> None:
+        self._last, self._written_at = self._next, time.monotonic()
+        self._published.took()
+
+
+def _without_clocks(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """What router health says, without when it was said."""
+    return [
+        {key: value for key, value in item.items() if key != "updated_ts"} for item in document.get("symbols") or []
+    ]
+
+
+def _last_line(path: Path) -> dict[str, Any]:
+    """The last whole line of a log, ``{}`` where there is none."""
+    if not path.exists():
+        return {}
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 1_000_000))
+        lines = file.read().rpartition(b"\n")[0].splitlines()
+    try:
+        return dict(json.loads(lines[-1])) if lines else {}
+    except ValueError:
+        return {}
+
+
+class CompareMirror:
+    """Whenever the compare summary was published: the new pairs, then a line that sums the run up.
+
+    A pair is new until its decision is 120 s old, by its own time, or by its arrival where its own lies ahead.
+    """
+
+    name = "pipeline_v6_compare.jsonl"
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, logs: Path, not_imported: str) -> None:
+        self._cursor = cursor
+        self._published = _Published(logs / "state" / "pipeline_v6_compare_summary.json")
+        self._not_imported = not_imported
+
+    def lines(self, last_seq: int) -> tuple[list[tuple[str, bytes]], int]:
+        document = self._published.document()
+        if document is None:
+            return [], last_seq
+        reached = self._ripe_until(last_seq, datetime.fromtimestamp(document["generated_ts"], UTC) - _PAIR_AGE)
+        pairs = fetch_rows(
+            self._cursor.execute(
+                f"from compare_pairs_of(9223372036854775807, after_seq := {last_seq})"
+                f" where ingest_seq <= ? and {self._not_imported} order by ingest_seq",
+                [reached],
+            )
+        )
+        lines = [pair_line(pair) for pair in pairs]
+        lines.append(summary_line(document, len(lines)))
+        return [(line["event_id"], dump(line)) for line in lines], reached
+
+    def wrote(self) -> None:
+        self._published.took()
+
+    def _ripe_until(self, last_seq: int, ripe: datetime) -> int:
+        """The number of the last decision before the first that is too young."""
+        decisions = "from shadow_decisions where ingest_seq > $last and not is_heartbeat and not is_test"
+        young, newest = self._cursor.execute(
+            f"select min(ingest_seq) filter (where least(ts, received_ts) > $ripe), max(ingest_seq) {decisions}",
+            {"last": last_seq, "ripe": ripe},
+        ).fetchone() or (None, None)
+        return int(young - 1 if young is not None else newest if newest is not None else last_seq)

@@ -1,0 +1,85 @@
+"""A JSONL log that is appended to line by line, and rotated.
+
+Laws kept here: a line is written whole and once, whatever dies: what a killed process wrote behind the offset that the
+database knows is matched by ``event_id`` before anything is appended; a rotated log keeps its inode and moves to a name
+of its own below ``archive/``, which is never overwritten and matches no glob for live logs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+
+from store.journal import sync_folder, write_whole
+
+ROTATE_BYTES = 10 * 1024 * 1024
+
+
+class MirrorFile:
+    """The log at ``path``, known to be written up to ``offset`` bytes."""
+
+    def __init__(self, path: Path, offset: int, *, rotate_bytes: int = ROTATE_BYTES) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._rotate_bytes = rotate_bytes
+        self._written = self._recover(offset)
+
+    def append(self, lines: Iterable[tuple[str, bytes]]) -> int:
+        """Appends lines (event_id, line), syncs them, and returns the size of the log.
+
+        Raises:
+            OSError: nothing was appended.
+        """
+        new = b"".join(line for event_id, line in lines if event_id not in self._written)
+        is_new = not self._path.exists()
+        fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        try:
+            size = os.fstat(fd).st_size
+            try:
+                write_whole(fd, new)
+            except OSError:
+                os.ftruncate(fd, size)
+                raise
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        if is_new:
+            sync_folder(self._path.parent)
+        self._written = set()
+        return size + len(new)
+
+    def rotate_if_full(self, size: int, last_seq: int) -> bool:
+        """Moves a full log to the archive; ``last_seq``, of its last row, is part of its name there."""
+        if size < self._rotate_bytes:
+            return False
+        folder = self._path.parent / "archive"
+        folder.mkdir(exist_ok=True)
+        archive = folder / f"{self._path.name}.{datetime.now(UTC):%Y%m%dT%H%M%S.%f}.{last_seq}"
+        while archive.exists():
+            archive = archive.with_name(f"{archive.name}+")
+        self._path.rename(archive)
+        sync_folder(folder)
+        sync_folder(self._path.parent)
+        return True
+
+    def _recover(self, offset: int) -> set[str]:
+        """Cuts half a line off the end and returns the ids of the lines behind the offset.
+
+        A log that is shorter than the offset was rotated before the database heard of it: all of it counts as behind.
+        """
+        if not self._path.exists():
+            return set()
+        size = self._path.stat().st_size
+        with self._path.open("rb+") as file:
+            file.seek(offset if offset <= size else 0)
+            start = file.tell()
+            tail = file.read()
+            whole = tail.rfind(b"\n") + 1
+            if whole < len(tail):
+                file.truncate(start + whole)
+                os.fsync(file.fileno())
+        return {str(orjson.loads(line)["event_id"]) for line in tail[:whole].splitlines() if line}

@@ -1,0 +1,161 @@
+"""Publishes state files on their cadence: what is due, because its inputs changed or because it is old enough.
+
+Laws kept here: a file that fails does not stop the others, is logged once until it works again, and is counted; every
+publication is recorded in ``exports`` with what it takes to make it again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+from pydantic import ValidationError
+
+from exporters.contract import STATE_FILES, TICK_S, StateFile
+from exporters.state_files import render, write_atomically
+from store.database import is_fatal, transaction
+from store.round import LiveRounds, Round, tables_beneath
+from store.views import sql_objects
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass
+class Publication:
+    """What became of one file: when it was last published, on which clock, from which rows; and its failures."""
+
+    file: StateFile
+    every_s: float
+    max_age_s: float
+    published_at: float | None = None
+    """Monotonic seconds."""
+    versions: dict[str, int] = field(default_factory=dict)
+    published: int = 0
+    failures: int = 0
+    error: str | None = None
+    """Of the last attempt, ``None`` when it worked."""
+
+    def is_due(self, versions: Mapping[str, int], at: float) -> bool:
+        """Whether it is to be published at a moment of the monotonic clock."""
+        if self.published_at is None:
+            return True
+        age_s = at - self.published_at
+        if age_s >= self.max_age_s:
+            return True
+        changed = {table for table, version in self.versions.items() if versions.get(table, 0) != version}
+        if age_s >= self.every_s:
+            return bool(changed)
+        return age_s >= TICK_S and not changed.isdisjoint(self.file.at_once)
+
+
+@dataclass(frozen=True)
+class Export:
+    """One publication as it is recorded."""
+
+    file: str
+    as_of: datetime
+    known_seq: int
+    sql_digest: str
+    md5: str
+
+
+class Publisher:
+    """Publishes into ``folder``; ``intervals``: seconds by file stem, in place of the contract's ``every_s``."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        folder: Path,
+        *,
+        configured: str,
+        intervals: Mapping[str, float] | None = None,
+        files: Iterable[StateFile] = STATE_FILES,
+    ) -> None:
+        self._cursor = connection.cursor()
+        self._rounds = LiveRounds(connection, configured)
+        self._configured = configured
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        given = intervals or {}
+        self.publications = [_publication(file, given.get(file.stem)) for file in files]
+        row = self._cursor.execute("select coalesce(max(export_id), 0) from exports").fetchone()
+        self._last_id = 0 if row is None else int(row[0])
+        self._digests = {item.name: item.digest for item in sql_objects()}
+
+    def publish_due(
+        self,
+        versions: Mapping[str, int],
+        as_of: datetime,
+        *,
+        writing: AbstractContextManager[object],
+    ) -> list[str]:
+        """Publishes what is due as of an instant; returns the names of the files written.
+
+        ``versions``: per table a number that grows with its rows. ``writing`` is held while the exports are recorded.
+
+        Raises:
+            duckdb.Error: the database is broken; anything else is a failure of its file.
+        """
+        at = time.monotonic()
+        todo = [publication for publication in self.publications if publication.is_due(versions, at)]
+        done: list[Export] = []
+        while todo:
+            try:
+                with self._rounds.open(as_of, versions) as reading:
+                    while todo:
+                        done.append(self._publish(todo[0], reading, versions, at))
+                        todo.pop(0)
+            except (duckdb.Error, ValidationError, OSError, ValueError) as error:
+                if is_fatal(error) or not todo:
+                    raise
+                _fail(todo.pop(0), error, at)
+        if done:
+            with writing, transaction(self._cursor):
+                self._record(done)
+        return [export.file for export in done]
+
+    def close(self) -> None:
+        self._rounds.close()
+        self._cursor.close()
+
+    def _publish(self, due: Publication, reading: Round, versions: Mapping[str, int], at: float) -> Export:
+        content = render(due.file, reading)
+        write_atomically(self._folder / due.file.name, [content])
+        if due.error is not None:
+            _LOG.info("%s is published again", due.file.name)
+        due.published_at, due.error = at, None
+        due.published += 1
+        due.versions = {table: versions.get(table, 0) for table in tables_beneath(due.file.view)}
+        digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        return Export(due.file.name, reading.as_of, reading.last_seq, self._digests[due.file.view], digest)
+
+    def _record(self, done: list[Export]) -> None:
+        rows, values = [], []
+        for export in done:
+            self._last_id += 1
+            rows.append("(?, ?, ?, ?, ?, ?, ?)")
+            values += [self._last_id, export.file, export.as_of, export.known_seq, export.sql_digest, self._configured]
+            values.append(export.md5)
+        self._cursor.execute(f"insert into exports values {', '.join(rows)}", values)
+
+
+def _publication(file: StateFile, every_s: float | None) -> Publication:
+    if every_s is None:
+        return Publication(file, file.every_s, file.max_age_s)
+    return Publication(file, every_s, every_s if file.every_s == file.max_age_s else max(every_s, file.max_age_s))
+
+
+def _fail(publication: Publication, error: Exception, at: float) -> None:
+    """Counts a failure; the file is tried again when it is next due."""
+    if publication.error is None:
+        _LOG.error("%s cannot be published: %s", publication.file.name, error, exc_info=error)
+    publication.failures += 1
+    publication.error = str(error).splitlines()[0]
+    publication.published_at = at
