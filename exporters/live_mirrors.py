@@ -68,7 +68,6 @@ class Mirrors:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, logs: Path, *, rotate_bytes: int = ROTATE_BYTES) -> None:
         self._cursor = connection.cursor()
-        self._cursor.execute("set TimeZone = 'UTC'")
         self._cursor.execute("set variable as_of = timestamptz 'infinity'")
         self._logs = logs
         self._rotate_bytes = rotate_bytes

@@ -9,6 +9,7 @@ Laws kept here:
 
 from __future__ import annotations
 
+import logging
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,6 +35,10 @@ class Resources:
 
     memory_limit: str = "400MB"
     threads: int = 2
+    temp_limit: str = "2GB"
+    """Disk that queries may spill to."""
+    checkpoint_wal: str = "16MB"
+    """Size of the write-ahead log at which it is moved into the file."""
 
 
 def head_revision() -> str:
@@ -69,6 +74,7 @@ def run_alembic(connection: duckdb.DuckDBPyConnection, target: str) -> None:
 
     from store.views import drop_views
 
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     engine = sa.create_engine(
         "duckdb://", creator=lambda: ConnectionWrapper(connection.cursor()), poolclass=sa.pool.NullPool
     )
@@ -112,9 +118,12 @@ def _connect(path: Path, resources: Resources, *, read_only: bool) -> duckdb.Duc
         "memory_limit": resources.memory_limit,
         "threads": resources.threads,
         "temp_directory": str(path.with_suffix(".tmp")),
+        "max_temp_directory_size": resources.temp_limit,
+        "python_enable_replacements": False,
     }
     if not read_only:
         config["storage_compatibility_version"] = STORAGE_VERSION
+        config["checkpoint_threshold"] = resources.checkpoint_wal
     try:
         connection = duckdb.connect(path, read_only=read_only, config=config)
     except duckdb.IOException as error:
@@ -133,7 +142,6 @@ def set_clocks(
     cursor: duckdb.DuckDBPyConnection, *, as_of: datetime | None = None, known_seq: int | None = None
 ) -> None:
     """Sets the session's instant and its knowledge; ``None`` is now, and all."""
-    cursor.execute("set TimeZone = 'UTC'")
     for name, value, kind in (("as_of", as_of, "timestamptz"), ("known_seq", known_seq, "bigint")):
         if value is None:
             cursor.execute(f"reset variable {name}")
@@ -146,6 +154,13 @@ def is_fatal(error: BaseException) -> bool:
     return isinstance(error, (duckdb.FatalException, duckdb.InternalException)) or (
         isinstance(error, duckdb.Error) and "database has been invalidated" in str(error)
     )
+
+
+def lock_down(connection: duckdb.DuckDBPyConnection, scratch: Path) -> None:
+    """Takes file access and settings away from every query of this database, for good; ``scratch`` stays readable."""
+    connection.execute(f"set allowed_directories = ['{scratch}/']")
+    connection.execute("set enable_external_access = false")
+    connection.execute("set lock_configuration = true")
 
 
 @contextmanager

@@ -39,3 +39,11 @@ class NoLogs(StoreError):
     def __init__(self, folder: Path, expected: str) -> None:
         self.folder = folder
         super().__init__(f"no logs in {folder}: expected any of {expected}")
+
+
+class OwnerRuns(StoreError):
+    """The database belongs to a running owner process, which would have to do what is asked."""
+
+    def __init__(self, home: Path, pid: int) -> None:
+        self.home, self.pid = home, pid
+        super().__init__(f"home {home} has a running owner, pid {pid}: stop it first")

@@ -42,6 +42,8 @@ class Round:
         self.computed = set(computed)
         self._cursor = cursor
         self._known_seq = known_seq
+        row = cursor.execute("select current_database()").fetchone()
+        self._catalog = '"' + str(row[0] if row else "").replace('"', '""') + '"'
 
     @property
     def last_seq(self) -> int:
@@ -60,9 +62,10 @@ class Round:
         """All rows of a view, in its own order."""
         for name in shared_beneath(view):
             if name not in self.computed:
-                self._cursor.execute(f"create or replace temp table {name} as from main.{name}")
+                # by its full name: `main` alone may be the temporary tables' schema
+                self._cursor.execute(f"create or replace temp table {name} as from {self._catalog}.main.{name}")
                 self.computed.add(name)
-        return list(fetch_rows(self._cursor.execute(f"from {view}")))
+        return list(fetch_rows(self._cursor.execute(f"from {self._catalog}.main.{view}")))
 
     def stream(self, query: str) -> Iterator[Row]:
         """The rows of a query, read as they are asked for; several streams may be open at once."""
@@ -118,6 +121,7 @@ class LiveRounds:
         self._configured = configured
         self._cursor: duckdb.DuckDBPyConnection | None = None
         self._kept: dict[str, _Kept] = {}
+        self._before: Mapping[str, int] = {}
 
     @contextmanager
     def open(self, as_of: datetime, versions: Mapping[str, int]) -> Iterator[Round]:
@@ -157,7 +161,9 @@ class LiveRounds:
     def _keep(
         self, cursor: duckdb.DuckDBPyConnection, as_of: datetime, versions: Mapping[str, int], names: set[str]
     ) -> None:
-        names = {name for name in names if not _moves(name)}
+        # what stands on a table that is just growing will not be the same next time either
+        before, self._before = self._before, dict(versions)
+        names = {name for name in names if not _moves(name) and _versions(name, before) == _versions(name, versions)}
         ends = _window_ends(cursor, as_of, {window for name in names for window in _windows(name)})
         quarter = datetime.fromtimestamp((as_of.timestamp() // 900 + 1) * 900, UTC)
         for name in names:
@@ -234,4 +240,13 @@ def _is_shared(item: SqlObject) -> bool:
     return item.layer != "base" or item.name in _SMALL_BASES
 
 
-_SMALL_BASES = {"clock", "limits", "flags", "configured_symbols", "trades_7d", "vetoes_24h", "closes_today"}
+_SMALL_BASES = {
+    "clock",
+    "limits",
+    "flags",
+    "configured_symbols",
+    "listing_tick",
+    "trades_7d",
+    "vetoes_24h",
+    "closes_today",
+}

@@ -57,6 +57,24 @@ class _Session:
 
         return open_database(self.database, self.settings.resources, read_only=read_only)
 
+    @property
+    def has_owner(self) -> bool:
+        from store.owner_lock import owner_pid
+
+        return owner_pid(self.home) is not None
+
+    def ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        """The owner's answer."""
+        from tape.door import ask
+
+        return ask(self.home, request)
+
+    def alone(self) -> None:
+        """Refuses what needs the database to itself while an owner has it."""
+        from store.owner_lock import refuse_beside_owner
+
+        refuse_beside_owner(self.home)
+
 
 NEWEST = "newest"
 _UsageError: Any = typer.BadParameter.__base__
@@ -101,6 +119,7 @@ def migrate(context: typer.Context) -> None:
     from store.database import migrate as migrate_database
 
     session: _Session = context.obj
+    session.alone()
     for line in migrate_database(session.database, session.settings.resources) or ["already up to date"]:
         typer.echo(line)
 
@@ -120,6 +139,7 @@ def import_command(
     session: _Session = context.obj
     if not logs_dir.is_dir():
         raise typer.BadParameter(f"expected a folder, found nothing at {logs_dir}")
+    session.alone()
     migrate_database(session.database, session.settings.resources)
     with closing(session.open(read_only=False)) as connection, import_progress(logs_dir) as on_file:
         report = import_logs(connection, logs_dir, now=datetime.now(UTC), on_file=on_file)
@@ -150,12 +170,6 @@ def export(
 ) -> None:
     """Publish the contract's files, as of now or as of an instant."""
     from exporters.contract import STATE_FILES, state_file
-    from exporters.jsonl_mirrors import write_logs
-    from exporters.state_files import publish
-    from store.database import closing
-    from store.database import migrate as migrate_database
-    from store.round import open_round
-    from store.status import newest_event
     from tape.display import print_published
 
     session: _Session = context.obj
@@ -166,17 +180,42 @@ def export(
         raise typer.BadParameter(f"expected one of {names}, found {error.args[0]!r}") from None
     if jsonl and (out is None or out.resolve() == session.logs.resolve()):
         raise typer.BadParameter("--jsonl needs --out, and not the home's own logs folder")
+    folder = out or session.logs / "state"
+    stems = [] if jsonl else [file.stem for file in chosen]
+    export_here = _export_through_owner if session.has_owner else _export_from_file
+    paths, instant = export_here(session, stems, as_of, folder)
+    print_published(paths, folder, instant, as_json=as_json)
+
+
+def _export_through_owner(
+    session: _Session, names: list[str], as_of: object, folder: Path
+) -> tuple[list[Path], datetime]:
+    """Exports inside the owner; no names: the JSONL logs."""
+    instant = as_of.isoformat() if isinstance(as_of, datetime) else as_of
+    request = {"request": "export", "as_of": instant, "files": names, "out": str(folder.resolve())}
+    answer, _ = session.ask(request)
+    return [Path(path) for path in answer["paths"]], datetime.fromisoformat(answer["as_of"])
+
+
+def _export_from_file(session: _Session, names: list[str], as_of: object, folder: Path) -> tuple[list[Path], datetime]:
+    """Exports from the file, read-only; no names: the JSONL logs."""
+    from exporters.contract import state_file
+    from exporters.jsonl_mirrors import write_logs
+    from exporters.state_files import publish
+    from store.database import closing
+    from store.database import migrate as migrate_database
+    from store.round import open_round
+    from store.status import newest_event
+
     if not session.database.exists():
         migrate_database(session.database, session.settings.resources)
     with closing(session.open()) as connection:
         newest = newest_event(connection) if as_of == NEWEST else None
         instant = as_of if isinstance(as_of, datetime) else newest or datetime.now(UTC)
         with open_round(connection, as_of=instant, configured=session.settings.configured) as reading:
-            if jsonl and out is not None:
-                paths = write_logs(reading, out)
-            else:
-                paths = publish(reading, out or session.logs / "state", chosen)
-    print_published(paths, out or session.logs / "state", instant, as_json=as_json)
+            if names:
+                return publish(reading, folder, [state_file(name) for name in names]), instant
+            return write_logs(reading, folder), instant
 
 
 @app.command()
@@ -187,18 +226,11 @@ def sql(
     output: Annotated[str, typer.Option("--format", metavar="FORMAT", help="table, json, csv or arrow.")] = "table",
 ) -> None:
     """Ask the database, read-only. Views show the instant given with --as-of, else now."""
-    from store.database import closing, set_clocks
-    from store.query import one_select
-    from tape.display import FORMATS, print_result
+    from tape.display import FORMATS
 
     if output not in FORMATS:
         raise typer.BadParameter(f"expected one of {', '.join(FORMATS)}, found {output!r}")
-    session: _Session = context.obj
-    with closing(session.open()) as connection:
-        connection.execute("set enable_external_access = false")
-        set_clocks(connection, as_of=as_of)
-        connection.execute("set variable configured = ?", [session.settings.configured])
-        print_result(connection.execute(one_select(query)), output)
+    _print_query(context.obj, query, as_of, output)
 
 
 @app.command()
@@ -210,37 +242,119 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show a view or a table."""
-    from store.database import closing, set_clocks
-    from store.status import relation_names
-    from tape.display import print_result
+    from store.schema import METADATA
+    from store.views import sql_objects
 
-    session: _Session = context.obj
+    names = sorted([*METADATA.tables, *(item.name for item in sql_objects() if not item.is_macro)])
+    if name not in names:
+        raise typer.BadParameter(f"expected one of {', '.join(names)}, found {name!r}")
+    output = "json" if as_json else "table"
+    _print_query(context.obj, f'from "{name}" limit {limit}', as_of, output, title=name)
+
+
+def _print_query(
+    session: _Session, query: str, as_of: datetime | None, output: str, *, title: str | None = None
+) -> None:
+    """Asks through the owner where one runs, else the file itself."""
+    from store.database import closing, set_clocks
+    from store.query import arrow_stream, one_select
+    from store.status import relation_names
+    from tape.display import print_rows
+
+    if session.has_owner:
+        instant = None if as_of is None else as_of.isoformat()
+        answer, stream = session.ask({"request": "query", "sql": query, "as_of": instant, "format": output})
+        if answer["is_cut"]:
+            print(f"tape: only the first {session.settings.door.max_rows:,} rows are shown", file=sys.stderr)
+        if output == "arrow":
+            sys.stdout.buffer.write(stream)
+        else:
+            print_rows(answer["columns"], answer["rows"], output, title=title)
+        return
     with closing(session.open()) as connection:
-        names = relation_names(connection)
-        if name not in names:
-            raise typer.BadParameter(f"expected one of {', '.join(names)}, found {name!r}")
+        connection.execute("set enable_external_access = false")
         set_clocks(connection, as_of=as_of)
         connection.execute("set variable configured = ?", [session.settings.configured])
-        print_result(connection.execute(f'from "{name}" limit {limit}'), "json" if as_json else "table", title=name)
+        result = connection.execute(one_select(query, relation_names(connection)))
+        if output == "arrow":
+            sys.stdout.buffer.write(arrow_stream(result)[0])
+        else:
+            print_rows([column[0] for column in result.description or ()], result.fetchall(), output, title=title)
 
 
 @app.command()
 def status(context: typer.Context, as_json: Json = False) -> None:
-    """Rows, first and last event per table, and the age of the published files."""
-    from exporters.contract import STATE_FILES
-    from store.database import closing
-    from store.status import table_status
+    """Rows per table, age of the published files, what is stored of the journal, and how the owner does."""
     from tape.display import print_status
 
     session: _Session = context.obj
+    if session.has_owner:
+        answer, _ = session.ask({"request": "status"})
+        del answer["ok"]
+        print_status(answer, as_json=as_json)
+        return
+    from exporters.contract import STATE_FILES
+    from store.database import closing
+    from store.ingest import certificates
+    from store.status import table_status
+
     with closing(session.open()) as connection:
-        tables = table_status(connection)
+        tables = [vars(table) for table in table_status(connection)]
+        journal = [vars(each) | {"gaps": each.gaps} for each in certificates(connection)]
     now = datetime.now(UTC).timestamp()
     ages = {
-        file.name: now - path.stat().st_mtime if (path := session.logs / "state" / file.name).exists() else None
+        file.name: {"age_s": now - path.stat().st_mtime if path.exists() else None}
         for file in STATE_FILES
+        for path in [session.logs / "state" / file.name]
     }
-    print_status(tables, ages, as_json=as_json)
+    print_status({"tables": tables, "files": ages, "journal": journal}, as_json=as_json)
+
+
+@app.command()
+def serve(context: typer.Context) -> None:
+    """Own the database: store what is recorded, publish every file, answer queries. Ends with SIGTERM or Ctrl-C."""
+    from tape.service import serve as serve_home
+
+    session: _Session = context.obj
+    serve_home(session.home, session.settings)
+
+
+@app.command()
+def backup(
+    context: typer.Context, dest: Annotated[Path, typer.Argument(metavar="DEST", help="File, or folder.")]
+) -> None:
+    """Copy the database, also while its owner runs, and verify the copy."""
+    from contextlib import nullcontext
+
+    from store.backup import backup as backup_database
+    from store.backup import dated_name
+    from store.database import closing
+
+    session: _Session = context.obj
+    to = (dest / dated_name(datetime.now(UTC)) if dest.is_dir() else dest).resolve()
+    if session.has_owner:
+        session.ask({"request": "backup", "to": str(to)})
+    else:
+        with closing(session.open(read_only=False)) as connection:
+            backup_database(connection, session.database, to, writing=nullcontext())
+    typer.echo(str(to))
+
+
+@app.command()
+def load(
+    context: typer.Context,
+    rate: Annotated[float, typer.Option(min=1, help="Events a second, all producers together.")] = 200.0,
+    seconds: Annotated[float, typer.Option(min=0.1, help="How long.")] = 10.0,
+    producers: Annotated[int, typer.Option(min=1, help="Processes that record.")] = 1,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same events.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Record a realistic mix of all events through the real journal, and say how many of each."""
+    from tape.display import print_loaded
+    from tape.load import load as load_home
+
+    session: _Session = context.obj
+    print_loaded(load_home(session.home, rate=rate, seconds=seconds, producers=producers, seed=seed), as_json=as_json)
 
 
 def run() -> None:

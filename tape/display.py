@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -18,13 +18,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from exporters.state_files import finite
-from store.errors import StoreError
 
 if TYPE_CHECKING:
-    import duckdb
-
     from store.importer import ImportReport
-    from store.status import TableStatus
+    from tape.load import Loaded
 
 FORMATS = ("table", "json", "csv", "arrow")
 _WIDTH = 100
@@ -94,35 +91,76 @@ def print_published(paths: list[Path], folder: Path, as_of: datetime, *, as_json
     console.print(f"{len(paths)} files in {folder} as of {as_of.isoformat()}", soft_wrap=True)
 
 
-def print_status(tables: list[TableStatus], ages: dict[str, float | None], *, as_json: bool) -> None:
-    """Rows, first and last event per table; age of each published file."""
+def print_status(status: dict[str, Any], *, as_json: bool) -> None:
+    """Rows per table, age of each published file, what the journal holds, and how the owner does where one runs."""
     if as_json:
-        print(json.dumps({"tables": [asdict(table) for table in tables], "file_ages_s": ages}, default=_plain))
+        print(json.dumps(status, default=_plain))
         return
+    console = _console()
+    console.print(_tables_shown(status["tables"]))
+    console.print(_files_shown(status["files"]))
+    for producer in status["journal"]:
+        refused = f", refused {producer['refused']:,}" if producer["refused"] else ""
+        console.print(
+            f"journal of {producer['producer']}: recorded 1..{producer['recorded']:,},"
+            f" stored 1..{producer['stored']:,}{refused}, gaps {producer['gaps']:,}",
+            soft_wrap=True,
+        )
+    if "pid" not in status:
+        console.print("no owner runs")
+        return
+    mirrors = [f"mirror {name}: {error}" for name, error in status["mirrors"].items() if error]
+    failing = [f"{name}: {worker['error']}" for name, worker in status["workers"].items() if worker["error"]]
+    size, wal, free = (f"{status[key] / 2**20:,.1f} MB" for key in ("database_bytes", "wal_bytes", "disk_free_bytes"))
+    console.print(f"owner: pid {status['pid']}, since {status['started']}, last backup {status['last_backup'] or '-'}")
+    console.print(f"database {size}, write-ahead log {wal}, disk free {free}")
+    for line in [*failing, *mirrors]:
+        console.print(f"failing: {line}", soft_wrap=True)
+
+
+def print_loaded(loaded: Loaded, *, as_json: bool) -> None:
+    """What a load run recorded, by event type."""
+    if as_json:
+        print(json.dumps(asdict(loaded)))
+        return
+    table = _table()
+    table.add_column("event", no_wrap=True)
+    table.add_column("recorded", justify="right")
+    for kind, count in sorted(loaded.events.items()):
+        table.add_row(kind, f"{count:,}")
+    console = _console()
+    console.print(table)
+    total = sum(loaded.events.values())
+    console.print(f"{total:,} events in {loaded.batches:,} batches by {len(loaded.producers)} producers")
+    if loaded.dropped:
+        console.print(f"{loaded.dropped:,} batches could not be written")
+
+
+def _tables_shown(tables: list[dict[str, Any]]) -> Table:
     stored = _table("tables")
     stored.add_column("table", no_wrap=True)
     stored.add_column("rows", justify="right")
     stored.add_column("first event")
     stored.add_column("last event")
     for item in tables:
-        stored.add_row(item.name, f"{item.rows:,}", _shown(item.first), _shown(item.last))
+        stored.add_row(item["name"], f"{item['rows']:,}", _shown(item["first"]), _shown(item["last"]))
+    return stored
+
+
+def _files_shown(files: dict[str, dict[str, Any]]) -> Table:
     published = _table("published files")
     published.add_column("file", no_wrap=True)
     published.add_column("age", justify="right")
-    for name, age in ages.items():
-        published.add_row(name, "never published" if age is None else f"{age:,.0f} s")
-    console = _console()
-    console.print(stored)
-    console.print(published)
+    published.add_column("failures", justify="right")
+    published.add_column("error", overflow="fold", max_width=_MAX_CELL)
+    for name, file in files.items():
+        age = "never published" if file["age_s"] is None else f"{file['age_s']:,.0f} s"
+        published.add_row(name, age, _shown(file.get("failures")), _shown(file.get("error")))
+    return published
 
 
-def print_result(result: duckdb.DuckDBPyConnection, output: str, *, title: str | None = None) -> None:
-    """A query's rows as a table, JSON, CSV or an Arrow stream."""
-    if output == "arrow":
-        _write_arrow(result)
-        return
-    names = [column[0] for column in result.description or ()]
-    rows = result.fetchall()
+def print_rows(names: list[str], rows: Sequence[Sequence[Any]], output: str, *, title: str | None = None) -> None:
+    """A query's rows as a table, JSON or CSV."""
     if output == "json":
         print(json.dumps(finite([dict(zip(names, row, strict=True)) for row in rows]), default=_plain))
     elif output == "csv":
@@ -133,7 +171,7 @@ def print_result(result: duckdb.DuckDBPyConnection, output: str, *, title: str |
         _print_rows(names, [[_shown(value) for value in row] for row in rows], _numeric(names, rows), title)
 
 
-def _numeric(names: list[str], rows: list[tuple[Any, ...]]) -> set[str]:
+def _numeric(names: list[str], rows: Sequence[Sequence[Any]]) -> set[str]:
     return {name for at, name in enumerate(names) if any(isinstance(row[at], (int, float)) for row in rows)}
 
 
@@ -164,17 +202,6 @@ def _fitting(names: list[str], rows: list[list[str]], width: int) -> list[list[i
         groups[-1].append(at)
         used += widths[at] + _GAP
     return groups
-
-
-def _write_arrow(result: duckdb.DuckDBPyConnection) -> None:
-    try:
-        import pyarrow.ipc
-    except ImportError:
-        raise StoreError("--format arrow needs pyarrow: pip install 'tape[arrow]'") from None
-    reader = result.to_arrow_reader()
-    with pyarrow.ipc.new_stream(sys.stdout.buffer, reader.schema) as stream:
-        for batch in reader:
-            stream.write_batch(batch)
 
 
 def _plain(value: Any) -> str:

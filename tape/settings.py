@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from store.database import Resources
@@ -32,15 +32,55 @@ def _is_on(value: object) -> object:
     return value.strip().lower() in ("1", "true", "yes", "on") if isinstance(value, str) else value
 
 
+def _file_stem(value: str) -> str:
+    from exporters.contract import STATE_FILES
+
+    stems = [file.stem for file in STATE_FILES]
+    if value not in stems:
+        raise ValueError(f"expected one of {', '.join(stems)}")
+    return value
+
+
+FileStem = Annotated[str, AfterValidator(_file_stem)]
+"""Stem of a published file, e.g. ``nav``."""
 Switch = Annotated[bool, BeforeValidator(_is_on)]
 """On iff 1, true, yes or on."""
 
 
-class StoreSettings(BaseModel):
-    """``[store]``: what the database may use. RSS is about ``memory_limit`` plus 90-130 MB."""
+_SIZE = r"^[0-9.]+ ?([KMGT]i?B)$"
 
-    memory_limit: str = Field("400MB", pattern=r"^[0-9.]+ ?([KMGT]i?B)$", description="memory of the database")
+
+class Section(BaseModel):
+    """A section of ``tape.toml``: a key that is none of its own is a mistake."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class StoreSettings(Section):
+    """``[store]``: what the database may use, and what is kept how long. RSS: limit + 90-130 MB."""
+
+    memory_limit: str = Field("400MB", pattern=_SIZE, description="memory of the database")
     threads: int = Field(2, ge=1, description="threads of the database")
+    temp_limit: str = Field("2GB", pattern=_SIZE, description="disk that queries may spill to")
+    checkpoint_wal: str = Field("16MB", pattern=_SIZE, description="write-ahead log that is moved into the file")
+    ingest_every_s: float = Field(0.2, gt=0, le=1, description="how often the journal is looked at")
+    marks_days: float = Field(30, ge=8, description="how long single marks are kept; their minutes are for ever")
+    exports_days: float = Field(30, ge=0, description="how long a publication can be made again")
+    journal_days: float = Field(7, ge=0, description="how long a loaded segment is kept that a backup covers")
+
+
+class BackupSettings(Section):
+    """``[backup]``: copies of the database in ``logs/backup``, each verified by opening it."""
+
+    every_h: float = Field(24, ge=0, description="hours between two; 0: none")
+    keep: int = Field(2, ge=1, description="how many are kept")
+
+
+class DoorSettings(Section):
+    """``[door]``: what one query of the live database may take."""
+
+    timeout_s: float = Field(10, gt=0, description="seconds after which it is ended")
+    max_rows: int = Field(10_000, ge=1, description="rows it gets")
 
 
 class Settings(BaseSettings):
@@ -49,6 +89,11 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TAPE_", env_nested_delimiter="__", extra="ignore")
 
     store: StoreSettings = StoreSettings()
+    backup: BackupSettings = BackupSettings()
+    door: DoorSettings = DoorSettings()
+    intervals: dict[FileStem, Annotated[float, Field(gt=0)]] = {}
+    limits: dict[str, Any] | None = None
+    universe: dict[str, Any] | None = None
     intel_enabled: Switch = Field(True, validation_alias="INTEL_V6_ENABLED")
     risk_engine_enabled: Switch = Field(True, validation_alias="RISK_ENGINE_V6_ENABLED")
     pipeline_shadow_enabled: Switch = Field(True, validation_alias="PIPELINE_V6_SHADOW_ENABLED")
@@ -73,14 +118,15 @@ class Settings(BaseSettings):
 
     @property
     def resources(self) -> Resources:
-        return Resources(self.store.memory_limit, self.store.threads)
+        store = self.store
+        return Resources(store.memory_limit, store.threads, store.temp_limit, store.checkpoint_wal)
 
     @property
     def configured(self) -> str:
         """JSON of what probe and synced state show where no flag snapshot is recorded."""
         named: dict[str, Any] = {}
         for name, field in type(self).model_fields.items():
-            if name not in ("store", "engine_version"):
+            if field.validation_alias is not None and name != "engine_version":
                 named[str(field.validation_alias)] = getattr(self, name)
         return json.dumps({**named, "engine_version": self.engine_version or f"tape-{own_version()}"})
 
@@ -112,6 +158,9 @@ def load_settings(home: Path) -> Settings:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise StoreError(f"settings ({path}): {error}") from error
+    known = {str(field.validation_alias or name) for name, field in Settings.model_fields.items()}
+    if unknown := sorted(values.keys() - known):
+        raise StoreError(f"settings ({path}): {unknown[0]}: expected one of {', '.join(sorted(known))}")
     try:
         return Settings(**values)
     except SettingsError as error:

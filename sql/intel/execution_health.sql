@@ -1,13 +1,8 @@
--- Risk and execution picture of each listed symbol (semantics 9). Grain: one row per symbol.
+-- Risk and execution picture of each listed symbol: its profile, the day's drawdown and its toggle (semantics 9).
+-- Grain: one row per symbol.
 with known as (
     select
-        listed_symbols.symbol,
-        router_health.* exclude (symbol, atr_regime),
-        symbol_volatility.atr_now,
-        symbol_volatility.atr_med,
-        symbol_volatility.atr_ratio,
-        coalesce(symbol_volatility.atr_regime, 'unknown') as atr_regime,
-        symbol_returns.sharpe_7d,
+        execution_profile.*,
         symbol_drawdowns.dd_today_pct,
         toggles.symbol is not null as is_disabled,
         case
@@ -17,54 +12,20 @@ with known as (
                     'reason': toggles.reason
                 }
         end as toggle_meta,
-    from listed_symbols
-    left join router_health on listed_symbols.symbol = router_health.symbol
-    left join symbol_volatility on listed_symbols.symbol = symbol_volatility.symbol
-    left join symbol_returns on listed_symbols.symbol = symbol_returns.symbol
-    left join symbol_drawdowns on listed_symbols.symbol = symbol_drawdowns.symbol
-    left join symbol_toggles_now as toggles on listed_symbols.symbol = toggles.symbol
-),
-
-parts as (
-    select
-        *,
-        0.25 + (clamp(coalesce(sharpe_7d, 0), -1, 3) + 1) / 4 * 1.75 as size_mult_sharpe,
-        case atr_regime when 'quiet' then 0.75 when 'hot' then 0.5 when 'panic' then 0.25 else 1e0 end
-            as size_mult_regime,
-        sharpe_part(sharpe_7d)
-        + case
-            when atr_ratio < 0.5 then -0.2
-            when atr_ratio > 2.5 then -0.3
-            when atr_ratio between 0.8 and 1.5 then 0.1
-            else 0
-        end
-        + (coalesce(maker_fill_ratio, 0) - 0.5) * 0.5
-        - greatest(0, coalesce(fallback_ratio, 0) - 0.5)
-        - case when slip_q50 > 5 then 0.3 else 0 end
+        health_score
         + case
             when dd_today_pct <= -3 then -0.5
             when dd_today_pct <= -1.5 then -0.25
             when dd_today_pct >= 0.5 then 0.1
             else 0
         end as z,
-    from known
+    from execution_profile
+    left join symbol_drawdowns on execution_profile.symbol = symbol_drawdowns.symbol
+    left join symbol_toggles_now as toggles on execution_profile.symbol = toggles.symbol
 )
 
 select
     *,
-    case
-        when sharpe_7d is null then 'unknown'
-        when sharpe_7d <= -1 then 'poor'
-        when sharpe_7d >= 1.5 then 'strong'
-        else 'neutral'
-    end as sharpe_state,
-    list_filter(
-        [
-            case when fallback_ratio > 0.5 then 'high_fallback_ratio' end,
-            case when slip_q50 > 4 then 'elevated_median_slippage' end
-        ],
-        lambda warning: warning is not null
-    ) as warnings,
     list_filter(
         [
             case when dd_today_pct <= -1.5 then 'dd_warning' end,
@@ -76,5 +37,5 @@ select
     size_mult_sharpe * size_mult_regime as size_mult_combined,
     intel_size_factor(z) as intel_size_factor,
     size_mult_sharpe * size_mult_regime * intel_size_factor(z) as final_size_factor,
-from parts
+from known
 order by symbol

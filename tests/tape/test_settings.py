@@ -10,7 +10,7 @@ import pytest
 
 from store.database import Resources
 from store.errors import StoreError
-from tape.settings import Settings, SettingsInvalid, home_folder, load_settings
+from tape.settings import SettingsInvalid, home_folder, load_settings
 
 FLAGS = (
     "INTEL_V6_ENABLED",
@@ -110,9 +110,26 @@ def test_an_engine_version_that_is_set_is_shown(tmp_path: Path, monkeypatch: pyt
     assert _configured(tmp_path)["engine_version"] == "v6.1"
 
 
-def test_what_is_not_known_in_the_file_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "tape.toml").write_text("[limits]\nnav_freshness_seconds = 90\n[unheard_of]\na = 1\n")
-    assert load_settings(tmp_path) == Settings()
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[unheard_of]\na = 1\n", "unheard_of: expected one of"),
+        ("[store]\nmemory = '1GB'\n", "store.memory"),
+        ("[intervals]\nnavv = 1\n", "expected one of nav"),
+        ("[intervals]\nnav = 0\n", "intervals.nav"),
+    ],
+)
+def test_a_section_or_key_that_is_not_known_is_refused_by_name(tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "tape.toml").write_text(text)
+    with pytest.raises(StoreError, match=told):
+        load_settings(tmp_path)
+
+
+def test_limits_and_universe_are_taken_as_they_stand(tmp_path: Path) -> None:
+    (tmp_path / "tape.toml").write_text("[limits]\nnav_freshness_seconds = 90\n[intervals]\nnav = 2.5\n")
+    settings = load_settings(tmp_path)
+    assert (settings.limits, settings.universe) == ({"nav_freshness_seconds": 90}, None)
+    assert settings.intervals == {"nav": 2.5}
 
 
 def test_home_is_the_option_else_the_environment_else_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

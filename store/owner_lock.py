@@ -1,0 +1,69 @@
+"""The owner's claim on a home: one process at a time opens its database read-write and stays.
+
+The claim is ``flock`` on ``logs/tape.pid``, which holds the owner's pid; it ends with the process, however that ends.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from store.errors import OwnerRuns
+
+
+def _path(home: Path) -> Path:
+    return home / "logs" / "tape.pid"
+
+
+@contextmanager
+def owning(home: Path) -> Iterator[None]:
+    """Holds the claim.
+
+    Raises:
+        OwnerRuns: another process holds it.
+    """
+    path = _path(home)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OwnerRuns(home, _pid(fd)) from None
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(fd)
+
+
+def owner_pid(home: Path) -> int | None:
+    """The pid of the running owner of a home, ``None`` when there is none."""
+    try:
+        fd = os.open(_path(home), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _pid(fd)
+    finally:
+        os.close(fd)
+    return None
+
+
+def refuse_beside_owner(home: Path) -> None:
+    """For what needs the database to itself.
+
+    Raises:
+        OwnerRuns: an owner holds it.
+    """
+    if (pid := owner_pid(home)) is not None:
+        raise OwnerRuns(home, pid)
+
+
+def _pid(fd: int) -> int:
+    return int(os.pread(fd, 32, 0).strip() or 0)

@@ -1,0 +1,241 @@
+"""The door: a Unix socket of the owner through which others ask, because nobody else may open the file.
+
+Protocol: one request per connection, a JSON object in one line of at most 1 MB; the answer is one line of JSON,
+``{"ok": true, ..}`` or ``{"ok": false, "error": ".."}``, followed by ``bytes`` bytes where it says so (Arrow).
+Requests:
+
+- ``{"request": "status"}``
+- ``{"request": "query", "sql": .., "as_of": .., "format": "rows"|"arrow"}``: one select, read-only, ended after the
+  time limit, its rows capped
+- ``{"request": "export", "as_of": .., "files": [..], "out": ..}``; no files: the six JSONL logs
+- ``{"request": "backup", "to": ..}``
+
+The socket is the owner's user's alone (mode 0600).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import socketserver
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import duckdb
+import orjson
+
+from exporters.contract import state_file
+from exporters.jsonl_mirrors import write_logs
+from exporters.state_files import publish
+from store.database import set_clocks
+from store.errors import StoreError
+from store.ingest import certificates
+from store.query import arrow_stream, one_select
+from store.round import open_round
+from store.status import newest_event, relation_names, table_status
+
+if TYPE_CHECKING:
+    from tape.service import Owner
+
+SOCKET = "tape.sock"
+_MAX_REQUEST = 1024 * 1024
+_OPTIONS = orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
+_PATIENCE_S = 5.0
+"""How long a client may take to say what it wants."""
+
+
+class DoorClosed(StoreError):
+    """No owner answers on the socket of a home."""
+
+
+class TimedOut(StoreError):
+    """A query took longer than it may."""
+
+
+class Door:
+    """Serves the socket of a home while the block runs."""
+
+    def __init__(self, owner: Owner) -> None:
+        self._path = owner.home / "logs" / SOCKET
+        self._path.unlink(missing_ok=True)
+        with _short(self._path) as address:
+            before = os.umask(0o177)
+            try:
+                self._server = _Server(address, owner)
+            finally:
+                os.umask(before)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="door", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.interrupt_all()
+        self._server.server_close()
+        self._path.unlink(missing_ok=True)
+
+
+class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, address: str, owner: Owner) -> None:
+        self.owner = owner
+        self._running: set[duckdb.DuckDBPyConnection] = set()
+        self._lock = threading.Lock()
+        super().__init__(address, _Handler)
+
+    @contextlib.contextmanager
+    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        cursor = self.owner.connection.cursor()
+        with self._lock:
+            self._running.add(cursor)
+        try:
+            yield cursor
+        finally:
+            with self._lock:
+                self._running.discard(cursor)
+            cursor.close()
+
+    def interrupt_all(self) -> None:
+        with self._lock:
+            for cursor in self._running:
+                cursor.interrupt()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that went away is no event."""
+
+
+class _Handler(socketserver.StreamRequestHandler):
+    server: _Server
+    timeout = _PATIENCE_S
+
+    def handle(self) -> None:
+        payload = b""
+        try:
+            answer, payload = self._answer(self._request())
+        except (StoreError, duckdb.Error, OSError, ValueError, KeyError, TypeError) as error:
+            answer = {"ok": False, "error": " ".join(str(error).split()) or type(error).__name__}
+        if payload:
+            answer["bytes"] = len(payload)
+        self.connection.settimeout(60)
+        self.wfile.write(orjson.dumps(answer, default=str, option=_OPTIONS))
+        self.wfile.write(payload)
+
+    def _request(self) -> dict[str, Any]:
+        line = self.rfile.readline(_MAX_REQUEST + 1)
+        if len(line) > _MAX_REQUEST or not line.endswith(b"\n"):
+            raise StoreError(f"request: expected one line of at most {_MAX_REQUEST} bytes, found {len(line)}")
+        request = orjson.loads(line)
+        if not isinstance(request, dict):
+            raise StoreError(f"request: expected an object, found {type(request).__name__}")
+        return request
+
+    def _answer(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        kind = request.get("request")
+        answers = {"status": self._status, "query": self._query, "export": self._export, "backup": self._backup}
+        if kind not in answers:
+            raise StoreError(f"request: expected one of {', '.join(answers)}, found {kind!r}")
+        return answers[kind](request)
+
+    def _status(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        with self.server.cursor() as cursor:
+            tables = [vars(table) for table in table_status(cursor)]
+            journal = [vars(each) | {"gaps": each.gaps} for each in certificates(cursor)]
+        return {"ok": True, **self.server.owner.status(), "tables": tables, "journal": journal}, b""
+
+    def _query(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        limits = self.server.owner.settings.door
+        with self.server.cursor() as cursor:
+            set_clocks(cursor, as_of=_instant(request.get("as_of")))
+            cursor.execute("set variable configured = ?", [self.server.owner.settings.configured])
+            statement = one_select(str(request["sql"]), relation_names(cursor))
+            cursor.execute("begin transaction read only")
+            with _ended_after(cursor, limits.timeout_s):
+                result = cursor.execute(statement)
+                if request.get("format") == "arrow":
+                    stream, is_cut = arrow_stream(result, limits.max_rows)
+                    return {"ok": True, "is_cut": is_cut}, stream
+                columns = [column[0] for column in result.description or ()]
+                rows = result.fetchmany(limits.max_rows + 1)
+            is_cut = len(rows) > limits.max_rows
+            return {"ok": True, "columns": columns, "rows": rows[: limits.max_rows], "is_cut": is_cut}, b""
+
+    def _export(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        owner = self.server.owner
+        files = [state_file(name) for name in request["files"]]
+        folder = Path(request["out"])
+        with self.server.cursor() as cursor:
+            newest = newest_event(cursor) if request.get("as_of") == "newest" else None
+        as_of = newest or _instant(None if request.get("as_of") == "newest" else request.get("as_of"))
+        as_of = as_of or datetime.now(UTC)
+        with open_round(owner.connection, as_of=as_of, configured=owner.settings.configured) as reading:
+            paths = publish(reading, folder, files) if files else write_logs(reading, folder)
+        return {"ok": True, "as_of": as_of.isoformat(), "paths": [str(path) for path in paths]}, b""
+
+    def _backup(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        return {"ok": True, "path": str(self.server.owner.back_up(Path(request["to"])))}, b""
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+@contextlib.contextmanager
+def _ended_after(cursor: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
+    ended = threading.Event()
+
+    def end() -> None:
+        ended.set()
+        cursor.interrupt()
+
+    timer = threading.Timer(seconds, end)
+    timer.start()
+    try:
+        yield
+    except duckdb.InterruptException:
+        raise TimedOut(f"query: ended after {seconds:g} s" if ended.is_set() else "query: the owner stops") from None
+    finally:
+        timer.cancel()
+
+
+@contextlib.contextmanager
+def _short(path: Path) -> Iterator[str]:
+    """A name for a socket that fits into the 107 bytes it may have, however deep the home lies."""
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
+def ask(home: Path, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    """Asks the owner of a home; returns its answer, and the bytes that follow it.
+
+    Raises:
+        DoorClosed: nobody answers.
+        StoreError: the owner refused, or failed; its words.
+    """
+    path = home / "logs" / SOCKET
+    try:
+        with _short(path) as address, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
+            peer.connect(address)
+            peer.sendall(orjson.dumps(request, option=orjson.OPT_APPEND_NEWLINE))
+            with peer.makefile("rb") as file:
+                answer = json.loads(file.readline() or b"{}")
+                payload = file.read(answer.get("bytes", 0))
+    except (FileNotFoundError, ConnectionError) as error:
+        raise DoorClosed(f"home {home}: its owner does not answer at {path}: {error}") from error
+    if not answer.get("ok"):
+        raise StoreError(str(answer.get("error") or "the owner closed the connection"))
+    return answer, payload
