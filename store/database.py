@@ -67,6 +67,7 @@ def migrate(path: Path, resources: Resources | None = None) -> list[str]:
 
 def run_alembic(connection: duckdb.DuckDBPyConnection, target: str) -> None:
     """Upgrades or downgrades an open database to ``target`` (a revision, ``head`` or ``base``)."""
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     import sqlalchemy as sa
     from alembic import command
     from alembic.config import Config
@@ -74,7 +75,6 @@ def run_alembic(connection: duckdb.DuckDBPyConnection, target: str) -> None:
 
     from store.views import drop_views
 
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     engine = sa.create_engine(
         "duckdb://", creator=lambda: ConnectionWrapper(connection.cursor()), poolclass=sa.pool.NullPool
     )

@@ -194,12 +194,11 @@ class Owner:
         self.stop()
 
     def _finish(self) -> None:
-        """Stores what was recorded up to now, and shows it."""
+        """Stores what was recorded up to now; what that changes is published and mirrored by the next owner."""
         for thread in self._threads:
             thread.join(timeout=1.5)
         if self._fatal is None:
-            for worker in self.workers[:3]:
-                worker.once(self._break)
+            self.workers[0].once(self._break)
         self.publisher.close()
         self.mirrors.close()
         _LOG.info("stopped")
