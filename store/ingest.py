@@ -5,7 +5,8 @@ Laws kept here:
   dies when; after a failed commit the position is read again from the database, never trusted in memory;
 - a batch lands whole or not at all; one that cannot be stored is kept among the rejected with segment, line and
   reason, and the rest goes on;
-- a backlog is taken in slices, so memory stays bounded.
+- a backlog is taken in slices, so memory stays bounded;
+- nothing that a segment holds keeps the rest from being stored: what DuckDB will not take is looked for by halves.
 
 A field of an event as it stands in the journal has the JSON type of its column; there is no second reading of shapes.
 Rows go in through DuckDB's JSON reader over a scratch file: measured faster than parameters by an order of magnitude.
@@ -14,6 +15,7 @@ Rows go in through DuckDB's JSON reader over a scratch file: measured faster tha
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -41,8 +43,13 @@ from store.journal import (
 from store.roll_ups import roll_up
 from store.schema import EVENT_TABLES, python_type
 
+_LOG = logging.getLogger(__name__)
 SLICE_BYTES = 8 * 1024 * 1024
 """Journal read per transaction, about: 20,000 to 40,000 events."""
+
+
+_UNFIT = (duckdb.DataError, duckdb.InvalidInputException, duckdb.ConstraintException)
+"""What DuckDB raises at values; all else is about the database, and no reason to refuse anything."""
 
 
 @dataclass
@@ -71,6 +78,22 @@ class Slice:
     count: int = 0
     refused: list[tuple[str, int, str, str]] = field(default_factory=list)
     positions: list[Position] = field(default_factory=list)
+    size: int = 0
+    """Journal read, bytes."""
+    batches: int = 0
+    """The batches whose rows these are."""
+    last: tuple[Position, int, bytes] | None = None
+    """The last of them: the position that counts it, its line number and the line."""
+
+    def refuse_last(self, reason: str) -> None:
+        """Refuses the last batch, of a slice that holds no other."""
+        if self.last is None:
+            return
+        at, number, raw = self.last
+        at.stored_batches, at.stored_events = at.stored_batches - 1, at.stored_events - self.count
+        at.refused_batches += 1
+        self.refused.append((at.segment, number, reason, _text(raw)))
+        self.rows, self.count, self.batches = {}, 0, 0
 
 
 @dataclass(frozen=True)
@@ -100,9 +123,10 @@ class Ingest:
         self._folder = journal_folder(home)
         self._scratch = scratch
         self._now = now
-        self._slice_bytes = slice_bytes
+        self._slice_bytes = self._limit = slice_bytes
         self._segments: dict[str, Segment] = {}
         self._positions: dict[str, Position] | None = None
+        self._damaged: set[str] = set()
         self._unreadable: set[str] = set()
 
     def run_once(self) -> Ingested:
@@ -111,99 +135,128 @@ class Ingest:
         Raises:
             duckdb.Error: the slice could not be stored; the next call begins where the last commit ended.
         """
-        if self._positions is None:
-            self._positions = load_positions(self._connection)
-        taken, has_more = self._take(self._positions)
-        if not taken.positions and not taken.refused:
-            return Ingested()
+        while True:
+            if self._positions is None:
+                self._positions = load_positions(self._connection)
+            taken, has_more = self._take(self._positions)
+            if not taken.positions and not taken.refused:
+                return Ingested(has_more=has_more)
+            try:
+                last_seq = self._commit(taken)
+            except _UNFIT as error:
+                if not taken.batches:
+                    raise
+                if taken.batches > 1:
+                    self._limit = max(1, min(self._limit, taken.size) // 2)
+                    continue
+                taken.refuse_last(f"the database refuses it: {error}")
+                last_seq = self._commit(taken)
+            self._limit = min(2 * self._limit, self._slice_bytes)
+            return Ingested(taken.count, len(taken.refused), tuple(taken.rows), last_seq, has_more)
+
+    def _commit(self, taken: Slice) -> int:
         try:
             with transaction(self._connection):
                 last_seq = self._store(taken)
         except BaseException:
             self._positions = None
+            self._damaged.clear()
             raise
-        self._positions.update((position.segment, position) for position in taken.positions)
-        refused = sum(1 for _ in taken.refused)
-        return Ingested(taken.count, refused, tuple(taken.rows), last_seq, has_more)
+        if self._positions is not None:
+            self._positions.update((position.segment, position) for position in taken.positions)
+        return last_seq
 
     def _take(self, positions: dict[str, Position]) -> tuple[Slice, bool]:
         """Reads what is new in the segments, about a slice of it; whether there may be more."""
-        taken, left = Slice(), self._slice_bytes
+        taken = Slice()
         for path in segment_paths(self._folder):
             position = positions.get(path.name)
             if position is not None and position.is_finished:
                 continue
-            if left <= 0:
+            if taken.size >= self._limit:
                 return taken, True
-            if (segment := self._segment(path, taken)) is not None:
-                left -= self._take_segment(segment, position or _start_of(segment), taken, left)
-        return taken, left <= 0
+            try:
+                if (segment := self._segment(path, taken)) is not None:
+                    self._take_segment(segment, position or _start_of(segment), taken)
+            except FileNotFoundError:
+                continue  # removed since it was listed
+            except OSError:
+                if path.name not in self._unreadable:
+                    self._unreadable.add(path.name)
+                    _LOG.exception("segment %s: cannot be read; it is tried again and again", path.name)
+        return taken, taken.size >= self._limit
 
     def _segment(self, path: Path, taken: Slice) -> Segment | None:
-        if path.name in self._unreadable:
+        if path.name in self._damaged:
             return None
         if path.name not in self._segments:
             try:
                 self._segments[path.name] = read_header(path)
-            except (JournalError, ValueError, KeyError, TypeError) as error:
-                self._unreadable.add(path.name)
-                raw = path.read_bytes()[:4096].decode(errors="backslashreplace")
-                taken.refused.append((path.name, 1, str(error), raw))
+            except JournalError as error:
+                with path.open("rb") as file:
+                    raw = file.read(4096)
+                self._damaged.add(path.name)
+                if not self._is_refused(path.name):
+                    taken.refused.append((path.name, 1, str(error), _text(raw)))
                 return None
         return self._segments[path.name]
 
-    def _take_segment(self, segment: Segment, before: Position, taken: Slice, limit: int) -> int:
-        """Adds what is new in a segment; returns how many bytes that is."""
+    def _is_refused(self, segment: str) -> bool:
+        """Whether a segment's header was refused before; it has no position to tell."""
+        query = "from rejected_events where source = ? and line = 1"
+        return bool(self._connection.execute(query, [_whole(segment)]).fetchall())
+
+    def _take_segment(self, segment: Segment, before: Position, taken: Slice) -> None:
+        """Adds what is new in a segment."""
         # asked before reading: a writer that is gone by now has nothing to add to what is read next
         can_finish = is_finished(segment.path)
         size = segment.path.stat().st_size
         if size == before.read_bytes and not can_finish:
-            return 0
+            return
         at = replace(before)
-        lines = read_lines(segment.path, at.read_bytes, at.read_lines + 1, limit)
+        lines = read_lines(segment.path, at.read_bytes, at.read_lines + 1, self._limit - taken.size)
         envelope = _Envelope(segment)
         for line in lines:
             self._take_line(line, envelope, at, taken)
             at.read_bytes, at.read_lines = line.end, line.number
-        if can_finish and size - at.read_bytes < limit:
-            self._finish(segment, size, at, taken)
-        if at != before or before.read_bytes == segment.data_offset:
+        taken.size += at.read_bytes - before.read_bytes
+        if can_finish or at != before:
             taken.positions.append(at)
-        return at.read_bytes - before.read_bytes
+        if can_finish:
+            self._finish(segment, at, taken)
 
-    def _finish(self, segment: Segment, size: int, at: Position, taken: Slice) -> None:
+    def _finish(self, segment: Segment, at: Position, taken: Slice) -> None:
         """Nothing follows: what stands behind the last whole line is torn, and set aside."""
-        if at.read_bytes < size:
-            with segment.path.open("rb") as file:
-                file.seek(at.read_bytes)
-                torn = file.read()
-            if b"\n" in torn:
-                return
+        with segment.path.open("rb") as file:
+            file.seek(at.read_bytes)
+            torn = file.readline()
+        if torn.endswith(b"\n"):
+            return
+        if torn:
             at.read_lines += 1
             reason = "line ends too early: its producer is gone, and never had it recorded"
-            taken.refused.append((at.segment, at.read_lines, reason, torn.decode(errors="backslashreplace")))
-            at.read_bytes = size
+            taken.refused.append((at.segment, at.read_lines, reason, _text(torn)))
+            at.read_bytes += len(torn)
         at.is_finished = True
 
     def _take_line(self, line: Line, envelope: _Envelope, at: Position, taken: Slice) -> None:
-        reason = line.fault
-        if not reason and line.seq <= at.last_seq:
-            reason = f"batch {line.seq}: expected one behind {at.last_seq}"
-        rows: list[tuple[str, dict[str, Any]]] = []
+        reason, before = line.fault, at.last_seq
+        if not reason and line.seq <= before:
+            reason = f"batch {line.seq}: expected one behind {before}"
+        rows: list[tuple[str, bytes]] = []
         if not reason:
-            rows, reason = envelope.rows(line)
-        if line.seq > at.last_seq:
-            at.last_seq = line.seq
+            rows, reason = envelope.rows(line, taken.count)
+        at.last_seq = max(before, line.seq)
         if reason:
-            at.refused_batches += bool(line.seq)
-            taken.refused.append((at.segment, line.number, reason, line.raw.decode(errors="backslashreplace")))
+            at.refused_batches += line.seq > before
+            taken.refused.append((at.segment, line.number, reason, _text(line.raw)))
             return
         at.stored_batches += 1
         at.stored_events += len(rows)
+        taken.count += len(rows)
+        taken.batches, taken.last = taken.batches + 1, (at, line.number, line.raw)
         for table, row in rows:
-            taken.count += 1
-            row["ingest_seq"] = taken.count
-            taken.rows.setdefault(table, []).append(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+            taken.rows.setdefault(table, []).append(row)
 
     def _store(self, taken: Slice) -> int:
         base = last_ingest_seq(self._connection)
@@ -216,11 +269,10 @@ class Ingest:
             self._connection.execute("update ingest_counter set last_ingest_seq = ?", [base + taken.count])
             roll_up(self._connection, base)
         now = self._now()
-        for segment, line, reason, raw in taken.refused:
-            event_id = hashlib.md5(f"{segment}:{line}:{raw}".encode(), usedforsecurity=False).hexdigest()
-            reject(
-                self._connection, event_id=event_id, now=now, source=segment, line=line, reason=reason[:1000], raw=raw
-            )
+        for segment, line, why, raw in taken.refused:
+            source, reason = _whole(segment), _whole(why[:1000])
+            event_id = hashlib.md5(f"{source}:{line}:{raw}".encode(), usedforsecurity=False).hexdigest()
+            reject(self._connection, event_id=event_id, now=now, source=source, line=line, reason=reason, raw=raw)
         _save_positions(self._connection, taken.positions)
         return base + taken.count
 
@@ -236,9 +288,9 @@ class _Envelope:
             "pid": segment.pid,
         }
 
-    def rows(self, line: Line) -> tuple[list[tuple[str, dict[str, Any]]], str]:
-        """Table and row of each event of a batch, or why the batch is refused."""
-        rows = []
+    def rows(self, line: Line, count: int) -> tuple[list[tuple[str, bytes]], str]:
+        """Table and row of each event of a batch, numbered behind ``count``, or why the batch is refused."""
+        rows: list[tuple[str, bytes]] = []
         items = line.items
         if type(items) is not list:
             return [], f"expected a list of events, found {type(items).__name__}"
@@ -251,14 +303,27 @@ class _Envelope:
             row, reason = _row(event, fields)
             if reason:
                 return [], reason
-            rows.append((event.table, {**self._common, **row, "received_us": line.recorded_us}))
+            row = {**self._common, **row, "received_us": line.recorded_us, "ingest_seq": count + len(rows) + 1}
+            try:
+                rows.append((event.table, orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)))
+            except TypeError as error:  # nested more deeply than it writes
+                return [], f"{event_type}: {error}"
         return rows, ""
 
 
 def _why_no_event(item: Any) -> str:
     if isinstance(item, list) and len(item) == 2 and item[0] == REFUSED and isinstance(item[1], dict):
         return str(item[1].get("reason"))
-    return f"expected a known event and its fields, found {orjson.dumps(item).decode()[:100]}"
+    return f"expected a known event and its fields, found {item!r:.100}"
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode(errors="backslashreplace")
+
+
+def _whole(text: str) -> str:
+    """Text as the database takes it: the name of a foreign file may have bytes that are none."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _row(event: type[Event], fields: Any) -> tuple[dict[str, Any], str]:
@@ -275,7 +340,7 @@ def _row(event: type[Event], fields: Any) -> tuple[dict[str, Any], str]:
             extra[name] = value
         elif fits(value):
             row[name] = value
-        elif value is not None:
+        elif value is not None and value != "":
             return {}, f"{event.event_type}: {name}: expected {_words(event, name)}, found {value!r:.60}"
     if not needed <= row.keys():
         missing = sorted(needed - row.keys())[0]
@@ -296,8 +361,10 @@ def _columns(event: type[Event]) -> tuple[dict[str, Callable[[Any], bool]], froz
 
 def _is_instant(value: Any) -> bool:
     try:
-        return datetime.fromisoformat(value).tzinfo is not None
-    except (TypeError, ValueError):
+        instant = datetime.fromisoformat(value)
+        # at either end of the calendar an offset can lead out of it
+        return instant.tzinfo is not None and (1 < instant.year < 9999 or instant.astimezone(UTC) is not None)
+    except (TypeError, ValueError, OverflowError):
         return False
 
 
