@@ -17,11 +17,12 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import orjson
@@ -78,6 +79,8 @@ class Slice:
     count: int = 0
     refused: list[tuple[str, int, str, str]] = field(default_factory=list)
     positions: list[Position] = field(default_factory=list)
+    segments: list[Segment] = field(default_factory=list)
+    """Where the rows come from; they name it by its place in the list, from 1."""
     size: int = 0
     """Journal read, bytes."""
     batches: int = 0
@@ -127,20 +130,29 @@ class Ingest:
         self._segments: dict[str, Segment] = {}
         self._positions: dict[str, Position] | None = None
         self._damaged: set[str] = set()
+        """Files whose header was refused; they have no position to tell."""
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="ingest-ahead")
+        self._ahead: Future[tuple[Slice, bool]] | None = None
         self._unreadable: set[str] = set()
 
     def run_once(self) -> Ingested:
         """Stores what is new, one slice at the most, in one transaction; nothing new costs no transaction.
+
+        While a slice of a backlog is stored, the next one is read.
 
         Raises:
             duckdb.Error: the slice could not be stored; the next call begins where the last commit ended.
         """
         while True:
             if self._positions is None:
-                self._positions = load_positions(self._connection)
-            taken, has_more = self._take(self._positions)
+                self._positions = self._load()
+            ahead, self._ahead = self._ahead, None
+            taken, has_more = ahead.result() if ahead else self._take(self._positions)
             if not taken.positions and not taken.refused:
                 return Ingested(has_more=has_more)
+            if has_more:
+                behind = {position.segment: replace(position) for position in taken.positions}
+                self._ahead = self._reader.submit(self._take, {**self._positions, **behind})
             try:
                 last_seq = self._commit(taken)
             except _UNFIT as error:
@@ -160,11 +172,18 @@ class Ingest:
                 last_seq = self._store(taken)
         except BaseException:
             self._positions = None
-            self._damaged.clear()
+            if self._ahead is not None:
+                wait([self._ahead])
+                self._ahead = None
             raise
         if self._positions is not None:
             self._positions.update((position.segment, position) for position in taken.positions)
         return last_seq
+
+    def _load(self) -> dict[str, Position]:
+        rows = self._connection.execute("select source from rejected_events where line = 1").fetchall()
+        self._damaged = {source for (source,) in rows}
+        return load_positions(self._connection)
 
     def _take(self, positions: dict[str, Position]) -> tuple[Slice, bool]:
         """Reads what is new in the segments, about a slice of it; whether there may be more."""
@@ -187,7 +206,7 @@ class Ingest:
         return taken, taken.size >= self._limit
 
     def _segment(self, path: Path, taken: Slice) -> Segment | None:
-        if path.name in self._damaged:
+        if _whole(path.name) in self._damaged:
             return None
         if path.name not in self._segments:
             try:
@@ -195,16 +214,10 @@ class Ingest:
             except JournalError as error:
                 with path.open("rb") as file:
                     raw = file.read(4096)
-                self._damaged.add(path.name)
-                if not self._is_refused(path.name):
-                    taken.refused.append((path.name, 1, str(error), _text(raw)))
+                self._damaged.add(_whole(path.name))
+                taken.refused.append((path.name, 1, str(error), _text(raw)))
                 return None
         return self._segments[path.name]
-
-    def _is_refused(self, segment: str) -> bool:
-        """Whether a segment's header was refused before; it has no position to tell."""
-        query = "from rejected_events where source = ? and line = 1"
-        return bool(self._connection.execute(query, [_whole(segment)]).fetchall())
 
     def _take_segment(self, segment: Segment, before: Position, taken: Slice) -> None:
         """Adds what is new in a segment."""
@@ -215,9 +228,9 @@ class Ingest:
             return
         at = replace(before)
         lines = read_lines(segment.path, at.read_bytes, at.read_lines + 1, self._limit - taken.size)
-        envelope = _Envelope(segment)
+        taken.segments.append(segment)
         for line in lines:
-            self._take_line(line, envelope, at, taken)
+            self._take_line(line, at, taken)
             at.read_bytes, at.read_lines = line.end, line.number
         taken.size += at.read_bytes - before.read_bytes
         if can_finish or at != before:
@@ -239,13 +252,13 @@ class Ingest:
             at.read_bytes += len(torn)
         at.is_finished = True
 
-    def _take_line(self, line: Line, envelope: _Envelope, at: Position, taken: Slice) -> None:
+    def _take_line(self, line: Line, at: Position, taken: Slice) -> None:
         reason, before = line.fault, at.last_seq
         if not reason and line.seq <= before:
             reason = f"batch {line.seq}: expected one behind {before}"
         rows: list[tuple[str, bytes]] = []
         if not reason:
-            rows, reason = envelope.rows(line, taken.count)
+            rows, reason = _rows(line, len(taken.segments), taken.count)
         at.last_seq = max(before, line.seq)
         if reason:
             at.refused_batches += line.seq > before
@@ -260,11 +273,12 @@ class Ingest:
 
     def _store(self, taken: Slice) -> int:
         base = last_ingest_seq(self._connection)
+        envelopes = {name: [getattr(segment, name) for segment in taken.segments] for name in _ENVELOPE}
         for table, lines in taken.rows.items():
             scratch = self._scratch / f"{table}.ndjson"
             with scratch.open("wb") as file:
                 file.writelines(lines)
-            self._connection.execute(insert_from_json(table), [base, str(scratch)])
+            self._connection.execute(insert_from_json(table), {"base": base, "file": str(scratch), **envelopes})
         if taken.count:
             self._connection.execute("update ingest_counter set last_ingest_seq = ?", [base + taken.count])
             roll_up(self._connection, base)
@@ -277,38 +291,28 @@ class Ingest:
         return base + taken.count
 
 
-class _Envelope:
-    """What every row of a segment carries besides its event."""
-
-    def __init__(self, segment: Segment) -> None:
-        self._common = {
-            "producer": segment.producer,
-            "run_id": segment.run_id,
-            "hostname": segment.hostname,
-            "pid": segment.pid,
-        }
-
-    def rows(self, line: Line, count: int) -> tuple[list[tuple[str, bytes]], str]:
-        """Table and row of each event of a batch, numbered behind ``count``, or why the batch is refused."""
-        rows: list[tuple[str, bytes]] = []
-        items = line.items
-        if type(items) is not list:
-            return [], f"expected a list of events, found {type(items).__name__}"
-        for item in items:
-            try:
-                event_type, fields = item
-                event = EVENTS_BY_TYPE[event_type]
-            except (TypeError, ValueError, KeyError):
-                return [], _why_no_event(item)
-            row, reason = _row(event, fields)
-            if reason:
-                return [], reason
-            row = {**self._common, **row, "received_us": line.recorded_us, "ingest_seq": count + len(rows) + 1}
-            try:
-                rows.append((event.table, orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)))
-            except TypeError as error:  # nested more deeply than it writes
-                return [], f"{event_type}: {error}"
-        return rows, ""
+def _rows(line: Line, segment: int, count: int) -> tuple[list[tuple[str, bytes]], str]:
+    """Table and row of each event of a batch, numbered behind ``count``, or why the batch is refused."""
+    rows: list[tuple[str, bytes]] = []
+    items = line.items
+    if type(items) is not list:
+        return [], f"expected a list of events, found {type(items).__name__}"
+    for item in items:
+        try:
+            event_type, fields = item
+            event = EVENTS_BY_TYPE[event_type]
+        except (TypeError, ValueError, KeyError):
+            return [], _why_no_event(item)
+        row, reason = _row(event, fields)
+        if reason:
+            return [], reason
+        count += 1
+        row["segment"], row["received_us"], row["ingest_seq"] = segment, line.recorded_us, count
+        try:
+            rows.append((event.table, orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)))
+        except TypeError as error:  # nested more deeply than it writes
+            return [], f"{event_type}: {error}"
+    return rows, ""
 
 
 def _why_no_event(item: Any) -> str:
@@ -328,35 +332,61 @@ def _whole(text: str) -> str:
 
 def _row(event: type[Event], fields: Any) -> tuple[dict[str, Any], str]:
     """The row of an event, or why it is none: each field must have the type of its column."""
-    kinds, needed = _columns(event)
+    columns = _columns(event)
     if type(fields) is not dict:
         return {}, f"{event.event_type}: expected an object, found {type(fields).__name__}"
-    row: dict[str, Any] = {}
-    extra: dict[str, Any] | None = None
+    types, unknown = columns.types, []
     for name, value in fields.items():
-        fits = kinds.get(name)
-        if fits is None:
-            extra = {} if extra is None else extra
-            extra[name] = value
-        elif fits(value):
-            row[name] = value
-        elif value is not None and value != "":
-            return {}, f"{event.event_type}: {name}: expected {_words(event, name)}, found {value!r:.60}"
-    if not needed <= row.keys():
-        missing = sorted(needed - row.keys())[0]
-        return {}, f"{event.event_type}: {missing}: expected {_words(event, missing)}, found nothing"
-    row.setdefault("is_test", False)
-    if extra is not None:
-        row["extra"] = extra
+        if type(value) not in types.get(name, _NOTHING):
+            unknown.append(name)
+    row = fields
+    if unknown:
+        row, reason = _without(event, fields, unknown)
+        if reason:
+            return {}, reason
+    for name, fits in columns.checked:
+        if name in row and not fits(row[name]):
+            return {}, _refusal(event, name, row[name])
+    if not columns.needed <= row.keys():
+        return {}, _refusal(event, sorted(columns.needed - row.keys())[0], None)
     return row, ""
 
 
+def _without(event: type[Event], fields: dict[str, Any], names: list[str]) -> tuple[dict[str, Any], str]:
+    """The fields without these: unknown values are left out, what has no column is ``extra``, the rest is wrong."""
+    row, extra = dict(fields), {}
+    for name in names:
+        value = row.pop(name)
+        if name not in event.model_fields:
+            extra[name] = value
+        elif value is not None:
+            return {}, _refusal(event, name, value)
+    return ({**row, "extra": extra} if extra else row), ""
+
+
+def _refusal(event: type[Event], name: str, value: Any) -> str:
+    kind = python_type(event.model_fields[name].annotation)
+    found = "nothing" if value is None or value == "" else f"{value!r:.60}"
+    return f"{event.event_type}: {name}: expected {_WORDS[kind]}, found {found}"
+
+
+class _Columns(NamedTuple):
+    """What a row of an event must be: JSON types by column, columns to look at more closely, columns it needs."""
+
+    types: dict[str, frozenset[type]]
+    checked: tuple[tuple[str, Callable[[Any], bool]], ...]
+    needed: frozenset[str]
+
+
 @cache
-def _columns(event: type[Event]) -> tuple[dict[str, Callable[[Any], bool]], frozenset[str]]:
-    """How to tell that a value fits each column, and the columns that must be there."""
-    kinds = {name: _FITS[python_type(info.annotation)] for name, info in event.model_fields.items()}
-    needed = {name for name, info in event.model_fields.items() if info.is_required()}
-    return kinds, frozenset(needed | {"event_id"})
+def _columns(event: type[Event]) -> _Columns:
+    kinds = {name: python_type(info.annotation) for name, info in event.model_fields.items()}
+    needed = {name for name, info in event.model_fields.items() if info.is_required()} | {"event_id"}
+    texts = {name: bool for name in needed if kinds[name] is str}
+    checks = {name: _CHECKS[kind] for name, kind in kinds.items() if kind in _CHECKS}
+    return _Columns(
+        {name: _TYPES[kind] for name, kind in kinds.items()}, tuple({**texts, **checks}.items()), frozenset(needed)
+    )
 
 
 def _is_instant(value: Any) -> bool:
@@ -364,51 +394,65 @@ def _is_instant(value: Any) -> bool:
         instant = datetime.fromisoformat(value)
         # at either end of the calendar an offset can lead out of it
         return instant.tzinfo is not None and (1 < instant.year < 9999 or instant.astimezone(UTC) is not None)
-    except (TypeError, ValueError, OverflowError):
+    except (ValueError, OverflowError):
         return False
 
 
-_FITS: dict[type, Callable[[Any], bool]] = {
-    float: lambda value: type(value) is float or type(value) is int,
-    int: lambda value: type(value) is int and -(2**63) <= value < 2**63,
-    bool: lambda value: type(value) is bool,
-    str: lambda value: type(value) is str and value != "",
+_NOTHING: frozenset[type] = frozenset()
+_TYPES: dict[type, frozenset[type]] = {
+    float: frozenset({float, int}),
+    int: frozenset({int}),
+    bool: frozenset({bool}),
+    str: frozenset({str}),
+    datetime: frozenset({str}),
+    list: frozenset({list}),
+    dict: frozenset({dict, list, str, float, int, bool}),
+}
+_CHECKS: dict[type, Callable[[Any], bool]] = {
+    int: lambda value: -(2**63) <= value < 2**63,
     datetime: _is_instant,
-    list: lambda value: type(value) is list,
-    dict: lambda value: True,
+}
+_WORDS = {
+    float: "a number",
+    int: "a whole number",
+    bool: "true or false",
+    str: "text",
+    datetime: "an instant with its offset",
+    list: "a list",
+    dict: "a document",
 }
 
 
-def _words(event: type[Event], name: str) -> str:
-    return {
-        float: "a number",
-        int: "a whole number",
-        bool: "true or false",
-        str: "text",
-        datetime: "an instant with its offset",
-        list: "a list",
-        dict: "a document",
-    }[python_type(event.model_fields[name].annotation)]
+_ENVELOPE = ("producer", "run_id", "hostname", "pid")
+"""What a segment says of every event in it; an event that says otherwise of itself is believed."""
 
 
 @cache
 def insert_from_json(table: str) -> str:
-    """SQL: rows from a file of JSON lines; parameters: what to add to each ``ingest_seq``, and the file."""
-    columns = {column.name: str(column.type) for column in EVENT_TABLES[table].columns}
-    types = {name: _READ_AS.get(kind, kind) for name, kind in columns.items() if name != "received_ts"}
-    types["received_us"] = "BIGINT"
-    spec = ", ".join(f"'{name}': '{kind}'" for name, kind in types.items())
+    """SQL: rows from a file of JSON lines, empty text made null.
+
+    Parameters: ``base``, added to each ``ingest_seq``; ``file``; and for each name of ``_ENVELOPE`` the list of what
+    the segments say, which a row's ``segment`` chooses from.
+    """
+    kinds = {column.name: str(column.type) for column in EVENT_TABLES[table].columns}
+    read = {name: _READ_AS.get(kind, kind) for name, kind in kinds.items() if name != "received_ts"}
+    values = {name: f"nullif({name}, '')" if kind == "VARCHAR" else name for name, kind in read.items()}
+    values |= {name: f"coalesce({values[name]}, ${name}[segment])" for name in _ENVELOPE}
+    values |= {
+        "is_test": "coalesce(is_test, false)",
+        "ingest_seq": "ingest_seq + $base",
+        "received_ts": "make_timestamptz(received_us)",
+    }
+    columns = ", ".join(f"'{name}': '{kind}'" for name, kind in [*read.items(), *_BESIDE.items()])
     return f"""
         insert into {table} by name
-        select
-            * exclude (received_us, ingest_seq),
-            make_timestamptz(received_us) as received_ts,
-            ingest_seq + ? as ingest_seq
-        from read_ndjson(?, columns = {{{spec}}})
+        select {", ".join(f"{value} as {name}" for name, value in values.items())}
+        from read_ndjson($file, columns = {{{columns}}})
     """
 
 
 _READ_AS = {"TIMESTAMP": "TIMESTAMPTZ"}
+_BESIDE = {"segment": "BIGINT", "received_us": "BIGINT"}
 
 
 def load_positions(connection: duckdb.DuckDBPyConnection) -> dict[str, Position]:

@@ -39,7 +39,7 @@ from io import BytesIO
 from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 from zlib import crc32
 
 import orjson
@@ -367,14 +367,14 @@ class Segment:
     """Where its first batch begins, bytes."""
 
 
-@dataclass(frozen=True)
-class Line:
-    """One line of a segment as read: ``items`` and ``seq`` where it is whole, else ``fault``."""
+class Line(NamedTuple):
+    """One line of a segment as read: ``items`` and ``seq`` where it is whole, else ``fault``.
+
+    ``number`` counts from 1, the header is line 1; ``end`` is the offset behind its newline, bytes.
+    """
 
     number: int
-    """From 1; the header is line 1."""
     end: int
-    """Offset behind its newline, bytes."""
     raw: bytes
     seq: int = 0
     recorded_us: int = 0
