@@ -368,7 +368,7 @@ class Segment:
 
 
 class Line(NamedTuple):
-    """One line of a segment as read: ``items`` and ``seq`` where it is whole, else ``fault``.
+    """One line of a segment as read: ``seq`` and ``body``, its events as JSON, where it is whole, else ``fault``.
 
     ``number`` counts from 1, the header is line 1; ``end`` is the offset behind its newline, bytes.
     """
@@ -378,8 +378,17 @@ class Line(NamedTuple):
     raw: bytes
     seq: int = 0
     recorded_us: int = 0
-    items: list[Any] | None = None
+    body: bytes = b""
     fault: str = ""
+
+    @property
+    def items(self) -> Any:
+        """The events: type and fields of each.
+
+        Raises:
+            ValueError: the body is no JSON.
+        """
+        return orjson.loads(self.body)
 
 
 def journal_folder(home: Path) -> Path:
@@ -467,11 +476,7 @@ def _parse(raw: bytes, number: int, end: int) -> Line:
         return Line(number, end, raw, fault=fault)
     if (head := _HEAD.match(body)) is None:
         return Line(number, end, raw, fault=f"expected a number, a time and events, found {body[:60]!r}")
-    seq, recorded_us = int(head[1]), int(head[2])
-    try:
-        return Line(number, end, raw, seq, recorded_us, orjson.loads(body[head.end() :]))
-    except orjson.JSONDecodeError as error:
-        return Line(number, end, raw, seq, recorded_us, fault=f"expected a JSON array, found {error}")
+    return Line(number, end, raw, int(head[1]), int(head[2]), body[head.end() :])
 
 
 def sync_folder(folder: Path) -> None:

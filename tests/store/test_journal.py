@@ -70,10 +70,10 @@ def all_lines(home: Path) -> list[Line]:
 
 def recorded(home: Path) -> list[Any]:
     """Every event of a home's journal: type and fields."""
-    found = []
+    found: list[Any] = []
     for line in all_lines(home):
         assert not line.fault
-        found += line.items or []
+        found += line.items
     return found
 
 
@@ -414,7 +414,7 @@ def test_a_flipped_bit_is_a_fault_that_names_its_checksum_and_spares_the_rest(th
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"1", b"1 2", b"x 2 []", b"1 x []", b"9999999999999999999 1 []", b"1 2 {", b"1 2 NaN"]
+    "body", [b"", b"1", b"1 2", b"x 2 []", b"1 x []", b"9999999999999999999 1 []"]
 )
 def test_a_line_with_a_right_checksum_and_no_batch_is_a_fault(three_batches: Path, body: bytes) -> None:
     with three_batches.open("ab") as file:
