@@ -98,8 +98,12 @@ def _tree(select: str) -> Any:
 def _check(tree: Any, relations: Collection[str]) -> None:
     tables = {name.lower() for name in relations}
     macros = {item.name for item in sql_objects() if item.is_macro}
+    lambdas = 0
     for node, ctes in _nodes(tree):
         kind, called = node.get("type"), node.get("function_name")
+        lambdas += kind == "LAMBDA"
+        if lambdas > _MAX_LAMBDAS:
+            raise QueryRefused(f"at most {_MAX_LAMBDAS} lambdas", "more")
         if kind == "BASE_TABLE" and not _is_listed(node, tables, ctes):
             place = (node.get("catalog_name"), node.get("schema_name"), node.get("table_name"))
             raise QueryRefused("a table or view of this database", ".".join(filter(None, place)))
@@ -140,6 +144,8 @@ _EXPLAIN = re.compile(r"\A(?:\s|--[^\n]*\n|/\*.*?\*/)*explain\s+", re.IGNORECASE
 _PLACES = {("", ""), ("", "main"), ("tape", "main")}
 _MAX_CHARS = 100_000
 """Of a query: judging a longer one takes seconds, and no time limit ends that."""
+_MAX_LAMBDAS = 10
+"""Each one within another doubles the time to plan, and no time limit ends that: 26 take minutes."""
 FUNCTIONS = frozenset(
     """
     ! !~~ % & && * ** + - -> ->> / // < << <= <> <@ = == > >= >> @> ^ ^@ | || ~ ~~ ~~* ~~~ !~~*

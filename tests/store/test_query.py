@@ -271,11 +271,12 @@ def test_a_comment_inside_a_comment_does_not_turn_explain_into_analyze(database:
         "select " + "+".join(["1"] * 900),
         "select '" + "x" * 100_000 + "'",
         " union all ".join(["select 1"] * 50_000),
+        "select " + "list_transform([1], lambda x: " * 26 + "x" + ")" * 26,
     ],
-    ids=["lists", "subqueries", "calls", "sum", "long", "unions"],
+    ids=["lists", "subqueries", "calls", "sum", "long", "unions", "lambdas"],
 )
 def test_a_query_too_deep_or_too_long_to_be_judged_is_refused(query: str) -> None:
-    with pytest.raises(QueryRefused, match=r"nested too deeply|at most 100,000 characters"):
+    with pytest.raises(QueryRefused, match=r"nested too deeply|at most 100,000 characters|at most 10 lambdas"):
         one_select(query, ["ticks"])
 
 
