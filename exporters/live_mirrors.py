@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -64,7 +65,7 @@ class Mirror(Protocol):
 
 
 class Mirrors:
-    """All live logs of a home; ``run_once`` brings them up to date."""
+    """All live logs of a home; ``run_once``, again and again, brings them up to date."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, logs: Path, *, rotate_bytes: int = ROTATE_BYTES) -> None:
         self._cursor = connection.cursor()
@@ -84,7 +85,9 @@ class Mirrors:
         self.failures = 0
 
     def run_once(self, writing: AbstractContextManager[object]) -> int:
-        """Appends what is new to each log; returns the lines written. ``writing`` is held while watermarks commit.
+        """Appends a slice of what is new to each log; returns the lines written, 0 when all are up to date.
+
+        ``writing`` is held while watermarks commit.
 
         Raises:
             duckdb.Error: the database is broken; anything else is a failure of its mirror.
@@ -92,11 +95,10 @@ class Mirrors:
         count = 0
         for mirror in self.mirrors:
             try:
-                while written := self._bring_up(mirror, writing):
-                    count += written
+                count += self._bring_up(mirror, writing)
                 if self.errors.pop(mirror.name, None):
                     _LOG.info("%s is written again", mirror.name)
-            except (OSError, ValueError, KeyError, duckdb.Error) as error:
+            except Exception as error:
                 if is_fatal(error):
                     raise
                 self._fail(mirror.name, error)
@@ -147,7 +149,7 @@ class Mirrors:
         if name not in self.errors:
             _LOG.error("%s cannot be written: %s", name, error, exc_info=error)
         self.failures += 1
-        self.errors[name] = str(error).splitlines()[0]
+        self.errors[name] = (str(error) or type(error).__name__).splitlines()[0]
         self._files.pop(name, None)
 
 
@@ -215,13 +217,12 @@ class _Published:
     def document(self) -> dict[str, Any] | None:
         """The document when it is another file than at the last ``took``, else ``None``."""
         try:
-            stat = self._path.stat()
+            with self._path.open("rb") as file:
+                stat = os.fstat(file.fileno())
+                self._now = (stat.st_ino, stat.st_mtime_ns)
+                return None if self._now == self._seen else dict(json.loads(file.read()))
         except FileNotFoundError:
             return None
-        self._now = (stat.st_ino, stat.st_mtime_ns)
-        if self._now == self._seen:
-            return None
-        return dict(json.loads(self._path.read_bytes()))
 
     def took(self) -> None:
         self._seen = self._now
@@ -234,8 +235,10 @@ class RouterHealthMirror:
 
     def __init__(self, logs: Path) -> None:
         self._published = _Published(logs / "state" / "router_health.json")
-        self._last = self._next = _without_clocks(_last_line(logs / self.name))
-        self._written_at = -ROUTER_HEALTH_S
+        log = logs / self.name
+        self._last = self._next = _without_clocks(_last_line(log))
+        age_s = time.time() - log.stat().st_mtime if log.exists() else ROUTER_HEALTH_S
+        self._written_at = time.monotonic() - age_s
 
     def lines(self, last_seq: int) -> tuple[list[tuple[str, bytes]], int]:
         document = self._published.document()
@@ -254,10 +257,10 @@ class RouterHealthMirror:
 
 
 def _without_clocks(document: dict[str, Any]) -> list[dict[str, Any]]:
-    """What router health says, without when it was said."""
-    return [
-        {key: value for key, value in item.items() if key != "updated_ts"} for item in document.get("symbols") or []
-    ]
+    """What router health says, without when it was said; an old runtime may have said it in another shape."""
+    symbols = document.get("symbols")
+    items = [item for item in symbols if isinstance(item, dict)] if isinstance(symbols, list) else []
+    return [{key: value for key, value in item.items() if key != "updated_ts"} for item in items]
 
 
 def _last_line(path: Path) -> dict[str, Any]:
@@ -268,9 +271,10 @@ def _last_line(path: Path) -> dict[str, Any]:
         file.seek(max(0, path.stat().st_size - 1_000_000))
         lines = file.read().rpartition(b"\n")[0].splitlines()
     try:
-        return dict(json.loads(lines[-1])) if lines else {}
+        found = json.loads(lines[-1]) if lines else {}
     except ValueError:
         return {}
+    return found if isinstance(found, dict) else {}
 
 
 class CompareMirror:
@@ -285,6 +289,7 @@ class CompareMirror:
         self._cursor = cursor
         self._published = _Published(logs / "state" / "pipeline_v6_compare_summary.json")
         self._not_imported = not_imported
+        self._summed_up_ts = _last_line(logs / self.name).get("ts")
 
     def lines(self, last_seq: int) -> tuple[list[tuple[str, bytes]], int]:
         document = self._published.document()
@@ -299,10 +304,15 @@ class CompareMirror:
             )
         )
         lines = [pair_line(pair) for pair in pairs]
+        if not lines and document["generated_ts"] == self._summed_up_ts:
+            self._published.took()
+            return [], last_seq
+        self._next_ts = document["generated_ts"]
         lines.append(summary_line(document, len(lines)))
         return [(line["event_id"], dump(line)) for line in lines], reached
 
     def wrote(self) -> None:
+        self._summed_up_ts = self._next_ts
         self._published.took()
 
     def _ripe_until(self, last_seq: int, ripe: datetime) -> int:

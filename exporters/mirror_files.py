@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 import orjson
 
@@ -34,6 +35,7 @@ class MirrorFile:
         Raises:
             OSError: nothing was appended.
         """
+        lines = list(lines)
         new = b"".join(line for event_id, line in lines if event_id not in self._written)
         is_new = not self._path.exists()
         fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
@@ -49,7 +51,7 @@ class MirrorFile:
             os.close(fd)
         if is_new:
             sync_folder(self._path.parent)
-        self._written = set()
+        self._written.difference_update(event_id for event_id, _ in lines)
         return size + len(new)
 
     def rotate_if_full(self, size: int, last_seq: int) -> bool:
@@ -67,19 +69,42 @@ class MirrorFile:
         return True
 
     def _recover(self, offset: int) -> set[str]:
-        """Cuts half a line off the end and returns the ids of the lines behind the offset.
+        """Mends the last line and returns the ids of the lines behind the offset.
 
         A log that is shorter than the offset was rotated before the database heard of it: all of it counts as behind.
+        What an old runtime left there has no ids.
         """
         if not self._path.exists():
             return set()
-        size = self._path.stat().st_size
+        found = set()
         with self._path.open("rb+") as file:
+            size = os.fstat(file.fileno()).st_size
             file.seek(offset if offset <= size else 0)
-            start = file.tell()
-            tail = file.read()
-            whole = tail.rfind(b"\n") + 1
-            if whole < len(tail):
-                file.truncate(start + whole)
-                os.fsync(file.fileno())
-        return {str(orjson.loads(line)["event_id"]) for line in tail[:whole].splitlines() if line}
+            line = b""
+            for line in file:
+                if (event_id := _event_id(line)) is not None:
+                    found.add(event_id)
+            if line and not line.endswith(b"\n"):
+                _mend(file, line)
+        return found
+
+
+def _mend(file: BinaryIO, line: bytes) -> None:
+    """Ends a last line that lacks only its newline; cuts off half a one."""
+    try:
+        orjson.loads(line)
+    except orjson.JSONDecodeError:
+        file.truncate(file.tell() - len(line))
+    else:
+        file.write(b"\n")
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _event_id(line: bytes) -> str | None:
+    try:
+        document = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    event_id = document.get("event_id") if isinstance(document, dict) else None
+    return None if event_id is None else str(event_id)

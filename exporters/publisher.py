@@ -16,7 +16,6 @@ from datetime import datetime
 from pathlib import Path
 
 import duckdb
-from pydantic import ValidationError
 
 from exporters.contract import STATE_FILES, TICK_S, StateFile, state_file
 from exporters.state_files import render, write_atomically
@@ -26,6 +25,8 @@ from store.round import LiveRounds, Round, open_round, tables_beneath
 from store.views import sql_objects
 
 _LOG = logging.getLogger(__name__)
+_RETRY_S = 10.0
+"""After a failure a file is tried again, at the latest, after so long."""
 
 
 @dataclass
@@ -37,6 +38,8 @@ class Publication:
     max_age_s: float
     published_at: float | None = None
     """Monotonic seconds."""
+    tried_at: float | None = None
+    """Monotonic seconds, whether it worked or not."""
     versions: dict[str, int] = field(default_factory=dict)
     published: int = 0
     failures: int = 0
@@ -45,11 +48,13 @@ class Publication:
 
     def is_due(self, versions: Mapping[str, int], at: float) -> bool:
         """Whether it is to be published at a moment of the monotonic clock."""
-        if self.published_at is None:
+        if self.tried_at is None:
             return True
-        age_s = at - self.published_at
+        age_s = at - self.tried_at
         if age_s >= self.max_age_s:
             return True
+        if self.error is not None:
+            return age_s >= min(self.every_s, _RETRY_S)
         changed = {table for table, version in self.versions.items() if versions.get(table, 0) != version}
         if age_s >= self.every_s:
             return bool(changed)
@@ -113,7 +118,7 @@ class Publisher:
                     while todo:
                         done.append(self._publish(todo[0], reading, versions, at))
                         todo.pop(0)
-            except (duckdb.Error, ValidationError, OSError, ValueError) as error:
+            except Exception as error:
                 if is_fatal(error) or not todo:
                     raise
                 _fail(todo.pop(0), error, at)
@@ -131,7 +136,8 @@ class Publisher:
         write_atomically(self._folder / due.file.name, [content])
         if due.error is not None:
             _LOG.info("%s is published again", due.file.name)
-        due.published_at, due.error = at, None
+        due.published_at = due.tried_at = at
+        due.error = None
         due.published += 1
         due.versions = {table: versions.get(table, 0) for table in tables_beneath(due.file.view)}
         digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
@@ -184,9 +190,9 @@ def _publication(file: StateFile, every_s: float | None) -> Publication:
 
 
 def _fail(publication: Publication, error: Exception, at: float) -> None:
-    """Counts a failure; the file is tried again when it is next due."""
+    """Counts a failure."""
     if publication.error is None:
         _LOG.error("%s cannot be published: %s", publication.file.name, error, exc_info=error)
     publication.failures += 1
-    publication.error = str(error).splitlines()[0]
-    publication.published_at = at
+    publication.error = (str(error) or type(error).__name__).splitlines()[0]
+    publication.tried_at = at

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from store.errors import OwnerRuns
+
+_PATIENCE_S = 0.3
+"""How long a lock may be that of somebody who only asks, and has it for a moment."""
 
 
 def _path(home: Path) -> Path:
@@ -29,15 +33,25 @@ def owning(home: Path) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise OwnerRuns(home, _pid(fd)) from None
+        _lock(fd, home)
         os.ftruncate(fd, 0)
         os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
         yield
     finally:
         os.close(fd)
+
+
+def _lock(fd: int, home: Path) -> None:
+    until = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise OwnerRuns(home, _pid(fd)) from None
+            time.sleep(0.01)
+        else:
+            return
 
 
 def owner_pid(home: Path) -> int | None:

@@ -32,19 +32,31 @@ def one_select(query: str, relations: Collection[str]) -> duckdb.Statement:
         QueryRefused: it is none, several, of another kind, or reads or calls what is not listed.
         duckdb.ParserException: it is no SQL.
     """
+    if len(query) > _MAX_CHARS:
+        raise QueryRefused(f"at most {_MAX_CHARS:,} characters", f"{len(query):,}")
+    statement = _only(query)
+    if statement.type == duckdb.StatementType.EXPLAIN:
+        return _explain(statement.query, relations)
+    if statement.type != duckdb.StatementType.SELECT:
+        raise QueryRefused("one select or explain", statement.type.name.lower())
+    _check(_tree(statement.query), relations)
+    return statement
+
+
+def _only(query: str) -> duckdb.Statement:
     statements = duckdb.extract_statements(query)
     if len(statements) != 1:
         raise QueryRefused("one select or explain", f"{len(statements)} statements" if statements else "nothing")
-    statement = statements[0]
-    text = statement.query
-    if statement.type == duckdb.StatementType.EXPLAIN:
-        text = _EXPLAIN.sub("", text, count=1)
-        if re.match(r"analy[sz]e\b|\(", text, re.IGNORECASE):
-            raise QueryRefused("explain of one select", "explain analyze")
-    elif statement.type != duckdb.StatementType.SELECT:
-        raise QueryRefused("one select or explain", statement.type.name.lower())
-    _check(_tree(text), relations)
-    return statement
+    return statements[0]
+
+
+def _explain(query: str, relations: Collection[str]) -> duckdb.Statement:
+    """The explanation of the very text that was judged: what a comment hides can be read in more than one way."""
+    select = _EXPLAIN.sub("", query, count=1)
+    if re.match(r"analy[sz]e\b|\(", select, re.IGNORECASE):
+        raise QueryRefused("explain of one select", "explain analyze")
+    _check(_tree(select), relations)
+    return _only(f"explain {select}")
 
 
 def arrow_stream(result: duckdb.DuckDBPyConnection, max_rows: int | None = None) -> tuple[bytes, bool]:
@@ -59,60 +71,81 @@ def arrow_stream(result: duckdb.DuckDBPyConnection, max_rows: int | None = None)
         raise StoreError("arrow needs pyarrow: pip install 'tape[arrow]'") from None
     reader = result.to_arrow_reader()
     sink = pa.BufferOutputStream()
-    left = max_rows
+    left, is_cut = max_rows, False
     with pa.ipc.new_stream(sink, reader.schema) as stream:
         for batch in reader:
             stream.write_batch(batch if left is None else batch.slice(0, left))
-            if left is not None and batch.num_rows > left:
-                return sink.getvalue().to_pybytes(), True
-            left = None if left is None else left - batch.num_rows
-    return sink.getvalue().to_pybytes(), False
+            if left is not None:
+                is_cut = batch.num_rows > left
+                left -= batch.num_rows
+            if is_cut:
+                break
+    return sink.getvalue().to_pybytes(), is_cut
 
 
 def _tree(select: str) -> Any:
     with duckdb.connect() as parser:
         row = parser.execute("select json_serialize_sql(?)", [select]).fetchone()
-    found = json.loads(row[0]) if row else {}
+    try:
+        found = json.loads(row[0]) if row else {}
+    except RecursionError:
+        raise QueryRefused("one select", "one that is nested too deeply") from None
     if found.get("error", True):
         raise QueryRefused("one select", str(found.get("error_message") or "no select"))
     return found["statements"]
 
 
 def _check(tree: Any, relations: Collection[str]) -> None:
-    nodes = list(_nodes(tree))
+    tables = {name.lower() for name in relations}
     macros = {item.name for item in sql_objects() if item.is_macro}
-    named = {name.lower() for name in (*relations, *(str(cte["key"]) for node in nodes for cte in _ctes(node)))}
-    for node in nodes:
-        if node.get("type") == "BASE_TABLE":
-            place = (node.get("catalog_name") or "", node.get("schema_name") or "")
-            name = str(node.get("table_name"))
-            if place not in _PLACES or (name.lower() not in named and place[1] != "information_schema"):
-                raise QueryRefused("a table or view of this database", ".".join(filter(None, (*place, name))))
-        elif node.get("type") == "SHOW_REF" and node.get("query") is None:
+    lambdas = 0
+    for node, ctes in _nodes(tree):
+        kind, called = node.get("type"), node.get("function_name")
+        lambdas += kind == "LAMBDA"
+        if lambdas > _MAX_LAMBDAS:
+            raise QueryRefused(f"at most {_MAX_LAMBDAS} lambdas", "more")
+        if kind == "BASE_TABLE" and not _is_listed(node, tables, ctes):
+            place = (node.get("catalog_name"), node.get("schema_name"), node.get("table_name"))
+            raise QueryRefused("a table or view of this database", ".".join(filter(None, place)))
+        if kind == "SHOW_REF" and node.get("query") is None:
             raise QueryRefused("a table or view of this database", f"show {node.get('table_name')}")
-        called = node.get("function_name")
-        if called is not None and called.lower() not in FUNCTIONS | macros:
+        if kind == "TABLE_FUNCTION" and node["function"]["function_name"].lower() not in TABLE_FUNCTIONS | macros:
+            raise QueryRefused("a function that only reads", f"{node['function']['function_name']}()")
+        if called is not None and called.lower() not in FUNCTIONS | TABLE_FUNCTIONS | macros:
             raise QueryRefused("a function that only reads", f"{called}()")
 
 
-def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
-    todo = [tree]
+def _is_listed(node: dict[str, Any], tables: set[str], ctes: frozenset[str]) -> bool:
+    place = (node.get("catalog_name") or "", node.get("schema_name") or "")
+    name = str(node.get("table_name")).lower()
+    if place == ("", "") and name in ctes:
+        return True
+    return place == ("", "information_schema") or (place in _PLACES and name in tables)
+
+
+def _nodes(tree: Any) -> Iterator[tuple[dict[str, Any], frozenset[str]]]:
+    """Every node with the names of the CTEs it sees: those of the nodes around it and, in a CTE, those before it."""
+    todo: list[tuple[Any, frozenset[str]]] = [(tree, frozenset())]
     while todo:
-        node = todo.pop()
-        if isinstance(node, dict):
-            yield node
-            todo += node.values()
-        elif isinstance(node, list):
-            todo += node
-
-
-def _ctes(node: dict[str, Any]) -> list[dict[str, Any]]:
-    ctes = node.get("cte_map")
-    return list(ctes.get("map") or []) if isinstance(ctes, dict) else []
+        node, ctes = todo.pop()
+        if isinstance(node, list):
+            todo += [(item, ctes) for item in node]
+        elif isinstance(node, dict):
+            inner = ctes
+            for cte in (node.get("cte_map") or {}).get("map", []):
+                todo.append((cte["value"], inner))
+                inner |= {str(cte["key"]).lower()}
+            own = inner | {str(node.get("cte_name")).lower()} if node.get("type") == "RECURSIVE_CTE_NODE" else inner
+            todo += [(value, own if name == "right" else inner) for name, value in node.items() if name != "cte_map"]
+            yield node, inner
 
 
 _EXPLAIN = re.compile(r"\A(?:\s|--[^\n]*\n|/\*.*?\*/)*explain\s+", re.IGNORECASE | re.DOTALL)
-_PLACES = {("", ""), ("", "main"), ("tape", "main"), ("", "information_schema")}
+_PLACES = {("", ""), ("", "main"), ("tape", "main")}
+_MAX_CHARS = 100_000
+"""Of a query: judging a longer one takes seconds, and no time limit ends that."""
+_MAX_LAMBDAS = 10
+"""Each one within another doubles the time to plan, and no time limit ends that: 26 take minutes."""
 FUNCTIONS = frozenset(
     """
     ! !~~ % & && * ** + - -> ->> / // < << <= <> <@ = == > >= >> @> ^ ^@ | || ~ ~~ ~~* ~~~ !~~*
@@ -145,7 +178,10 @@ FUNCTIONS = frozenset(
     to_json to_microseconds to_milliseconds to_minutes to_months to_seconds to_timestamp to_weeks to_years today
     translate trim trunc try_strptime typeof ucase unicode unnest upper var_pop var_samp variance version week weekday
     weekofyear weighted_avg wavg xor year yearweek
-    duckdb_columns duckdb_tables duckdb_views summary
     """.split()  # noqa: SIM905
 )
-"""Functions and operators that compute from their arguments alone, and the catalog's own descriptions."""
+"""Functions and operators that compute from their arguments alone."""
+TABLE_FUNCTIONS = frozenset(
+    ("duckdb_columns", "duckdb_tables", "duckdb_views", "generate_series", "json_each", "range", "summary", "unnest")
+)
+"""Those that compute rows from their arguments alone, and the catalog's own descriptions."""

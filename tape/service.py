@@ -218,7 +218,8 @@ class Owner:
         self.publisher.publish_due(self.versions, datetime.now(UTC), writing=self.writing)
 
     def _mirror(self) -> None:
-        self.mirrors.run_once(self.writing)
+        while self.mirrors.run_once(self.writing) and not self._stop.is_set():
+            pass
 
     def _keep_house(self) -> None:
         now = datetime.now(UTC)

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from store.database import closing, open_database, set_clocks
-from store.round import open_round, shared_beneath
+from exporters.contract import STATE_FILES, StateFile
+from exporters.state_files import render
+from store.database import closing, open_database, set_clocks, transaction
+from store.roll_ups import roll_up
+from store.round import LiveRounds, open_round, shared_beneath
+from store.schema import EVENT_TABLES
 from store.views import sql_objects
 from tests.conftest import AS_OF, GivenRows, ago
 
@@ -108,3 +121,185 @@ def test_one_insists_on_one_row(store: GivenRows) -> None:
         pytest.raises(ValueError, match="view seen_ticks: expected one row, found 0"),
     ):
         reading.one("seen_ticks")
+
+
+SYMBOLS = st.sampled_from(["BTCUSDT", "ETHUSDT"])
+IDS = st.sampled_from(["a1", "a1_reduce", "a2", None])
+PRICE = st.sampled_from([None, 90.0, 100.0, 101.5, 130.0])
+YES_NO = st.sampled_from([None, True, False])
+
+ROWS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
+    "ticks": st.fixed_dictionaries(
+        {
+            "equity_usd": st.sampled_from([None, -1.0, 900.0, 1000.0, 1001.0]),
+            "nav_usd": PRICE,
+            "unrealized_pnl_usd": PRICE,
+            "position_count": st.sampled_from([None, 0, 1]),
+            "event_id": st.sampled_from(["t1", "t2"]),
+        }
+    ),
+    "positions": st.fixed_dictionaries(
+        {
+            "symbol": SYMBOLS,
+            "qty": st.sampled_from([0.0, 1.0, -2.0]),
+            "entry_price": PRICE,
+            "mark_price": PRICE,
+            "tick_id": st.sampled_from([None, "t1", "t2"]),
+        }
+    ),
+    "marks": st.fixed_dictionaries({"symbol": SYMBOLS, "mark_price": st.sampled_from([90.0, 100.0, 101.5, 130.0])}),
+    "order_attempts": st.fixed_dictionaries(
+        {"symbol": SYMBOLS, "attempt_id": IDS, "qty": st.just(1.0), "price_hint": PRICE}
+    ),
+    "order_acks": st.fixed_dictionaries({"symbol": SYMBOLS, "attempt_id": IDS}),
+    "order_fills": st.fixed_dictionaries(
+        {"symbol": SYMBOLS, "order_id": st.sampled_from(["o1", "o2"]), "attempt_id": IDS, "avg_price": PRICE}
+    ),
+    "order_closes": st.fixed_dictionaries(
+        {
+            "symbol": SYMBOLS,
+            "order_id": st.sampled_from(["o1", "o2"]),
+            "attempt_id": IDS,
+            "realized_pnl_usd": st.sampled_from([-30.0, 0.0, 2.5, 40.0]),
+            "fees_usd": st.just(0.5),
+            "position_size_before": st.sampled_from([1.0, 3.0]),
+            "position_size_after": st.sampled_from([0.0, 1.0]),
+        }
+    ),
+    "order_errors": st.fixed_dictionaries({"symbol": SYMBOLS, "attempt_id": IDS}),
+    "order_metrics": st.fixed_dictionaries(
+        {
+            "symbol": SYMBOLS,
+            "attempt_id": IDS,
+            "slippage_bps": st.sampled_from([None, 0.5, 3.0, 9.0]),
+            "maker_start": YES_NO,
+            "is_maker_final": YES_NO,
+            "used_fallback": YES_NO,
+            "ack_latency_ms": st.sampled_from([None, 40.0, 600.0]),
+            "kind": st.sampled_from([None, "position_close"]),
+        }
+    ),
+    "vetoes": st.fixed_dictionaries(
+        {
+            "symbol": SYMBOLS,
+            "veto_reason": st.sampled_from(["min_notional", "below_min_notional"]),
+            "position_side": st.sampled_from([None, "LONG"]),
+            "attempt_id": IDS,
+        }
+    ),
+    "shadow_decisions": st.fixed_dictionaries(
+        {
+            "symbol": SYMBOLS,
+            "attempt_id": IDS,
+            "is_allowed": YES_NO,
+            "is_heartbeat": st.booleans(),
+            "decision": st.just({"intent": {"side": "BUY", "price": 100.0}, "size_decision": {"gross_usd": 90}}),
+        }
+    ),
+    "heartbeats": st.fixed_dictionaries({"service": st.sampled_from(["executor", "sync"])}),
+    "symbol_toggles": st.fixed_dictionaries(
+        {
+            "symbol": SYMBOLS,
+            "is_disabled": st.booleans(),
+            "until_ts": st.sampled_from([None, AS_OF + timedelta(hours=1), AS_OF + timedelta(days=7)]),
+        }
+    ),
+    "flag_snapshots": st.fixed_dictionaries(
+        {"is_intel_on": YES_NO, "is_pipeline_shadow_on": YES_NO, "engine_version": st.just("e")}
+    ),
+    "config_snapshots": st.one_of(
+        st.sampled_from(["UTC", "America/New_York", "Asia/Kolkata"]).map(
+            lambda zone: {"kind": "limits", "payload": {"reset_timezone": zone, "nav_freshness_seconds": 3600}}
+        ),
+        st.lists(SYMBOLS, max_size=2).map(lambda listed: {"kind": "universe", "payload": {"universe": listed}}),
+    ),
+    "router_health_log": st.just({"payload": {"symbols": []}}),
+}
+EDGES = [0, 1, 30, 60, 900, 3600, 86_400, 90_000, 172_800, 604_800, 691_200, 40 * 86_400]
+NEAR = [timedelta(0), timedelta(microseconds=1), timedelta(microseconds=-1), timedelta(seconds=20)]
+OFFSETS = st.builds(
+    lambda edge, sign, near: sign * timedelta(seconds=edge) + near,
+    st.sampled_from(EDGES),
+    st.sampled_from([-1, -1, 1]),
+    st.sampled_from(NEAR),
+)
+GIVEN = st.sampled_from(sorted(ROWS)).flatmap(
+    lambda table: st.tuples(st.just(table), OFFSETS, ROWS[table], st.sampled_from([False, False, True]))
+)
+MOVES = st.builds(
+    lambda seconds, sign, near: sign * timedelta(seconds=seconds) + near,
+    st.sampled_from([0, 1, 1, 60, 900, 3600, 86_400, 172_800, 604_800]),
+    st.sampled_from([1, 1, 1, -1]),
+    st.sampled_from(NEAR),
+)
+STEP = st.tuples(
+    st.lists(GIVEN, max_size=4), MOVES, st.sets(st.sampled_from(STATE_FILES), min_size=1, max_size=len(STATE_FILES))
+)
+
+
+class _Live:
+    """A store that rows are put into as ingest does, and the live rounds over it."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self.store = GivenRows(connection)
+        self.rounds = LiveRounds(connection, "{}")
+        self.versions: dict[str, int] = {}
+
+    def put(self, table: str, ts: datetime, columns: dict[str, Any], *, is_test: bool = False) -> None:
+        seq = max(self.versions.values(), default=0) + 1
+        self.store.add(table, ts, is_test=is_test, ingest_seq=seq, **columns)
+        roll_up(self.store.connection, seq - 1)
+        self.versions[table] = seq
+
+    def read(self, as_of: datetime, files: Iterable[StateFile] = STATE_FILES) -> dict[str, bytes]:
+        with self.rounds.open(as_of, self.versions) as reading:
+            return {file.name: render(file, reading) for file in files}
+
+    def fresh(self, as_of: datetime, files: Iterable[StateFile] = STATE_FILES) -> dict[str, bytes]:
+        with open_round(self.store.connection, as_of=as_of, configured="{}") as reading:
+            return {file.name: render(file, reading) for file in files}
+
+
+@pytest.fixture(scope="module")
+def connection(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+    path = tmp_path_factory.mktemp("live") / "tape.duckdb"
+    shutil.copy(empty_database, path)
+    with closing(open_database(path)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def live(connection: duckdb.DuckDBPyConnection) -> Iterator[_Live]:
+    with emptied(connection) as store:
+        yield store
+
+
+@contextmanager
+def emptied(connection: duckdb.DuckDBPyConnection) -> Iterator[_Live]:
+    """Live rounds over a store that is empty before and after."""
+    cursor = connection.cursor()
+    live = _Live(cursor)
+    try:
+        yield live
+    finally:
+        live.rounds.close()
+        with transaction(cursor):
+            for table in (*EVENT_TABLES, "nav_minutes", "mark_minutes"):
+                cursor.execute(f"delete from {table}")
+        cursor.close()
+
+
+@settings(
+    max_examples=int(os.environ.get("N", 10)),
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+@given(steps=st.lists(STEP, min_size=2, max_size=6))
+def test_live_rounds_give_what_fresh_rounds_give(connection: duckdb.DuckDBPyConnection, steps: list[Any]) -> None:
+    with emptied(connection) as live:
+        as_of = AS_OF
+        for rows, move, files in steps:
+            for table, offset, columns, is_test in rows:
+                live.put(table, as_of + offset, columns, is_test=is_test)
+            as_of += move
+            assert live.read(as_of, files) == live.fresh(as_of, files)
