@@ -38,13 +38,6 @@ COMPUTED = "computed:"
 _SLICE = 245_760
 """Rows inserted per statement: two row groups, one for each thread."""
 
-_SLICE = 245_760
-"""Rows inserted per statement: two row groups, one for each thread."""
-
-_IDENTITY = (
-    "coalesce(case when contains(json, '\"event_id\"') then json_extract_string(json, '$.event_id') end, md5(raw))"
-)
-
 
 @dataclass
 class FileCount:
@@ -129,6 +122,10 @@ class _LogImport:
         with transaction(self._connection):
             self._store()
             self._reject()
+        for file, kept in self._rows(
+            "select file, count(*) from objects where ordinal not in (select ordinal from refused) group by all"
+        ):
+            self._counts[file].stored = kept
         for count in self._counts.values():
             count.known = count.read - count.stored - count.rejected
         self._report.files.update(self._counts)
@@ -239,38 +236,63 @@ class _LogImport:
         self._sql("update ingest_counter set last_ingest_seq = ?", [base + count])
 
     def _store_event(self, event: type[events.Event], base: int) -> None:
-        """Types and inserts the lines of an event in their order, a slice at a time, so that memory stays bounded."""
+        """Types and inserts the lines of an event in their order, a slice at a time, so that memory stays bounded.
+
+        What the quick form of ``typed_rows`` passes on goes through the other; what that refuses is noted.
+        """
         shapes = self._log.tables[event]
+        found = [(shape, names) for shape in shapes for names in self._key_sets(shape)]
+        with_extra = not all(self._tree.knows(shape, names) for shape, names in found)
+        keys = {key for _, names in found for key in names[0] or ()}
+        is_twice = any(len(level) > len(set(level)) for _, names in found for level in names if level)
+        trees = [LineTree(shapes, keys, quick=quick) for quick in ((False,) if is_twice else (True, False))]
         count = self._rows(f"select count(*) from numbered where event_table = '{event.table}'")[0][0]
-        with_extra = any(self._has_unknown_keys(shape) for shape in shapes)
         for first in range(1, count + 1, _SLICE):
-            within = (
-                f"from numbered where event_table = '{event.table}' and place between {first} and {first + _SLICE - 1}"
-            )
-            low, high = self._rows(f"select min(ordinal), max(ordinal) {within}")[0]
-            lines = f"(select * from objects where ordinal between {low} and {high})"
             self._sql(
-                f"create or replace temp table slice as select typed.*, number"
-                f" from ({typed_rows(self._tree, shapes, lines, with_extra=with_extra)}) as typed"
-                f" join (select ordinal, number {within}) using (ordinal)"
+                "create or replace temp table slice as select ordinal, ? + number as ingest_seq from numbered"
+                f" where event_table = '{event.table}' and place between {first} and {first + _SLICE - 1}",
+                [base],
             )
-            self._sql(
-                f"""
-                insert into {event.table} by name
-                select * exclude (ordinal, file, refusal, number), ? + number as ingest_seq, ? as producer
-                from slice where refusal is null order by number
-                """,
-                [base, self._log.name],
-            )
-            self._sql("insert into refused select ordinal, refusal from slice where refusal is not null")
-            for file, stored in self._rows("select file, count(*) from slice where refusal is null group by all"):
-                self._counts[file].stored += stored
+            for tree in trees:
+                if lines := self._slice_lines():
+                    self._insert(event, typed_rows(tree, shapes, lines, with_extra=with_extra))
+            if lines := self._slice_lines():
+                rows = typed_rows(trees[-1], shapes, lines, with_extra=False)
+                self._sql(f"insert into refused select ordinal, refusal from ({rows}) join slice using (ordinal)")
         self._sql("drop table if exists temp.slice")
 
-    def _has_unknown_keys(self, shape: Shape) -> bool:
+    def _slice_lines(self) -> str | None:
+        low, high = self._rows("select min(ordinal), max(ordinal) from slice")[0]
+        return None if low is None else f"(select * from objects where ordinal between {low} and {high})"
+
+    def _insert(self, event: type[events.Event], rows: str) -> None:
+        """Moves the rows of the slice that are not refused into their table.
+
+        Whether they are is asked by a value from either side of the join: a filter on ``refusal`` alone would be
+        planned below it, where every line is parsed once more.
+        """
+        self._sql(
+            f"""
+            insert into {event.table} by name
+            select * exclude (ordinal, file, refusal, seq), ? as producer
+            from (
+                select typed.*, seq, case when refusal is null then seq end as ingest_seq
+                from ({rows}) as typed join (select ordinal, ingest_seq as seq from slice) using (ordinal)
+            )
+            where ingest_seq is not null
+            order by ingest_seq
+            """,
+            [self._log.name],
+        )
+        low, high = self._rows("select min(ingest_seq), max(ingest_seq) from slice")[0]
+        stored = f"select ingest_seq from {event.table} where ingest_seq between {low} and {high}"
+        self._sql(f"delete from slice where ingest_seq in ({stored})")
+
+    def _key_sets(self, shape: Shape) -> list[list[list[str] | None]]:
+        """The distinct keys of the lines of a shape, level by level."""
         examples = f"select min(ordinal) from objects where {lines_of(shape)} group by keys"
         found = self._rows(f"select json_keys(raw, [{self._tree.levels}]) from objects where ordinal in ({examples})")
-        return not all(self._tree.knows(shape, names) for (names,) in found)
+        return [names for (names,) in found]
 
     def _reject(self) -> None:
         refused = self._rows(

@@ -5,6 +5,10 @@ beside the columns: ``refusal`` (the first field that is missing or wrongly type
 good), ``extra`` (what has no column) and ``received_ts``. The casts accept what ``execution.events`` accepts: numeric
 strings are numbers, NaN is unknown, instants are RFC 3339 text or epoch seconds or milliseconds.
 
+Numbers written out as text and read again are the dearest part of it, so the same ``select`` has a quick form that
+parses them straight to doubles and passes a line on (``refusal`` is not null) unless it is good and each of its
+numbers is a number in the JSON, too: for such lines both forms give the same values.
+
 Nothing here comes from user input but file contents, which are only ever data: the SQL is built from ``events.py`` and
 ``legacy.py`` alone.
 """
@@ -12,7 +16,7 @@ Nothing here comes from user input but file contents, which are only ever data: 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -60,17 +64,26 @@ class Shape:
 class LineTree:
     """The structure that the lines of a log are parsed into: a struct of text, documents as JSON.
 
-    A path below a document is read from the document. SQL names the parsed line ``line``.
+    A path below a document is read from the document. SQL names the parsed line ``line``. ``keys``: the keys that the
+    lines have, others are not looked for; ``None``: any. ``quick``: numbers are doubles, not text.
     """
 
-    def __init__(self, shapes: Iterable[Shape]) -> None:
+    def __init__(self, shapes: Iterable[Shape], keys: Container[str] | None = None, *, quick: bool = False) -> None:
+        self.quick = quick
+        self._keys = keys
         self._tree: dict[str, Any] = dict.fromkeys(("event_type", *_ALWAYS_KNOWN, "strategy"), "VARCHAR")
         for shape in shapes:
             for name, kind in shape.kinds.items():
                 for path in shape.paths(name):
-                    self._add(path, "JSON" if kind is dict else "VARCHAR")
+                    self._add(path, "JSON" if kind is dict else "DOUBLE" if quick and kind is float else "VARCHAR")
+
+    def has(self, path: str) -> bool:
+        """Whether lines may have something at a path."""
+        return self._keys is None or path.split(".")[0] in self._keys
 
     def _add(self, path: str, kind: str) -> None:
+        if not self.has(path):
+            return
         *parents, leaf = path.split(".")
         node = self._tree
         for parent in parents:
@@ -100,9 +113,16 @@ class LineTree:
 
     def document(self, paths: Iterable[str]) -> str:
         """SQL: the first of the paths of ``line`` that is not null, as it stands."""
-        return f"coalesce({', '.join(self._leaf(path) for path in paths)}, null)"
+        return f"coalesce({', '.join(self.leaf(path) for path in paths)}, null)"
 
-    def _leaf(self, path: str) -> str:
+    def number(self, paths: Iterable[str]) -> str:
+        """SQL: the first of the paths of ``line`` that is not null, as a double."""
+        return f"coalesce({', '.join(f'try_cast({self.leaf(path)} as double)' for path in paths)}, null)"
+
+    def leaf(self, path: str) -> str:
+        """SQL: what is at one path of ``line``."""
+        if not self.has(path):
+            return _NOTHING
         node: Any = self._tree
         sql, parts = "line", path.split(".")
         for depth, part in enumerate(parts):
@@ -171,7 +191,8 @@ class _TypedRows:
     """The typed ``select`` of one shape: text of each field -> numbers -> values -> refusal, one level of SQL each.
 
     Each level names what the next one uses, so that no expression is written, planned or computed twice. The line is
-    parsed again only for the types of values that look odd, and for what has no column.
+    parsed again only for the types of values that look odd, and for what has no column. As a double, what is no number
+    is null, or 0 or 1 if it is a flag, so that only those look odd.
     """
 
     def __init__(self, tree: LineTree, shape: Shape) -> None:
@@ -180,7 +201,14 @@ class _TypedRows:
         self._kinds = shape.kinds
         self._parents = tree.own_parents(shape)
         texts = [shape.paths(name)[0] for name, kind in self._kinds.items() if kind is str]
-        self._typed_paths = [*self._parents, *texts]
+        self._doubles = [
+            path
+            for name, kind in self._kinds.items()
+            if tree.quick and kind is float
+            for path in shape.paths(name)
+            if tree.has(path)
+        ]
+        self._typed_paths = list(dict.fromkeys([*self._parents, *texts, *self._doubles]))
 
     def select(self, staged: str, *, with_extra: bool) -> str:
         values = ["v_ts as ts", *(f"v_{name} as {name}" for name in self._kinds if name != "ts")]
@@ -201,22 +229,31 @@ class _TypedRows:
                     select
                         ordinal, file, event_id, raw, {", ".join(self._texts())},
                         {self._left() if with_extra else _NOTHING} as left_over,
-                        line.event_id as t_own_id, line.strategy as t_strategy_name, line.is_test as t_test_mark,
+                        {self._tree.leaf("event_id")} as t_own_id,
+                        {self._tree.leaf("strategy")} as t_strategy_name,
+                        {self._tree.leaf("is_test")} as t_test_mark,
                     from (select *, {self._tree.parse("raw")} as line from {staged} where {lines_of(self._shape)})
                 )
             )
         )"""
 
     def _texts(self) -> list[str]:
-        texts = [
-            f"{(self._tree.document if kind is dict else self._tree.text)(self._shape.paths(name))} as t_{name}"
-            for name, kind in self._kinds.items()
-        ]
+        texts = [f"{self._text(name, kind)} as t_{name}" for name, kind in self._kinds.items()]
         hollow = []
         for parent in self._parents:
             below = [path for path in self._shape.all_paths if path.startswith(f"{parent}.")]
-            hollow.append(f"{self._tree.document(below)} is null as no_{parent}")
-        return [*texts, *hollow, f"{self._tree.text(['ts'])} as t_received"]
+            hollow.append(f"{' and '.join(f'{self._tree.leaf(path)} is null' for path in below)} as no_{parent}")
+        return [*texts, *hollow, *self._odd_doubles(), f"{self._tree.text(['ts'])} as t_received"]
+
+    def _text(self, name: str, kind: type) -> str:
+        paths = self._shape.paths(name)
+        if kind is float and self._tree.quick:
+            return self._tree.number(paths)
+        return self._tree.document(paths) if kind is dict else self._tree.text(paths)
+
+    def _odd_doubles(self) -> list[str]:
+        odd = [f"coalesce({self._tree.number([path])} in (0, 1), true)" for path in self._doubles]
+        return [f"{' or '.join(odd)} as has_odd_double"] if odd else []
 
     def _numbers(self) -> list[str]:
         names = [name for name, kind in self._kinds.items() if kind in (float, int, datetime)]
@@ -224,31 +261,38 @@ class _TypedRows:
 
     def _values(self) -> list[str]:
         values = [f"{_value(name, kind)} as v_{name}" for name, kind in self._kinds.items()]
-        return [*values, f"{_VALUES[datetime].format(x='received')} as v_received"]
+        received = "v_ts" if self._shape.paths("ts") == ("ts",) else _VALUES[datetime].format(x="received")
+        return [*values, f"{received} as v_received"]
 
     def _types(self) -> str:
         """SQL: the JSON types of objects and texts, looked up only where a value looks odd."""
         odd = [f"no_{parent}" for parent in self._parents]
         odd += [
-            f"contains('{_ODD_ID if name.endswith('_id') else _ODD_TEXT}', t_{name}[1])"
+            f"{(_ODD_ID if name.endswith('_id') else _ODD_TEXT).format(x=name)}"
             f" or t_{name} = 'true' or t_{name} = 'false'"
             for name, kind in self._kinds.items()
             if kind is str
         ]
+        odd += ["has_odd_double"] if self._doubles else []
         paths = ", ".join(f"'$.{path}'" for path in self._typed_paths)
         return f"case when {' or '.join(odd)} then json_type(raw, [{paths}]) end" if odd else "null"
 
     def _refusal(self) -> str:
         checks = [
-            f"case when no_{parent} and types[{at}] not in ('OBJECT', 'NULL')"
-            f" then '{parent}: expected an object, found ' || lower(types[{at}]) end"
+            (
+                f"no_{parent} and types[{at}] not in ('OBJECT', 'NULL')",
+                f"'{parent}: expected an object, found ' || lower(types[{at}])",
+            )
             for at, parent in enumerate(self._parents, 1)
         ]
         checks += [check for name in self._kinds if (check := self._check(name))]
-        return f"coalesce({', '.join(checks)}, null)"
+        wrong = " or ".join(f"({wrong})" for wrong, _ in checks)
+        first = ", ".join(f"case when {wrong} then {words} end" for wrong, words in checks)
+        return f"case when {wrong} then {_PASSED_ON if self._tree.quick else f'coalesce({first}, null)'} end"
 
-    def _check(self, name: str) -> str:
-        kind, path, is_id = self._kinds[name], self._shape.paths(name)[0], name.endswith("_id")
+    def _check(self, name: str) -> tuple[str, str] | None:
+        """SQL: when a field is wrong, and what is then said."""
+        kind, paths, is_id = self._kinds[name], self._shape.paths(name), name.endswith("_id")
         wrong = []
         if self._shape.event.model_fields[name].is_required() and name not in self._shape.optional:
             wrong.append(f"v_{name} is null")
@@ -259,13 +303,18 @@ class _TypedRows:
         elif kind not in (dict, str):
             wrong.append(f"t_{name} is not null and v_{name} is null")
         if kind is str:
-            allowed = "'VARCHAR', 'NULL', 'UBIGINT', 'BIGINT', 'HUGEINT'" if is_id else "'VARCHAR', 'NULL'"
-            wrong.append(f"types[{self._typed_paths.index(path) + 1}] not in ({allowed})")
+            wrong.append(f"{self._type(paths[0])} not in ('VARCHAR', 'NULL'{_INTEGERS if is_id else ''})")
+        if kind is float:
+            doubles = [path for path in paths if path in self._doubles]
+            wrong += [f"{self._type(path)} not in ('DOUBLE', 'NULL'{_INTEGERS})" for path in doubles]
         if not wrong:
-            return ""
+            return None
         wanted = "an id" if is_id else _WORDS[kind]
         found = f"coalesce(chr(39) || left(t_{name}, 60) || chr(39), 'nothing')"
-        return f"case when ({') or ('.join(wrong)}) then '{path}: expected {wanted}, found ' || {found} end"
+        return f"({') or ('.join(wrong)})", f"'{paths[0]}: expected {wanted}, found ' || {found}"
+
+    def _type(self, path: str) -> str:
+        return f"types[{self._typed_paths.index(path) + 1}]"
 
     def _whole(self) -> str:
         return "case when t_own_id is null then raw else json_merge_patch(raw, '{\"event_id\":null}') end"
@@ -321,7 +370,8 @@ _VALUES = {
         f" when abs(n_{{x}}) < 1e14 then {_EPOCH.format(unit='1e3')} end"
     ),
     bool: (
-        "case when regexp_full_match(t_{x}, '(?i)true|1|yes|on|t|y') then true"
+        "case when t_{x} = 'true' then true when t_{x} = 'false' then false"
+        " when regexp_full_match(t_{x}, '(?i)true|1|yes|on|t|y') then true"
         " when regexp_full_match(t_{x}, '(?i)false|0|no|off|f|n') then false end"
     ),
     str: "t_{x}",
@@ -337,6 +387,8 @@ _WORDS = {
     list: "a list",
     dict: "a document",
 }
-_ODD_ID = "{["
-_ODD_TEXT = "{[-0123456789"
-"""First characters of what may be no text. (``in`` with a long list would be planned as a join per column.)"""
+_INTEGERS = ", 'UBIGINT', 'BIGINT', 'HUGEINT'"
+_ODD_ID = "t_{x} >= '[' and t_{x} < chr(92) or t_{x} >= chr(123) and t_{x} < '|'"
+_ODD_TEXT = f"{_ODD_ID} or t_{{x}} >= '-' and t_{{x}} < ':'"
+"""Text that begins with ``[`` or ``{``, or with ``-`` to ``9``, may be no text in the JSON."""
+_PASSED_ON = "'not for the quick form'"
