@@ -16,7 +16,7 @@ Nothing here comes from user input but file contents, which are only ever data: 
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -31,7 +31,7 @@ _STORE_FIELDS = ("event_id", "is_test", "producer")
 class Shape:
     """How lines of one kind become rows of one event's table.
 
-    ``kind``: their ``event_type``; ``None``: any. ``when``: further SQL over ``raw`` that tells them. ``keys``: for
+    ``kind``: their ``event_type``; ``None``: any. ``when``: further SQL over ``json``, the line, that tells them. ``keys``: for
     columns whose key is not the contract's, the paths to try in order (a true 0 or false is a value, only null goes on
     to the next). ``optional``: required fields that lines of this kind never had. ``whole``: the column that takes the
     whole line.
@@ -55,6 +55,11 @@ class Shape:
     def all_paths(self) -> list[str]:
         """Every path at which a field may stand."""
         return [path for name in self.kinds for path in self.paths(name)]
+
+    @property
+    def condition(self) -> str:
+        """SQL: whether a line is of this shape."""
+        return self.when if self.kind is None else f"kind = '{self.kind}' and {self.when}"
 
     def paths(self, name: str) -> tuple[str, ...]:
         """The paths at which a field may stand, in the order they are tried."""
@@ -148,13 +153,16 @@ class LineTree:
         return all(known[parent].issuperset(level or ()) for parent, level in zip(known, names, strict=True))
 
 
-def typed_rows(tree: LineTree, shapes: Iterable[Shape], staged: str, *, with_extra: bool = True) -> str:
-    """SQL: the staged lines (raw, event_id, kind, file, and ordinal, their order) of these shapes, typed.
+def typed_rows(tree: LineTree, shapes: Mapping[int, Shape], staged: str, *, with_extra: bool = True) -> str:
+    """SQL: the staged lines (raw, event_id, number of their shape, and ordinal, their order) of these shapes, typed.
 
-    Besides the event's columns: ``ordinal``, ``file`` and ``refusal`` (the first field that is missing or wrongly
-    typed, in words; null when the line is good). ``with_extra=False``: the lines have no key without a column.
+    Besides the event's columns: ``ordinal`` and ``refusal`` (the first field that is missing or wrongly typed, in
+    words; null when the line is good). ``with_extra=False``: the lines have no key without a column.
     """
-    return " union all by name ".join(_TypedRows(tree, shape).select(staged, with_extra=with_extra) for shape in shapes)
+    return " union all by name ".join(
+        _TypedRows(tree, shape).select(f"{staged} where shape = {number}", with_extra=with_extra)
+        for number, shape in shapes.items()
+    )
 
 
 def time_paths(shapes: Iterable[Shape]) -> list[str]:
@@ -162,29 +170,29 @@ def time_paths(shapes: Iterable[Shape]) -> list[str]:
     return list(dict.fromkeys(path for shape in shapes for path in shape.paths("ts")))
 
 
-def event_times(shapes: Sequence[Shape], staged: str) -> str:
-    """SQL: ordinal, table and event time of the staged lines; ``times`` holds the texts found at ``time_paths``."""
+def with_shape_and_ts(shapes: Sequence[Shape], lines: str) -> str:
+    """SQL: the lines (json, kind, and times: the texts found at ``time_paths``) with the number of their shape and ts.
+
+    Both are null where no shape takes the line.
+    """
     paths = time_paths(shapes)
-    return " union all ".join(
-        f"""
-        select ordinal, '{shape.event.table}' as event_table, {_VALUES[datetime].format(x="ts")} as ts
+    number = " ".join(f"when {shape.condition} then {at}" for at, shape in enumerate(shapes))
+    text = " ".join(f"when {at} then {_found(paths, shape.paths('ts'))}" for at, shape in enumerate(shapes))
+    return f"""(
+        select * exclude (t_ts, n_ts), {_VALUES[datetime].format(x="ts")} as ts
         from (
             select *, try_cast(t_ts as double) as n_ts
-            from (select ordinal, {_found(paths, shape.paths("ts"))} as t_ts from {staged} where {lines_of(shape)})
-        )"""
-        for shape in shapes
-    )
+            from (
+                select *, case shape {text} end as t_ts
+                from (select *, cast(case {number} end as tinyint) as shape from {lines})
+            )
+        )
+    )"""
 
 
 def _found(paths: list[str], wanted: Iterable[str]) -> str:
     texts = ", ".join(f"nullif(times[{paths.index(path) + 1}], '')" for path in wanted)
     return f"coalesce({texts}, null)"
-
-
-def lines_of(shape: Shape) -> str:
-    """SQL: the condition that a staged line is of this shape."""
-    kind = "" if shape.kind is None else f"kind = '{shape.kind}' and "
-    return f"{kind}{shape.when}"
 
 
 class _TypedRows:
@@ -210,13 +218,13 @@ class _TypedRows:
         ]
         self._typed_paths = list(dict.fromkeys([*self._parents, *texts, *self._doubles]))
 
-    def select(self, staged: str, *, with_extra: bool) -> str:
+    def select(self, lines: str, *, with_extra: bool) -> str:
         values = ["v_ts as ts", *(f"v_{name} as {name}" for name in self._kinds if name != "ts")]
         if self._shape.whole is not None:
             values.append(f"cast({self._whole()} as json) as {self._shape.whole}")
         return f"""
         select
-            ordinal, file, event_id, {", ".join(values)},
+            ordinal, event_id, {", ".join(values)},
             coalesce(t_strategy_name = 'smoke_test' or t_test_mark = 'true', false) as is_test,
             coalesce(v_received, v_ts) as received_ts,
             {self._extra()} as extra,
@@ -227,12 +235,12 @@ class _TypedRows:
                 select *, {", ".join(self._numbers())}, {self._emptied()} as emptied
                 from (
                     select
-                        ordinal, file, event_id, raw, {", ".join(self._texts())},
+                        ordinal, event_id, raw, {", ".join(self._texts())},
                         {self._left() if with_extra else _NOTHING} as left_over,
                         {self._tree.leaf("event_id")} as t_own_id,
                         {self._tree.leaf("strategy")} as t_strategy_name,
                         {self._tree.leaf("is_test")} as t_test_mark,
-                    from (select *, {self._tree.parse("raw")} as line from {staged} where {lines_of(self._shape)})
+                    from (select *, {self._tree.parse("raw")} as line from {lines})
                 )
             )
         )"""
