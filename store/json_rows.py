@@ -19,7 +19,7 @@ import json
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from execution.events import EPOCH_MS_FROM, Event, contract_paths
 from store.schema import python_type
@@ -122,7 +122,11 @@ class LineTree:
 
     def number(self, paths: Iterable[str]) -> str:
         """SQL: the first of the paths of ``line`` that is not null, as a double."""
-        return f"coalesce({', '.join(f'try_cast({self.leaf(path)} as double)' for path in paths)}, null)"
+        return f"coalesce({', '.join(map(self.double, paths))}, null)"
+
+    def double(self, path: str) -> str:
+        """SQL: what is at one path of ``line``, as a double."""
+        return f"try_cast({self.leaf(path)} as double)"
 
     def leaf(self, path: str) -> str:
         """SQL: what is at one path of ``line``."""
@@ -195,6 +199,22 @@ def _found(paths: list[str], wanted: Iterable[str]) -> str:
     return f"coalesce({texts}, null)"
 
 
+class _Check(NamedTuple):
+    """SQL: when a field is wrong, by its value and by its type in the JSON, and what is then said."""
+
+    by_value: list[str]
+    by_type: list[str]
+    words: str
+
+
+def _any(conditions: Iterable[str]) -> str:
+    return " or ".join(f"({condition})" for condition in conditions) or "false"
+
+
+def _paths(paths: Iterable[str]) -> str:
+    return "[" + ", ".join(f"'$.{path}'" for path in paths) + "]"
+
+
 class _TypedRows:
     """The typed ``select`` of one shape: text of each field -> numbers -> values -> refusal, one level of SQL each.
 
@@ -216,7 +236,7 @@ class _TypedRows:
             for path in shape.paths(name)
             if tree.has(path)
         ]
-        self._typed_paths = list(dict.fromkeys([*self._parents, *texts, *self._doubles]))
+        self._typed_paths = [*self._parents, *texts]
 
     def select(self, lines: str, *, with_extra: bool) -> str:
         values = ["v_ts as ts", *(f"v_{name} as {name}" for name in self._kinds if name != "ts")]
@@ -230,12 +250,12 @@ class _TypedRows:
             {self._extra()} as extra,
             {self._refusal()} as refusal
         from (
-            select *, {", ".join(self._values())}, {self._types()} as types
+            select *, {", ".join(self._values())}, {self._types()} as types, {self._double_types()} as double_types
             from (
                 select *, {", ".join(self._numbers())}, {self._emptied()} as emptied
                 from (
                     select
-                        ordinal, event_id, raw, {", ".join(self._texts())},
+                        ordinal, event_id, raw, {", ".join(self._texts())}, {self._has_odd_double()} as has_odd_double,
                         {self._left() if with_extra else _NOTHING} as left_over,
                         {self._tree.leaf("event_id")} as t_own_id,
                         {self._tree.leaf("strategy")} as t_strategy_name,
@@ -251,17 +271,13 @@ class _TypedRows:
         for parent in self._parents:
             below = [path for path in self._shape.all_paths if path.startswith(f"{parent}.")]
             hollow.append(f"{' and '.join(f'{self._tree.leaf(path)} is null' for path in below)} as no_{parent}")
-        return [*texts, *hollow, *self._odd_doubles(), f"{self._tree.text(['ts'])} as t_received"]
+        return [*texts, *hollow, f"{self._tree.text(['ts'])} as t_received"]
 
     def _text(self, name: str, kind: type) -> str:
         paths = self._shape.paths(name)
         if kind is float and self._tree.quick:
             return self._tree.number(paths)
         return self._tree.document(paths) if kind is dict else self._tree.text(paths)
-
-    def _odd_doubles(self) -> list[str]:
-        odd = [f"coalesce({self._tree.number([path])} in (0, 1), true)" for path in self._doubles]
-        return [f"{' or '.join(odd)} as has_odd_double"] if odd else []
 
     def _numbers(self) -> list[str]:
         names = [name for name, kind in self._kinds.items() if kind in (float, int, datetime)]
@@ -281,48 +297,58 @@ class _TypedRows:
             for name, kind in self._kinds.items()
             if kind is str
         ]
-        odd += ["has_odd_double"] if self._doubles else []
-        paths = ", ".join(f"'$.{path}'" for path in self._typed_paths)
-        return f"case when {' or '.join(odd)} then json_type(raw, [{paths}]) end" if odd else "null"
+        return f"case when {' or '.join(odd)} then json_type(raw, {_paths(self._typed_paths)}) end" if odd else "null"
+
+    def _has_odd_double(self) -> str:
+        odd = [f"{double} is null or {double} = 0 or {double} = 1" for double in map(self._tree.double, self._doubles)]
+        return " or ".join(odd) or "false"
+
+    def _double_types(self) -> str:
+        return f"case when has_odd_double then json_type(raw, {_paths(self._doubles)}) end" if self._doubles else "null"
 
     def _refusal(self) -> str:
+        """SQL: the first field that is wrong; first asked is whether there is one, then which."""
         checks = [
-            (
-                f"no_{parent} and types[{at}] not in ('OBJECT', 'NULL')",
+            _Check(
+                [],
+                [f"no_{parent} and types[{at}] not in ('OBJECT', 'NULL')"],
                 f"'{parent}: expected an object, found ' || lower(types[{at}])",
             )
             for at, parent in enumerate(self._parents, 1)
         ]
-        checks += [check for name in self._kinds if (check := self._check(name))]
-        wrong = " or ".join(f"({wrong})" for wrong, _ in checks)
-        first = ", ".join(f"case when {wrong} then {words} end" for wrong, words in checks)
-        return f"case when {wrong} then {_PASSED_ON if self._tree.quick else f'coalesce({first}, null)'} end"
+        checks += [self._check(name) for name in self._kinds]
+        wrong = [
+            *(wrong for check in checks for wrong in check.by_value),
+            f"types is not null and ({_any(wrong for check in checks for wrong in check.by_type)})",
+        ]
+        if self._tree.quick:
+            wrong.append(f"double_types is not null and ({self._has_no_number()})")
+            return f"case when {_any(wrong)} then {_PASSED_ON} end"
+        first = [f"case when {_any([*by_value, *by_type])} then {words} end" for by_value, by_type, words in checks]
+        return f"case when {_any(wrong)} then coalesce({', '.join(first)}, null) end"
 
-    def _check(self, name: str) -> tuple[str, str] | None:
-        """SQL: when a field is wrong, and what is then said."""
-        kind, paths, is_id = self._kinds[name], self._shape.paths(name), name.endswith("_id")
-        wrong = []
+    def _has_no_number(self) -> str:
+        return _any(
+            f"not contains('DOUBLE NULL {_INTEGERS}', double_types[{at}])" for at in range(1, len(self._doubles) + 1)
+        )
+
+    def _check(self, name: str) -> _Check:
+        kind, path, is_id = self._kinds[name], self._shape.paths(name)[0], name.endswith("_id")
+        by_value, by_type = [], []
         if self._shape.event.model_fields[name].is_required() and name not in self._shape.optional:
-            wrong.append(f"v_{name} is null")
+            by_value.append(f"v_{name} is null")
         elif kind is float:
-            wrong.append(f"t_{name} is not null and n_{name} is null")
+            by_value.append(f"t_{name} is not null and n_{name} is null")
         elif kind is bool:
-            wrong.append(f"lower(t_{name}) not in ('none', 'null') and v_{name} is null")
+            by_value.append(f"v_{name} is null and lower(t_{name}) not in ('none', 'null')")
         elif kind not in (dict, str):
-            wrong.append(f"t_{name} is not null and v_{name} is null")
+            by_value.append(f"t_{name} is not null and v_{name} is null")
         if kind is str:
-            wrong.append(f"{self._type(paths[0])} not in ('VARCHAR', 'NULL'{_INTEGERS if is_id else ''})")
-        if kind is float:
-            doubles = [path for path in paths if path in self._doubles]
-            wrong += [f"{self._type(path)} not in ('DOUBLE', 'NULL'{_INTEGERS})" for path in doubles]
-        if not wrong:
-            return None
+            allowed = f"VARCHAR NULL {_INTEGERS if is_id else ''}"
+            by_type.append(f"not contains('{allowed}', types[{self._typed_paths.index(path) + 1}])")
         wanted = "an id" if is_id else _WORDS[kind]
         found = f"coalesce(chr(39) || left(t_{name}, 60) || chr(39), 'nothing')"
-        return f"({') or ('.join(wrong)})", f"'{paths[0]}: expected {wanted}, found ' || {found}"
-
-    def _type(self, path: str) -> str:
-        return f"types[{self._typed_paths.index(path) + 1}]"
+        return _Check(by_value, by_type, f"'{path}: expected {wanted}, found ' || {found}")
 
     def _whole(self) -> str:
         return "case when t_own_id is null then raw else json_merge_patch(raw, '{\"event_id\":null}') end"
@@ -395,7 +421,8 @@ _WORDS = {
     list: "a list",
     dict: "a document",
 }
-_INTEGERS = ", 'UBIGINT', 'BIGINT', 'HUGEINT'"
+_INTEGERS = "UBIGINT BIGINT HUGEINT"
+"""JSON types of integers. (``in`` with a list of five would be planned as a join per column.)"""
 _ODD_ID = "t_{x} >= '[' and t_{x} < chr(92) or t_{x} >= chr(123) and t_{x} < '|'"
 _ODD_TEXT = f"{_ODD_ID} or t_{{x}} >= '-' and t_{{x}} < ':'"
 """Text that begins with ``[`` or ``{``, or with ``-`` to ``9``, may be no text in the JSON."""
