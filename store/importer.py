@@ -36,7 +36,7 @@ COMPUTED = "computed:"
 """Prefix of the ``event_id`` of exported lines that were computed from stored rows: no new observation."""
 
 _SLICE = 245_760
-"""Rows inserted per statement: two row groups, one for each thread."""
+"""Rows inserted per statement: two row groups, one for each thread. Twice as many exceed the memory limit."""
 
 
 @dataclass
@@ -123,7 +123,9 @@ class _LogImport:
             self._store()
             self._reject()
         stored = dict(
-            self._rows("select file, count(*) from objects where ordinal not in (from refused select ordinal) group by 1")
+            self._rows(
+                "select file, count(*) from objects where ordinal not in (from refused select ordinal) group by 1"
+            )
         )
         for file, count in enumerate(self._counts.values()):
             count.stored = stored.get(file, 0)
@@ -174,8 +176,9 @@ class _LogImport:
             f" from (select *, json_extract_string(json, [{heads}]) as heads from {lines}))"
         )
         return (
-            "select raw, coalesce(json[1] = '{', false) as is_object, coalesce(nullif(own_id, ''), md5(raw)) as event_id,"
-            f" kind, shape, ts, hash(json_keys(json, [{self._tree.levels}])) as keys,"
+            "select raw, coalesce(json[1] = '{', false) as is_object,"
+            f" coalesce(nullif(own_id, ''), md5(raw)) as event_id, kind, shape, ts,"
+            f" hash(json_keys(json, [{self._tree.levels}])) as keys,"
             f" cast(? as smallint) as file, line_no from {with_shape_and_ts(self._log.shapes, lines)}"
         )
 
@@ -234,7 +237,8 @@ class _LogImport:
             "create or replace temp table numbered as select ordinal, event,"
             " row_number() over (order by ts, ordinal) as number,"
             " row_number() over (partition by event order by ts, ordinal) as place"
-            f" from (select *, cast(case shape {events_of} end as tinyint) as event from objects where shape is not null)"
+            f" from (select *, cast(case shape {events_of} end as tinyint) as event from objects)"
+            " where event is not null"
         )
 
     def _store(self) -> None:

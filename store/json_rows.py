@@ -31,10 +31,10 @@ _STORE_FIELDS = ("event_id", "is_test", "producer")
 class Shape:
     """How lines of one kind become rows of one event's table.
 
-    ``kind``: their ``event_type``; ``None``: any. ``when``: further SQL over ``json``, the line, that tells them. ``keys``: for
-    columns whose key is not the contract's, the paths to try in order (a true 0 or false is a value, only null goes on
-    to the next). ``optional``: required fields that lines of this kind never had. ``whole``: the column that takes the
-    whole line.
+    ``kind``: their ``event_type``; ``None``: any. ``when``: further SQL over ``json``, the line, that tells them.
+    ``keys``: for columns whose key is not the contract's, the paths to try in order (a true 0 or false is a value, only
+    null goes on to the next). ``optional``: required fields that lines of this kind never had. ``whole``: the column
+    that takes the whole line.
     """
 
     event: type[Event]
