@@ -257,8 +257,7 @@ class _LogImport:
         found = [(shape, names) for number, shape in shapes.items() for names in self._key_sets(number)]
         with_extra = not all(self._tree.knows(shape, names) for shape, names in found)
         keys = {key for _, names in found for key in names[0] or ()}
-        is_twice = any(len(level) > len(set(level)) for _, names in found for level in names if level)
-        trees = [LineTree(shapes.values(), keys, quick=quick) for quick in ((False,) if is_twice else (True, False))]
+        trees = [LineTree(shapes.values(), keys, quick=quick) for quick in (True, False)]
         count = self._rows(f"select count(*) from numbered where {where}")[0][0]
         for first in range(1, count + 1, _SLICE):
             self._sql(
