@@ -29,7 +29,7 @@ import duckdb
 from execution import events
 from store.database import transaction
 from store.errors import NoLogs
-from store.json_rows import LineTree, Shape, event_times, lines_of, time_paths, typed_rows
+from store.json_rows import LineTree, time_paths, typed_rows, with_shape_and_ts
 from store.legacy import CONFIGS, LOGS, Log, log_files
 from store.roll_ups import roll_up
 
@@ -37,14 +37,7 @@ COMPUTED = "computed:"
 """Prefix of the ``event_id`` of exported lines that were computed from stored rows: no new observation."""
 
 _SLICE = 245_760
-"""Rows inserted per statement: two row groups, one for each thread."""
-
-_SLICE = 245_760
-"""Rows inserted per statement: two row groups, one for each thread."""
-
-_IDENTITY = (
-    "coalesce(case when contains(json, '\"event_id\"') then json_extract_string(json, '$.event_id') end, md5(raw))"
-)
+"""Rows inserted per statement: two row groups, one for each thread. Twice as many exceed the memory limit."""
 
 
 @dataclass
@@ -119,7 +112,7 @@ class _LogImport:
         nothing = (
             "(select cast(null as varchar) as raw, cast(null as varchar) as json, cast(null as bigint) as line_no)"
         )
-        self._sql(f"create or replace temp table staged as {self._staged(nothing)} limit 0", [""])
+        self._sql(f"create or replace temp table staged as {self._staged(nothing)} limit 0", [0])
         self._sql("create or replace temp table refused (ordinal bigint, reason varchar)")
         for path in paths:
             on_file(path)
@@ -130,7 +123,13 @@ class _LogImport:
         with transaction(self._connection):
             self._store()
             self._reject()
-        for count in self._counts.values():
+        stored = dict(
+            self._rows(
+                "select file, count(*) from objects where ordinal not in (from refused select ordinal) group by 1"
+            )
+        )
+        for file, count in enumerate(self._counts.values()):
+            count.stored = stored.get(file, 0)
             count.known = count.read - count.stored - count.rejected
         self._report.files.update(self._counts)
         self._sql("drop view temp.objects")
@@ -148,21 +147,21 @@ class _LogImport:
 
     def _stage(self, path: Path) -> None:
         source = str(path.relative_to(self._folder))
-        before = self._staged_count()
-        if path.suffix == ".jsonl" and self._stage_in_bulk(path, source):
+        file, before = len(self._counts), self._staged_count()
+        if path.suffix == ".jsonl" and self._stage_in_bulk(path, file):
             self._bulk_base[source] = before
         else:
-            self._stage_by_line(path, source)
+            self._stage_by_line(path, file)
         self._counts[source] = FileCount(read=self._staged_count() - before)
 
-    def _stage_in_bulk(self, path: Path, source: str) -> bool:
+    def _stage_in_bulk(self, path: Path, file: int) -> bool:
         """False, with nothing staged, when the file is no clean text or a line of it is no JSON."""
         lines = (
             "(select cast(json as varchar) as raw, raw as json, cast(null as bigint) as line_no"
             " from read_ndjson_objects(?))"
         )
         try:
-            self._sql(f"insert into staged {self._staged(lines)}", [source, str(path)])
+            self._sql(f"insert into staged {self._staged(lines)}", [file, str(path)])
         except (duckdb.InvalidInputException, duckdb.ConversionException):
             return False
         return True
@@ -173,21 +172,25 @@ class _LogImport:
         ``keys`` is a hash of the names of its keys, level by level.
         """
         heads = ", ".join(f"'$.{path}'" for path in ("event_id", "event_type", *time_paths(self._log.shapes)))
+        lines = (
+            "(select raw, json, line_no, heads[1] as own_id, heads[2] as kind, heads[3:] as times"
+            f" from (select *, json_extract_string(json, [{heads}]) as heads from {lines}))"
+        )
         return (
             "select raw, coalesce(json[1] = '{', false) as is_object,"
-            " coalesce(nullif(heads[1], ''), md5(raw)) as event_id, heads[2] as kind, heads[3:] as times,"
-            f" hash(json_keys(json, [{self._tree.levels}])) as keys, cast(? as varchar) as file, line_no"
-            f" from (select *, json_extract_string(json, [{heads}]) as heads from {lines})"
+            f" coalesce(nullif(own_id, ''), md5(raw)) as event_id, kind, shape, ts,"
+            f" hash(json_keys(json, [{self._tree.levels}])) as keys,"
+            f" cast(? as smallint) as file, line_no from {with_shape_and_ts(self._log.shapes, lines)}"
         )
 
-    def _stage_by_line(self, path: Path, source: str) -> None:
+    def _stage_by_line(self, path: Path, file: int) -> None:
         """The slower way: lines are numbered from 1, blank ones skipped."""
         lines = (
             "(select raw, case when json_valid(raw) then raw end as json, line_no"
             " from (select unnest(?::varchar[]) as raw, unnest(?::bigint[]) as line_no))"
         )
         for batch in batched_lines(path):
-            parameters = [source, [raw for _, raw in batch], [line_no for line_no, _ in batch]]
+            parameters = [file, [raw for _, raw in batch], [line_no for line_no, _ in batch]]
             self._sql(f"insert into staged {self._staged(lines)}", parameters)
 
     def _drop_known(self) -> None:
@@ -224,54 +227,85 @@ class _LogImport:
             )
 
     def _number(self) -> None:
-        """Makes the table of the lines in their order (ts, file, line); refused ones will leave a gap."""
+        """Makes the table of the lines in their order (ts, file, line); refused ones will leave a gap.
+
+        ``place``: the same among the lines of the same event.
+        """
+        events_of = " ".join(
+            f"when {number} then {at}" for at, shapes in enumerate(self._log.tables.values()) for number in shapes
+        )
         self._sql(
-            "create or replace temp table numbered as select ordinal, event_table,"
+            "create or replace temp table numbered as select ordinal, event,"
             " row_number() over (order by ts, ordinal) as number,"
-            " row_number() over (partition by event_table order by ts, ordinal) as place"
-            f" from ({event_times(self._log.shapes, 'objects')})"
+            " row_number() over (partition by event order by ts, ordinal) as place"
+            f" from (select *, cast(case shape {events_of} end as tinyint) as event from objects)"
+            " where event is not null"
         )
 
     def _store(self) -> None:
         base = last_ingest_seq(self._connection)
-        for event in self._log.tables:
-            self._store_event(event, base)
+        for number, event in enumerate(self._log.tables):
+            self._store_event(event, f"event = {number}", base)
         count = self._rows("select count(*) from numbered")[0][0]
         _end_import(self._connection, self._log.name, base, count, self._now)
 
-    def _store_event(self, event: type[events.Event], base: int) -> None:
-        """Types and inserts the lines of an event in their order, a slice at a time, so that memory stays bounded."""
+    def _store_event(self, event: type[events.Event], where: str, base: int) -> None:
+        """Types and inserts the lines of an event in their order, a slice at a time, so that memory stays bounded.
+
+        What the quick form of ``typed_rows`` passes on goes through the other; what that refuses is noted.
+        """
         shapes = self._log.tables[event]
-        count = self._rows(f"select count(*) from numbered where event_table = '{event.table}'")[0][0]
-        with_extra = any(self._has_unknown_keys(shape) for shape in shapes)
+        found = [(shape, names) for number, shape in shapes.items() for names in self._key_sets(number)]
+        with_extra = not all(self._tree.knows(shape, names) for shape, names in found)
+        keys = {key for _, names in found for key in names[0] or ()}
+        trees = [LineTree(shapes.values(), keys, quick=quick) for quick in (True, False)]
+        count = self._rows(f"select count(*) from numbered where {where}")[0][0]
         for first in range(1, count + 1, _SLICE):
-            within = (
-                f"from numbered where event_table = '{event.table}' and place between {first} and {first + _SLICE - 1}"
-            )
-            low, high = self._rows(f"select min(ordinal), max(ordinal) {within}")[0]
-            lines = f"(select * from objects where ordinal between {low} and {high})"
             self._sql(
-                f"create or replace temp table slice as select typed.*, number"
-                f" from ({typed_rows(self._tree, shapes, lines, with_extra=with_extra)}) as typed"
-                f" join (select ordinal, number {within}) using (ordinal)"
+                "create or replace temp table slice as select ordinal, ? + number as ingest_seq from numbered"
+                f" where {where} and place between {first} and {first + _SLICE - 1}",
+                [base],
             )
-            self._sql(
-                f"""
-                insert into {event.table} by name
-                select * exclude (ordinal, file, refusal, number), ? + number as ingest_seq, ? as producer
-                from slice where refusal is null order by number
-                """,
-                [base, self._log.name],
-            )
-            self._sql("insert into refused select ordinal, refusal from slice where refusal is not null")
-            for file, stored in self._rows("select file, count(*) from slice where refusal is null group by all"):
-                self._counts[file].stored += stored
+            for tree in trees:
+                if lines := self._slice_lines():
+                    self._insert(event, typed_rows(tree, shapes, lines, with_extra=with_extra))
+            if lines := self._slice_lines():
+                rows = typed_rows(trees[-1], shapes, lines, with_extra=False)
+                self._sql(f"insert into refused select ordinal, refusal from ({rows}) join slice using (ordinal)")
         self._sql("drop table if exists temp.slice")
 
-    def _has_unknown_keys(self, shape: Shape) -> bool:
-        examples = f"select min(ordinal) from objects where {lines_of(shape)} group by keys"
+    def _slice_lines(self) -> str | None:
+        low, high = self._rows("select min(ordinal), max(ordinal) from slice")[0]
+        return None if low is None else f"(from objects where ordinal between {low} and {high})"
+
+    def _insert(self, event: type[events.Event], rows: str) -> None:
+        """Moves the rows of the slice that are not refused into their table.
+
+        Whether they are is asked by a value from either side of the join: a filter on ``refusal`` alone would be
+        planned below it, where every line is parsed once more.
+        """
+        self._sql(
+            f"""
+            insert into {event.table} by name
+            select * exclude (ordinal, refusal, seq), ? as producer
+            from (
+                select typed.*, seq, case when refusal is null then seq end as ingest_seq
+                from ({rows}) as typed join (select ordinal, ingest_seq as seq from slice) using (ordinal)
+            )
+            where ingest_seq is not null
+            order by ingest_seq
+            """,
+            [self._log.name],
+        )
+        low, high = self._rows("select min(ingest_seq), max(ingest_seq) from slice")[0]
+        stored = f"select ingest_seq from {event.table} where ingest_seq between {low} and {high}"
+        self._sql(f"delete from slice where ingest_seq in ({stored})")
+
+    def _key_sets(self, shape: int) -> list[list[list[str] | None]]:
+        """The distinct keys of the lines of a shape, level by level."""
+        examples = f"select min(ordinal) from objects where shape = {shape} group by keys"
         found = self._rows(f"select json_keys(raw, [{self._tree.levels}]) from objects where ordinal in ({examples})")
-        return not all(self._tree.knows(shape, names) for (names,) in found)
+        return [names for (names,) in found]
 
     def _reject(self) -> None:
         refused = self._rows(
@@ -279,11 +313,14 @@ class _LogImport:
             " from refused join staged on staged.rowid = refused.ordinal order by 1"
         )
         wanted: dict[str, set[int]] = {}
-        for ordinal, _, source, line_no, *_ in refused:
+        sources = list(self._counts)
+        for ordinal, _, file, line_no, *_ in refused:
+            source = sources[file]
             if line_no is None:
                 wanted.setdefault(source, set()).add(ordinal - self._bulk_base[source])
         numbers = {source: _line_numbers(self._folder / source, at) for source, at in wanted.items()}
-        for ordinal, event_id, source, line_no, reason, raw in refused:
+        for ordinal, event_id, file, line_no, reason, raw in refused:
+            source = sources[file]
             line = line_no or numbers[source][ordinal - self._bulk_base[source]]
             reject(self._connection, event_id=event_id, now=self._now, source=source, line=line, reason=reason, raw=raw)
             self._counts[source].rejected += 1

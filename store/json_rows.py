@@ -5,6 +5,10 @@ beside the columns: ``refusal`` (the first field that is missing or wrongly type
 good), ``extra`` (what has no column) and ``received_ts``. The casts accept what ``execution.events`` accepts: numeric
 strings are numbers, NaN is unknown, instants are RFC 3339 text or epoch seconds or milliseconds.
 
+Numbers written out as text and read again are the dearest part of it, so the same ``select`` has a quick form that
+parses them straight to doubles and passes a line on (``refusal`` is not null) unless it is good and each of its
+numbers is a number in the JSON, too: for such lines both forms give the same values.
+
 Nothing here comes from user input but file contents, which are only ever data: the SQL is built from ``events.py`` and
 ``legacy.py`` alone.
 """
@@ -12,10 +16,10 @@ Nothing here comes from user input but file contents, which are only ever data: 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from execution.events import EPOCH_MS_FROM, Event, contract_paths
 from store.schema import python_type
@@ -27,10 +31,10 @@ _STORE_FIELDS = ("event_id", "is_test", "producer")
 class Shape:
     """How lines of one kind become rows of one event's table.
 
-    ``kind``: their ``event_type``; ``None``: any. ``when``: further SQL over ``raw`` that tells them. ``keys``: for
-    columns whose key is not the contract's, the paths to try in order (a true 0 or false is a value, only null goes on
-    to the next). ``optional``: required fields that lines of this kind never had. ``whole``: the column that takes the
-    whole line.
+    ``kind``: their ``event_type``; ``None``: any. ``when``: further SQL over ``json``, the line, that tells them.
+    ``keys``: for columns whose key is not the contract's, the paths to try in order (a true 0 or false is a value, only
+    null goes on to the next). ``optional``: required fields that lines of this kind never had. ``whole``: the column
+    that takes the whole line.
     """
 
     event: type[Event]
@@ -52,6 +56,11 @@ class Shape:
         """Every path at which a field may stand."""
         return [path for name in self.kinds for path in self.paths(name)]
 
+    @property
+    def condition(self) -> str:
+        """SQL: whether a line is of this shape."""
+        return self.when if self.kind is None else f"kind = '{self.kind}' and {self.when}"
+
     def paths(self, name: str) -> tuple[str, ...]:
         """The paths at which a field may stand, in the order they are tried."""
         return self.keys.get(name) or contract_paths(name, self.event.model_fields[name])
@@ -60,17 +69,26 @@ class Shape:
 class LineTree:
     """The structure that the lines of a log are parsed into: a struct of text, documents as JSON.
 
-    A path below a document is read from the document. SQL names the parsed line ``line``.
+    A path below a document is read from the document. SQL names the parsed line ``line``. ``keys``: the keys that the
+    lines have, others are not looked for; ``None``: any. ``quick``: numbers are doubles, not text.
     """
 
-    def __init__(self, shapes: Iterable[Shape]) -> None:
+    def __init__(self, shapes: Iterable[Shape], keys: Container[str] | None = None, *, quick: bool = False) -> None:
+        self.quick = quick
+        self._keys = keys
         self._tree: dict[str, Any] = dict.fromkeys(("event_type", *_ALWAYS_KNOWN, "strategy"), "VARCHAR")
         for shape in shapes:
             for name, kind in shape.kinds.items():
                 for path in shape.paths(name):
-                    self._add(path, "JSON" if kind is dict else "VARCHAR")
+                    self._add(path, "JSON" if kind is dict else "DOUBLE" if quick and kind is float else "VARCHAR")
+
+    def has(self, path: str) -> bool:
+        """Whether lines may have something at a path."""
+        return self._keys is None or path.split(".")[0] in self._keys
 
     def _add(self, path: str, kind: str) -> None:
+        if not self.has(path):
+            return
         *parents, leaf = path.split(".")
         node = self._tree
         for parent in parents:
@@ -100,9 +118,20 @@ class LineTree:
 
     def document(self, paths: Iterable[str]) -> str:
         """SQL: the first of the paths of ``line`` that is not null, as it stands."""
-        return f"coalesce({', '.join(self._leaf(path) for path in paths)}, null)"
+        return f"coalesce({', '.join(self.leaf(path) for path in paths)}, null)"
 
-    def _leaf(self, path: str) -> str:
+    def number(self, paths: Iterable[str]) -> str:
+        """SQL: the first of the paths of ``line`` that is not null, as a double."""
+        return f"coalesce({', '.join(map(self.double, paths))}, null)"
+
+    def double(self, path: str) -> str:
+        """SQL: what is at one path of ``line``, as a double."""
+        return f"try_cast({self.leaf(path)} as double)"
+
+    def leaf(self, path: str) -> str:
+        """SQL: what is at one path of ``line``."""
+        if not self.has(path):
+            return _NOTHING
         node: Any = self._tree
         sql, parts = "line", path.split(".")
         for depth, part in enumerate(parts):
@@ -128,13 +157,16 @@ class LineTree:
         return all(known[parent].issuperset(level or ()) for parent, level in zip(known, names, strict=True))
 
 
-def typed_rows(tree: LineTree, shapes: Iterable[Shape], staged: str, *, with_extra: bool = True) -> str:
-    """SQL: the staged lines (raw, event_id, kind, file, and ordinal, their order) of these shapes, typed.
+def typed_rows(tree: LineTree, shapes: Mapping[int, Shape], staged: str, *, with_extra: bool = True) -> str:
+    """SQL: the staged lines (raw, event_id, number of their shape, and ordinal, their order) of these shapes, typed.
 
-    Besides the event's columns: ``ordinal``, ``file`` and ``refusal`` (the first field that is missing or wrongly
-    typed, in words; null when the line is good). ``with_extra=False``: the lines have no key without a column.
+    Besides the event's columns: ``ordinal`` and ``refusal`` (the first field that is missing or wrongly typed, in
+    words; null when the line is good). ``with_extra=False``: the lines have no key without a column.
     """
-    return " union all by name ".join(_TypedRows(tree, shape).select(staged, with_extra=with_extra) for shape in shapes)
+    return " union all by name ".join(
+        _TypedRows(tree, shape).select(f"{staged} where shape = {number}", with_extra=with_extra)
+        for number, shape in shapes.items()
+    )
 
 
 def time_paths(shapes: Iterable[Shape]) -> list[str]:
@@ -142,18 +174,24 @@ def time_paths(shapes: Iterable[Shape]) -> list[str]:
     return list(dict.fromkeys(path for shape in shapes for path in shape.paths("ts")))
 
 
-def event_times(shapes: Sequence[Shape], staged: str) -> str:
-    """SQL: ordinal, table and event time of the staged lines; ``times`` holds the texts found at ``time_paths``."""
+def with_shape_and_ts(shapes: Sequence[Shape], lines: str) -> str:
+    """SQL: the lines (json, kind, and times: the texts found at ``time_paths``) with the number of their shape and ts.
+
+    Both are null where no shape takes the line.
+    """
     paths = time_paths(shapes)
-    return " union all ".join(
-        f"""
-        select ordinal, '{shape.event.table}' as event_table, {_VALUES[datetime].format(x="ts")} as ts
+    number = " ".join(f"when {shape.condition} then {at}" for at, shape in enumerate(shapes))
+    text = " ".join(f"when {at} then {_found(paths, shape.paths('ts'))}" for at, shape in enumerate(shapes))
+    return f"""(
+        select * exclude (t_ts, n_ts), {_VALUES[datetime].format(x="ts")} as ts
         from (
             select *, try_cast(t_ts as double) as n_ts
-            from (select ordinal, {_found(paths, shape.paths("ts"))} as t_ts from {staged} where {lines_of(shape)})
-        )"""
-        for shape in shapes
-    )
+            from (
+                select *, case shape {text} end as t_ts
+                from (select *, cast(case {number} end as tinyint) as shape from {lines})
+            )
+        )
+    )"""
 
 
 def _found(paths: list[str], wanted: Iterable[str]) -> str:
@@ -161,17 +199,28 @@ def _found(paths: list[str], wanted: Iterable[str]) -> str:
     return f"coalesce({texts}, null)"
 
 
-def lines_of(shape: Shape) -> str:
-    """SQL: the condition that a staged line is of this shape."""
-    kind = "" if shape.kind is None else f"kind = '{shape.kind}' and "
-    return f"{kind}{shape.when}"
+class _Check(NamedTuple):
+    """SQL: when a field is wrong, by its value and by its type in the JSON, and what is then said."""
+
+    by_value: list[str]
+    by_type: list[str]
+    words: str
+
+
+def _any(conditions: Iterable[str]) -> str:
+    return " or ".join(f"({condition})" for condition in conditions) or "false"
+
+
+def _paths(paths: Iterable[str]) -> str:
+    return "[" + ", ".join(f"'$.{path}'" for path in paths) + "]"
 
 
 class _TypedRows:
     """The typed ``select`` of one shape: text of each field -> numbers -> values -> refusal, one level of SQL each.
 
     Each level names what the next one uses, so that no expression is written, planned or computed twice. The line is
-    parsed again only for the types of values that look odd, and for what has no column.
+    parsed again only for the types of values that look odd, and for what has no column. As a double, what is no number
+    is null, or 0 or 1 if it is a flag, so that only those look odd.
     """
 
     def __init__(self, tree: LineTree, shape: Shape) -> None:
@@ -180,43 +229,55 @@ class _TypedRows:
         self._kinds = shape.kinds
         self._parents = tree.own_parents(shape)
         texts = [shape.paths(name)[0] for name, kind in self._kinds.items() if kind is str]
+        self._doubles = [
+            path
+            for name, kind in self._kinds.items()
+            if tree.quick and kind is float
+            for path in shape.paths(name)
+            if tree.has(path)
+        ]
         self._typed_paths = [*self._parents, *texts]
 
-    def select(self, staged: str, *, with_extra: bool) -> str:
+    def select(self, lines: str, *, with_extra: bool) -> str:
         values = ["v_ts as ts", *(f"v_{name} as {name}" for name in self._kinds if name != "ts")]
         if self._shape.whole is not None:
             values.append(f"cast({self._whole()} as json) as {self._shape.whole}")
         return f"""
         select
-            ordinal, file, event_id, {", ".join(values)},
+            ordinal, event_id, {", ".join(values)},
             coalesce(t_strategy_name = 'smoke_test' or t_test_mark = 'true', false) as is_test,
             coalesce(v_received, v_ts) as received_ts,
             {self._extra()} as extra,
             {self._refusal()} as refusal
         from (
-            select *, {", ".join(self._values())}, {self._types()} as types
+            select *, {", ".join(self._values())}, {self._types()} as types, {self._double_types()} as double_types
             from (
                 select *, {", ".join(self._numbers())}, {self._emptied()} as emptied
                 from (
                     select
-                        ordinal, file, event_id, raw, {", ".join(self._texts())},
+                        ordinal, event_id, raw, {", ".join(self._texts())}, {self._has_odd_double()} as has_odd_double,
                         {self._left() if with_extra else _NOTHING} as left_over,
-                        line.event_id as t_own_id, line.strategy as t_strategy_name, line.is_test as t_test_mark,
-                    from (select *, {self._tree.parse("raw")} as line from {staged} where {lines_of(self._shape)})
+                        {self._tree.leaf("event_id")} as t_own_id,
+                        {self._tree.leaf("strategy")} as t_strategy_name,
+                        {self._tree.leaf("is_test")} as t_test_mark,
+                    from (select *, {self._tree.parse("raw")} as line from {lines})
                 )
             )
         )"""
 
     def _texts(self) -> list[str]:
-        texts = [
-            f"{(self._tree.document if kind is dict else self._tree.text)(self._shape.paths(name))} as t_{name}"
-            for name, kind in self._kinds.items()
-        ]
+        texts = [f"{self._text(name, kind)} as t_{name}" for name, kind in self._kinds.items()]
         hollow = []
         for parent in self._parents:
             below = [path for path in self._shape.all_paths if path.startswith(f"{parent}.")]
-            hollow.append(f"{self._tree.document(below)} is null as no_{parent}")
+            hollow.append(f"{' and '.join(f'{self._tree.leaf(path)} is null' for path in below)} as no_{parent}")
         return [*texts, *hollow, f"{self._tree.text(['ts'])} as t_received"]
+
+    def _text(self, name: str, kind: type) -> str:
+        paths = self._shape.paths(name)
+        if kind is float and self._tree.quick:
+            return self._tree.number(paths)
+        return self._tree.document(paths) if kind is dict else self._tree.text(paths)
 
     def _numbers(self) -> list[str]:
         names = [name for name, kind in self._kinds.items() if kind in (float, int, datetime)]
@@ -224,48 +285,70 @@ class _TypedRows:
 
     def _values(self) -> list[str]:
         values = [f"{_value(name, kind)} as v_{name}" for name, kind in self._kinds.items()]
-        return [*values, f"{_VALUES[datetime].format(x='received')} as v_received"]
+        received = "v_ts" if self._shape.paths("ts") == ("ts",) else _VALUES[datetime].format(x="received")
+        return [*values, f"{received} as v_received"]
 
     def _types(self) -> str:
         """SQL: the JSON types of objects and texts, looked up only where a value looks odd."""
         odd = [f"no_{parent}" for parent in self._parents]
         odd += [
-            f"contains('{_ODD_ID if name.endswith('_id') else _ODD_TEXT}', t_{name}[1])"
+            f"{(_ODD_ID if name.endswith('_id') else _ODD_TEXT).format(x=name)}"
             f" or t_{name} = 'true' or t_{name} = 'false'"
             for name, kind in self._kinds.items()
             if kind is str
         ]
-        paths = ", ".join(f"'$.{path}'" for path in self._typed_paths)
-        return f"case when {' or '.join(odd)} then json_type(raw, [{paths}]) end" if odd else "null"
+        return f"case when {' or '.join(odd)} then json_type(raw, {_paths(self._typed_paths)}) end" if odd else "null"
+
+    def _has_odd_double(self) -> str:
+        odd = [f"{double} is null or {double} = 0 or {double} = 1" for double in map(self._tree.double, self._doubles)]
+        return " or ".join(odd) or "false"
+
+    def _double_types(self) -> str:
+        return f"case when has_odd_double then json_type(raw, {_paths(self._doubles)}) end" if self._doubles else "null"
 
     def _refusal(self) -> str:
+        """SQL: the first field that is wrong; first asked is whether there is one, then which."""
         checks = [
-            f"case when no_{parent} and types[{at}] not in ('OBJECT', 'NULL')"
-            f" then '{parent}: expected an object, found ' || lower(types[{at}]) end"
+            _Check(
+                [],
+                [f"no_{parent} and types[{at}] not in ('OBJECT', 'NULL')"],
+                f"'{parent}: expected an object, found ' || lower(types[{at}])",
+            )
             for at, parent in enumerate(self._parents, 1)
         ]
-        checks += [check for name in self._kinds if (check := self._check(name))]
-        return f"coalesce({', '.join(checks)}, null)"
+        checks += [self._check(name) for name in self._kinds]
+        wrong = [
+            *(wrong for check in checks for wrong in check.by_value),
+            f"types is not null and ({_any(wrong for check in checks for wrong in check.by_type)})",
+        ]
+        if self._tree.quick:
+            wrong.append(f"double_types is not null and ({self._has_no_number()})")
+            return f"case when {_any(wrong)} then {_PASSED_ON} end"
+        first = [f"case when {_any([*by_value, *by_type])} then {words} end" for by_value, by_type, words in checks]
+        return f"case when {_any(wrong)} then coalesce({', '.join(first)}, null) end"
 
-    def _check(self, name: str) -> str:
+    def _has_no_number(self) -> str:
+        return _any(
+            f"not contains('DOUBLE NULL {_INTEGERS}', double_types[{at}])" for at in range(1, len(self._doubles) + 1)
+        )
+
+    def _check(self, name: str) -> _Check:
         kind, path, is_id = self._kinds[name], self._shape.paths(name)[0], name.endswith("_id")
-        wrong = []
+        by_value, by_type = [], []
         if self._shape.event.model_fields[name].is_required() and name not in self._shape.optional:
-            wrong.append(f"v_{name} is null")
+            by_value.append(f"v_{name} is null")
         elif kind is float:
-            wrong.append(f"t_{name} is not null and n_{name} is null")
+            by_value.append(f"t_{name} is not null and n_{name} is null")
         elif kind is bool:
-            wrong.append(f"lower(t_{name}) not in ('none', 'null') and v_{name} is null")
+            by_value.append(f"v_{name} is null and lower(t_{name}) not in ('none', 'null')")
         elif kind not in (dict, str):
-            wrong.append(f"t_{name} is not null and v_{name} is null")
+            by_value.append(f"t_{name} is not null and v_{name} is null")
         if kind is str:
-            allowed = "'VARCHAR', 'NULL', 'UBIGINT', 'BIGINT', 'HUGEINT'" if is_id else "'VARCHAR', 'NULL'"
-            wrong.append(f"types[{self._typed_paths.index(path) + 1}] not in ({allowed})")
-        if not wrong:
-            return ""
+            allowed = f"VARCHAR NULL {_INTEGERS if is_id else ''}"
+            by_type.append(f"not contains('{allowed}', types[{self._typed_paths.index(path) + 1}])")
         wanted = "an id" if is_id else _WORDS[kind]
         found = f"coalesce(chr(39) || left(t_{name}, 60) || chr(39), 'nothing')"
-        return f"case when ({') or ('.join(wrong)}) then '{path}: expected {wanted}, found ' || {found} end"
+        return _Check(by_value, by_type, f"'{path}: expected {wanted}, found ' || {found}")
 
     def _whole(self) -> str:
         return "case when t_own_id is null then raw else json_merge_patch(raw, '{\"event_id\":null}') end"
@@ -321,7 +404,8 @@ _VALUES = {
         f" when abs(n_{{x}}) < 1e14 then {_EPOCH.format(unit='1e3')} end"
     ),
     bool: (
-        "case when regexp_full_match(t_{x}, '(?i)true|1|yes|on|t|y') then true"
+        "case when t_{x} = 'true' then true when t_{x} = 'false' then false"
+        " when regexp_full_match(t_{x}, '(?i)true|1|yes|on|t|y') then true"
         " when regexp_full_match(t_{x}, '(?i)false|0|no|off|f|n') then false end"
     ),
     str: "t_{x}",
@@ -337,6 +421,9 @@ _WORDS = {
     list: "a list",
     dict: "a document",
 }
-_ODD_ID = "{["
-_ODD_TEXT = "{[-0123456789"
-"""First characters of what may be no text. (``in`` with a long list would be planned as a join per column.)"""
+_INTEGERS = "UBIGINT BIGINT HUGEINT"
+"""JSON types of integers. (``in`` with a list of five would be planned as a join per column.)"""
+_ODD_ID = "t_{x} >= '[' and t_{x} < chr(92) or t_{x} >= chr(123) and t_{x} < '|'"
+_ODD_TEXT = f"{_ODD_ID} or t_{{x}} >= '-' and t_{{x}} < ':'"
+"""Text that begins with ``[`` or ``{``, or with ``-`` to ``9``, may be no text in the JSON."""
+_PASSED_ON = "'not for the quick form'"

@@ -31,17 +31,17 @@ class Log:
         return tuple(dict.fromkeys(kind for shape in self.shapes if (kind := shape.kind)))
 
     @property
-    def tables(self) -> dict[type[events.Event], list[Shape]]:
-        """Its shapes by the event they become."""
+    def tables(self) -> dict[type[events.Event], dict[int, Shape]]:
+        """Its shapes by the event they become, with their numbers."""
         return {
-            event: [shape for shape in self.shapes if shape.event is event]
+            event: {number: shape for number, shape in enumerate(self.shapes) if shape.event is event}
             for event in dict.fromkeys(shape.event for shape in self.shapes)
         }
 
 
 _IS_OLD_ACK = (
-    "(case when contains(raw, '\"raw\"') then json_extract_string(raw, '$.raw.orderId') is not null"
-    " and json_extract_string(raw, '$.orderId') is null else false end)"
+    "(case when contains(json, '\"raw\"') then json_extract_string(json, '$.raw.orderId') is not null"
+    " and json_extract_string(json, '$.orderId') is null else false end)"
 )
 """Old acks have what the venue answered in ``raw``, and no id beside it."""
 

@@ -120,6 +120,16 @@ def test_numeric_strings_are_numbers_and_nan_is_unknown(imported: LogStore, writ
     assert imported.column("unrealized_pnl_usd", "ticks") == [number]
 
 
+@pytest.mark.parametrize("last", ["0", "-2.5", "true", '"x"', "null"])
+@pytest.mark.parametrize(("first", "fees"), [("1", [1.0]), ('"2"', [2.0]), ("true", []), ('"x"', []), ("null", [None])])
+def test_of_a_key_that_is_there_twice_the_first_value_is_typed(
+    imported: LogStore, first: str, last: str, fees: list[float | None]
+) -> None:
+    line = json.dumps(without(METRIC, "fees_usd"))[:-1] + f', "fees_usd": {first}, "fees_usd": {last}}}'
+    imported.lines(METRICS, line)
+    assert imported.column("fees_usd", "order_metrics") == fees
+
+
 @pytest.mark.parametrize("token", ["NaN", "Infinity", "-Infinity"])
 def test_a_bare_nan_is_unknown(imported: LogStore, token: str) -> None:
     imported.lines(NAV, f'{{"t": 1, "nav": {token}}}')
