@@ -23,6 +23,9 @@ from pydantic.fields import FieldInfo
 EPOCH_MS_FROM = 2e10
 """Epoch numbers of at least this size are milliseconds: 2e10 s is the year 2603, 2e10 ms is August 1970."""
 
+TEST_STRATEGY = "smoke_test"
+"""Events of this strategy are test noise."""
+
 
 def _number(value: object) -> object:
     """NaN and infinities are unknown; everything else is left to pydantic, which reads numeric strings."""
@@ -42,16 +45,23 @@ def _instant(value: object) -> object:
         try:
             value = float(value)
         except ValueError:
-            parsed = datetime.fromisoformat(str(value))
-            return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+            return _from_text(str(value))
     if isinstance(value, datetime):
         return value if value.tzinfo else value.replace(tzinfo=UTC)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         try:
             return datetime.fromtimestamp(value / 1e3 if abs(value) >= EPOCH_MS_FROM else value, UTC)
-        except (OverflowError, OSError) as error:
+        except (OverflowError, OSError, ValueError) as error:
             raise ValueError(f"expected an instant, found {value}") from error
     return value
+
+
+def _from_text(text: str) -> datetime:
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"expected an instant, found {text!r}") from error
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
 def _id(value: object) -> object:
@@ -493,8 +503,11 @@ def parse_event(event_type: str, payload: Mapping[str, Any]) -> Event:
     values = {name: _take(rest, name, field, event_type) for name, field in event.model_fields.items()}
     for key in ("ts", "event_type"):
         rest.pop(key, None)
+    if str(payload.get("strategy")) == TEST_STRATEGY:
+        values["is_test"] = True
     if event.whole is None:
-        values.update({key: item for key, item in rest.items() if item != {} and key not in values})
+        left = {key: item for key, item in rest.items() if key not in values}
+        values.update({key: item for key, item in left.items() if not isinstance(item, dict) or item})
     elif values[event.whole] is None:
         values[event.whole] = dict(payload)
     try:
@@ -503,7 +516,8 @@ def parse_event(event_type: str, payload: Mapping[str, Any]) -> Event:
         first = error.errors()[0]
         name = str(first["loc"][0])
         key = contract_key(name, event.model_fields[name]) if name in event.model_fields else name
-        expected = _EXPECTED.get(first["type"].partition("_")[0], first["msg"].removeprefix("Value error, expected "))
+        said = first["msg"].removeprefix("Value error, expected ").partition(", found ")[0]
+        expected = _EXPECTED.get(first["type"].partition("_")[0], said)
         found = "nothing" if first["type"] == "missing" else repr(first["input"])[:60]
         raise EventRefused(event_type, key, expected, found) from None
 
@@ -531,7 +545,7 @@ def _take(rest: dict[str, Any], name: str, field: FieldInfo, event_type: str) ->
     found = [holder.pop(leaf, None), *(_at(rest, path) for path in also)]
     if name != "ts" and name in rest:
         found.append(rest.pop(name))
-    return next((value for value in found if value is not None and value != ""), None)
+    return next((value for value in found if value is not None and not (isinstance(value, str) and not value)), None)
 
 
 def _at(value: Any, path: str) -> Any:

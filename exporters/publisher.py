@@ -17,10 +17,11 @@ from pathlib import Path
 
 import duckdb
 
-from exporters.contract import STATE_FILES, TICK_S, StateFile
+from exporters.contract import STATE_FILES, TICK_S, StateFile, state_file
 from exporters.state_files import render, write_atomically
 from store.database import is_fatal, transaction
-from store.round import LiveRounds, Round, tables_beneath
+from store.errors import StoreError
+from store.round import LiveRounds, Round, open_round, tables_beneath
 from store.views import sql_objects
 
 _LOG = logging.getLogger(__name__)
@@ -150,6 +151,36 @@ class Publisher:
             values += [self._last_id, export.file, export.as_of, export.known_seq, export.sql_digest, self._configured]
             values.append(export.md5)
         self._cursor.execute(f"insert into exports values {', '.join(rows)}", values)
+
+
+class NotRepublished(StoreError):
+    """A publication cannot be made again: it is not on record, or no longer comes out the same."""
+
+
+def republish(connection: duckdb.DuckDBPyConnection, export_id: int, folder: Path) -> Path:
+    """Makes one recorded publication again, to the byte, in ``folder``.
+
+    Raises:
+        NotRepublished: it is not on record, its SQL is another by now, or other bytes come out.
+    """
+    row = connection.execute(
+        "select file, as_of, known_seq, sql_digest, configured, md5 from exports where export_id = ?", [export_id]
+    ).fetchone()
+    if row is None:
+        raise NotRepublished(f"export {export_id}: expected a number from `tape show exports`, found none such")
+    name, as_of, known_seq, sql_digest, configured, md5 = row
+    file = state_file(name)
+    found = next(item.digest for item in sql_objects() if item.name == file.view)
+    if found != sql_digest:
+        raise NotRepublished(
+            f"export {export_id}: {name} was published by other SQL, {sql_digest[:12]}, now {found[:12]}"
+        )
+    with open_round(connection, as_of=as_of, known_seq=known_seq, configured=configured) as reading:
+        content = render(file, reading)
+    if (found := hashlib.md5(content, usedforsecurity=False).hexdigest()) != md5:
+        raise NotRepublished(f"export {export_id}: {name}: expected md5 {md5}, found {found}: were its rows deleted?")
+    folder.mkdir(parents=True, exist_ok=True)
+    return write_atomically(folder / name, [content])
 
 
 def _publication(file: StateFile, every_s: float | None) -> Publication:

@@ -146,7 +146,13 @@ def delete_covered_segments(home: Path, newest_backup: Path, *, older_than: date
     return [path.name for path in gone]
 
 
-def is_backup_due(folder: Path, every: timedelta, now: datetime) -> bool:
-    """Whether the newest backup of a folder is older than ``every``, or there is none."""
+def is_backup_due(folder: Path, every: timedelta, now: datetime, last_import: datetime | None) -> bool:
+    """Whether there is no backup in a folder, or the newest is older than ``every``, or than the last import.
+
+    What was imported stands in no journal: only a backup can bring it back.
+    """
     found = backups(folder)
-    return not found or now - datetime.fromtimestamp(found[-1].stat().st_mtime, UTC) >= every
+    if not found:
+        return True
+    made = datetime.fromtimestamp(found[-1].stat().st_mtime, UTC)
+    return now - made >= every or (last_import is not None and last_import > made)

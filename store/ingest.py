@@ -5,7 +5,8 @@ Laws kept here:
   dies when; after a failed commit the position is read again from the database, never trusted in memory;
 - a batch lands whole or not at all; one that cannot be stored is kept among the rejected with segment, line and
   reason, and the rest goes on;
-- a backlog is taken in slices, so memory stays bounded.
+- a backlog is taken in slices, so memory stays bounded;
+- nothing that a segment holds keeps the rest from being stored: what DuckDB will not take is looked for by halves.
 
 A field of an event as it stands in the journal has the JSON type of its column; there is no second reading of shapes.
 Rows go in through DuckDB's JSON reader over a scratch file: measured faster than parameters by an order of magnitude.
@@ -14,14 +15,18 @@ Rows go in through DuckDB's JSON reader over a scratch file: measured faster tha
 from __future__ import annotations
 
 import hashlib
+import logging
+import re
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, NamedTuple
 
 import duckdb
+import msgspec
 import orjson
 
 from execution.events import EVENTS_BY_TYPE, Event
@@ -41,8 +46,13 @@ from store.journal import (
 from store.roll_ups import roll_up
 from store.schema import EVENT_TABLES, python_type
 
-SLICE_BYTES = 8 * 1024 * 1024
-"""Journal read per transaction, about: 20,000 to 40,000 events."""
+_LOG = logging.getLogger(__name__)
+SLICE_BYTES = 16 * 1024 * 1024
+"""Journal read per transaction, about: 30,000 to 80,000 events."""
+
+
+_UNFIT = (duckdb.DataError, duckdb.InvalidInputException, duckdb.ConstraintException)
+"""What DuckDB raises at values; all else is about the database, and no reason to refuse anything."""
 
 
 @dataclass
@@ -71,6 +81,24 @@ class Slice:
     count: int = 0
     refused: list[tuple[str, int, str, str]] = field(default_factory=list)
     positions: list[Position] = field(default_factory=list)
+    segments: list[Segment] = field(default_factory=list)
+    """Where the rows come from; they name it by its place in the list, from 1."""
+    size: int = 0
+    """Journal read, bytes."""
+    batches: int = 0
+    """The batches whose rows these are."""
+    last: tuple[Position, int, bytes] | None = None
+    """The last of them: the position that counts it, its line number and the line."""
+
+    def refuse_last(self, reason: str) -> None:
+        """Refuses the last batch, of a slice that holds no other."""
+        if self.last is None:
+            return
+        at, number, raw = self.last
+        at.stored_batches, at.stored_events = at.stored_batches - 1, at.stored_events - self.count
+        at.refused_batches += 1
+        self.refused.append((at.segment, number, reason, _text(raw)))
+        self.rows, self.count, self.batches = {}, 0, 0
 
 
 @dataclass(frozen=True)
@@ -100,248 +128,343 @@ class Ingest:
         self._folder = journal_folder(home)
         self._scratch = scratch
         self._now = now
-        self._slice_bytes = slice_bytes
+        self._slice_bytes = self._limit = slice_bytes
         self._segments: dict[str, Segment] = {}
         self._positions: dict[str, Position] | None = None
+        self._damaged: set[str] = set()
+        """Files whose header was refused; they have no position to tell."""
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="ingest-ahead")
+        self._ahead: Future[tuple[Slice, bool]] | None = None
         self._unreadable: set[str] = set()
 
     def run_once(self) -> Ingested:
         """Stores what is new, one slice at the most, in one transaction; nothing new costs no transaction.
 
+        While a slice of a backlog is stored, the next one is read.
+
         Raises:
             duckdb.Error: the slice could not be stored; the next call begins where the last commit ended.
         """
-        if self._positions is None:
-            self._positions = load_positions(self._connection)
-        taken, has_more = self._take(self._positions)
-        if not taken.positions and not taken.refused:
-            return Ingested()
+        while True:
+            if self._positions is None:
+                self._positions = self._load()
+            ahead, self._ahead = self._ahead, None
+            taken, has_more = ahead.result() if ahead else self._take(self._positions)
+            if not taken.positions and not taken.refused:
+                return Ingested(has_more=has_more)
+            if has_more:
+                behind = {position.segment: replace(position) for position in taken.positions}
+                self._ahead = self._reader.submit(self._take, {**self._positions, **behind})
+            try:
+                last_seq = self._commit(taken)
+            except _UNFIT as error:
+                if not taken.batches:
+                    raise
+                if taken.batches > 1:
+                    self._limit = max(1, min(self._limit, taken.size) // 2)
+                    continue
+                taken.refuse_last(f"the database refuses it: {error}")
+                last_seq = self._commit(taken)
+            self._limit = min(2 * self._limit, self._slice_bytes)
+            return Ingested(taken.count, len(taken.refused), tuple(taken.rows), last_seq, has_more)
+
+    def _commit(self, taken: Slice) -> int:
         try:
             with transaction(self._connection):
                 last_seq = self._store(taken)
         except BaseException:
             self._positions = None
+            if self._ahead is not None:
+                wait([self._ahead])
+                self._ahead = None
             raise
-        self._positions.update((position.segment, position) for position in taken.positions)
-        refused = sum(1 for _ in taken.refused)
-        return Ingested(taken.count, refused, tuple(taken.rows), last_seq, has_more)
+        if self._positions is not None:
+            self._positions.update((position.segment, position) for position in taken.positions)
+        return last_seq
+
+    def _load(self) -> dict[str, Position]:
+        rows = self._connection.execute("select source from rejected_events where line = 1").fetchall()
+        self._damaged = {source for (source,) in rows}
+        return load_positions(self._connection)
 
     def _take(self, positions: dict[str, Position]) -> tuple[Slice, bool]:
         """Reads what is new in the segments, about a slice of it; whether there may be more."""
-        taken, left = Slice(), self._slice_bytes
+        taken = Slice()
         for path in segment_paths(self._folder):
             position = positions.get(path.name)
             if position is not None and position.is_finished:
                 continue
-            if left <= 0:
+            if taken.size >= self._limit:
                 return taken, True
-            if (segment := self._segment(path, taken)) is not None:
-                left -= self._take_segment(segment, position or _start_of(segment), taken, left)
-        return taken, left <= 0
+            try:
+                if (segment := self._segment(path, taken)) is not None:
+                    self._take_segment(segment, position or _start_of(segment), taken)
+            except FileNotFoundError:
+                continue  # removed since it was listed
+            except OSError:
+                if path.name not in self._unreadable:
+                    self._unreadable.add(path.name)
+                    _LOG.exception("segment %s: cannot be read; it is tried again and again", path.name)
+        return taken, taken.size >= self._limit
 
     def _segment(self, path: Path, taken: Slice) -> Segment | None:
-        if path.name in self._unreadable:
+        if _whole(path.name) in self._damaged:
             return None
         if path.name not in self._segments:
             try:
                 self._segments[path.name] = read_header(path)
-            except (JournalError, ValueError, KeyError, TypeError) as error:
-                self._unreadable.add(path.name)
-                raw = path.read_bytes()[:4096].decode(errors="backslashreplace")
-                taken.refused.append((path.name, 1, str(error), raw))
+            except JournalError as error:
+                with path.open("rb") as file:
+                    raw = file.read(4096)
+                self._damaged.add(_whole(path.name))
+                taken.refused.append((path.name, 1, str(error), _text(raw)))
                 return None
         return self._segments[path.name]
 
-    def _take_segment(self, segment: Segment, before: Position, taken: Slice, limit: int) -> int:
-        """Adds what is new in a segment; returns how many bytes that is."""
+    def _take_segment(self, segment: Segment, before: Position, taken: Slice) -> None:
+        """Adds what is new in a segment."""
         # asked before reading: a writer that is gone by now has nothing to add to what is read next
         can_finish = is_finished(segment.path)
         size = segment.path.stat().st_size
         if size == before.read_bytes and not can_finish:
-            return 0
+            return
         at = replace(before)
-        lines = read_lines(segment.path, at.read_bytes, at.read_lines + 1, limit)
-        envelope = _Envelope(segment)
+        lines = read_lines(segment.path, at.read_bytes, at.read_lines + 1, self._limit - taken.size)
+        taken.segments.append(segment)
         for line in lines:
-            self._take_line(line, envelope, at, taken)
+            self._take_line(line, at, taken)
             at.read_bytes, at.read_lines = line.end, line.number
-        if can_finish and size - at.read_bytes < limit:
-            self._finish(segment, size, at, taken)
-        if at != before or before.read_bytes == segment.data_offset:
+        taken.size += at.read_bytes - before.read_bytes
+        if can_finish or at != before:
             taken.positions.append(at)
-        return at.read_bytes - before.read_bytes
+        if can_finish:
+            self._finish(segment, at, taken)
 
-    def _finish(self, segment: Segment, size: int, at: Position, taken: Slice) -> None:
+    def _finish(self, segment: Segment, at: Position, taken: Slice) -> None:
         """Nothing follows: what stands behind the last whole line is torn, and set aside."""
-        if at.read_bytes < size:
-            with segment.path.open("rb") as file:
-                file.seek(at.read_bytes)
-                torn = file.read()
-            if b"\n" in torn:
-                return
+        with segment.path.open("rb") as file:
+            file.seek(at.read_bytes)
+            torn = file.readline()
+        if torn.endswith(b"\n"):
+            return
+        if torn:
             at.read_lines += 1
             reason = "line ends too early: its producer is gone, and never had it recorded"
-            taken.refused.append((at.segment, at.read_lines, reason, torn.decode(errors="backslashreplace")))
-            at.read_bytes = size
+            taken.refused.append((at.segment, at.read_lines, reason, _text(torn)))
+            at.read_bytes += len(torn)
         at.is_finished = True
 
-    def _take_line(self, line: Line, envelope: _Envelope, at: Position, taken: Slice) -> None:
-        reason = line.fault
-        if not reason and line.seq <= at.last_seq:
-            reason = f"batch {line.seq}: expected one behind {at.last_seq}"
-        rows: list[tuple[str, dict[str, Any]]] = []
+    def _take_line(self, line: Line, at: Position, taken: Slice) -> None:
+        reason, before = line.fault, at.last_seq
+        if not reason and line.seq <= before:
+            reason = f"batch {line.seq}: expected one behind {before}"
+        rows: list[tuple[str, bytes]] = []
         if not reason:
-            rows, reason = envelope.rows(line)
-        if line.seq > at.last_seq:
-            at.last_seq = line.seq
+            rows, reason = _rows(line, len(taken.segments), taken.count)
+        at.last_seq = max(before, line.seq)
         if reason:
-            at.refused_batches += bool(line.seq)
-            taken.refused.append((at.segment, line.number, reason, line.raw.decode(errors="backslashreplace")))
+            at.refused_batches += line.seq > before
+            taken.refused.append((at.segment, line.number, reason, _text(line.raw)))
             return
         at.stored_batches += 1
         at.stored_events += len(rows)
+        taken.count += len(rows)
+        taken.batches, taken.last = taken.batches + 1, (at, line.number, line.raw)
         for table, row in rows:
-            taken.count += 1
-            row["ingest_seq"] = taken.count
-            taken.rows.setdefault(table, []).append(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+            taken.rows.setdefault(table, []).append(row)
 
     def _store(self, taken: Slice) -> int:
         base = last_ingest_seq(self._connection)
+        envelopes = {name: [getattr(segment, name) for segment in taken.segments] for name in _ENVELOPE}
         for table, lines in taken.rows.items():
             scratch = self._scratch / f"{table}.ndjson"
             with scratch.open("wb") as file:
                 file.writelines(lines)
-            self._connection.execute(insert_from_json(table), [base, str(scratch)])
+            self._connection.execute(insert_from_json(table), {"base": base, "file": str(scratch), **envelopes})
         if taken.count:
             self._connection.execute("update ingest_counter set last_ingest_seq = ?", [base + taken.count])
             roll_up(self._connection, base)
         now = self._now()
-        for segment, line, reason, raw in taken.refused:
-            event_id = hashlib.md5(f"{segment}:{line}:{raw}".encode(), usedforsecurity=False).hexdigest()
-            reject(
-                self._connection, event_id=event_id, now=now, source=segment, line=line, reason=reason[:1000], raw=raw
-            )
+        for segment, line, why, raw in taken.refused:
+            source, reason = _whole(segment), _whole(why[:1000])
+            event_id = hashlib.md5(f"{source}:{line}:{raw}".encode(), usedforsecurity=False).hexdigest()
+            reject(self._connection, event_id=event_id, now=now, source=source, line=line, reason=reason, raw=raw)
         _save_positions(self._connection, taken.positions)
         return base + taken.count
 
 
-class _Envelope:
-    """What every row of a segment carries besides its event."""
+def _rows(line: Line, segment: int, count: int) -> tuple[list[tuple[str, bytes]], str]:
+    """Table and row of each event of a batch, numbered behind ``count``, or why the batch is refused."""
+    rows: list[tuple[str, bytes]] = []
+    try:
+        for event_type, fields in _BATCH.decode(line.body):
+            event = EVENTS_BY_TYPE[event_type]
+            count += 1
+            beside = b'{"segment":%d,"received_us":%d,"ingest_seq":%d,' % (segment, line.recorded_us, count)
+            rows.append((event.table, beside + _fitting(event, bytes(fields))[1:] + b"\n"))
+    except _Misfit as error:
+        return [], str(error)
+    except (msgspec.MsgspecError, ValueError, KeyError, RecursionError):
+        return [], _why_no_batch(line)
+    return rows, ""
 
-    def __init__(self, segment: Segment) -> None:
-        self._common = {
-            "producer": segment.producer,
-            "run_id": segment.run_id,
-            "hostname": segment.hostname,
-            "pid": segment.pid,
-        }
 
-    def rows(self, line: Line) -> tuple[list[tuple[str, dict[str, Any]]], str]:
-        """Table and row of each event of a batch, or why the batch is refused."""
-        rows = []
+class _Misfit(Exception):
+    """An event does not fit its table."""
+
+
+def _fitting(event: type[Event], fields: bytes) -> bytes:
+    """The fields of an event as JSON that fits its table: as they are, or with what has no column in ``extra``.
+
+    Raises:
+        _Misfit: a field is missing or wrongly typed.
+    """
+    shape = _shape(event)
+    try:
+        if all(1 < instant.year < 9999 for instant in shape.instants_of(shape.decoder.decode(fields)) if instant):
+            return fields
+    except (msgspec.MsgspecError, RecursionError):
+        pass
+    return _sorted_out(event, fields)
+
+
+def _sorted_out(event: type[Event], fields: bytes) -> bytes:
+    """The slow way: what is unknown is left out, what has no column goes into ``extra``, the rest must fit."""
+    given = orjson.loads(fields)
+    if not isinstance(given, dict):
+        raise _Misfit(f"{event.event_type}: expected an object, found {type(given).__name__}")
+    known = {name: value for name, value in given.items() if name in event.model_fields and value not in (None, "")}
+    extra = {name: value for name, value in given.items() if name not in event.model_fields}
+    shape = _shape(event)
+    try:
+        made = shape.decoder.decode(orjson.dumps(known))
+        for name, instant in zip(shape.instants, shape.instants_of(made), strict=True):
+            if instant is not None:
+                _in_calendar(event, name, instant)
+        return orjson.dumps({**known, "extra": extra} if extra else known)
+    except msgspec.ValidationError as error:
+        found = re.search(r"field `(\w+)`|`\$\.(\w+)", str(error))
+        name = (found[1] or found[2]) if found else "event_id"
+        raise _misfit(event, name, known.get(name)) from error
+    except TypeError as error:  # nested more deeply than it writes
+        raise _Misfit(f"{event.event_type}: {error}") from error
+
+
+def _in_calendar(event: type[Event], name: str, instant: datetime) -> None:
+    """At either end of the calendar an offset can lead out of it."""
+    try:
+        instant.astimezone(UTC)
+    except OverflowError:
+        raise _misfit(event, name, instant.isoformat()) from None
+
+
+def _misfit(event: type[Event], name: str, value: Any) -> _Misfit:
+    found = "nothing" if value is None else f"{value!r:.60}"
+    expected = _WORDS[python_type(event.model_fields[name].annotation)]
+    return _Misfit(f"{event.event_type}: {name}: expected {expected}, found {found}")
+
+
+def _why_no_batch(line: Line) -> str:
+    try:
         items = line.items
-        if type(items) is not list:
-            return [], f"expected a list of events, found {type(items).__name__}"
-        for item in items:
-            try:
-                event_type, fields = item
-                event = EVENTS_BY_TYPE[event_type]
-            except (TypeError, ValueError, KeyError):
-                return [], _why_no_event(item)
-            row, reason = _row(event, fields)
-            if reason:
-                return [], reason
-            rows.append((event.table, {**self._common, **row, "received_us": line.recorded_us}))
-        return rows, ""
+    except ValueError as error:
+        return f"expected a JSON array, found {error}"
+    if not isinstance(items, list):
+        return f"expected a list of events, found {type(items).__name__}"
+    for item in items:
+        match item:
+            case [kind, dict(refused)] if kind == REFUSED:
+                return str(refused.get("reason"))
+            case [str(kind), _] if kind in EVENTS_BY_TYPE:
+                continue
+        return f"expected a known event and its fields, found {item!r:.100}"
+    return "expected a known event and its fields"
 
 
-def _why_no_event(item: Any) -> str:
-    if isinstance(item, list) and len(item) == 2 and item[0] == REFUSED and isinstance(item[1], dict):
-        return str(item[1].get("reason"))
-    return f"expected a known event and its fields, found {orjson.dumps(item).decode()[:100]}"
+class _Shape(NamedTuple):
+    """How the JSON of an event is read: a strict decoder, and its instants."""
 
+    decoder: msgspec.json.Decoder[Any]
+    instants: tuple[str, ...]
 
-def _row(event: type[Event], fields: Any) -> tuple[dict[str, Any], str]:
-    """The row of an event, or why it is none: each field must have the type of its column."""
-    kinds, needed = _columns(event)
-    if type(fields) is not dict:
-        return {}, f"{event.event_type}: expected an object, found {type(fields).__name__}"
-    row: dict[str, Any] = {}
-    extra: dict[str, Any] | None = None
-    for name, value in fields.items():
-        fits = kinds.get(name)
-        if fits is None:
-            extra = {} if extra is None else extra
-            extra[name] = value
-        elif fits(value):
-            row[name] = value
-        elif value is not None:
-            return {}, f"{event.event_type}: {name}: expected {_words(event, name)}, found {value!r:.60}"
-    if not needed <= row.keys():
-        missing = sorted(needed - row.keys())[0]
-        return {}, f"{event.event_type}: {missing}: expected {_words(event, missing)}, found nothing"
-    row.setdefault("is_test", False)
-    if extra is not None:
-        row["extra"] = extra
-    return row, ""
+    def instants_of(self, made: Any) -> list[datetime | None]:
+        return [getattr(made, name) for name in self.instants]
 
 
 @cache
-def _columns(event: type[Event]) -> tuple[dict[str, Callable[[Any], bool]], frozenset[str]]:
-    """How to tell that a value fits each column, and the columns that must be there."""
-    kinds = {name: _FITS[python_type(info.annotation)] for name, info in event.model_fields.items()}
-    needed = {name for name, info in event.model_fields.items() if info.is_required()}
-    return kinds, frozenset(needed | {"event_id"})
+def _shape(event: type[Event]) -> _Shape:
+    """Built from the event's fields: each has the JSON type of its column, none besides."""
+    fields: list[Any] = []
+    kinds = {name: python_type(info.annotation) for name, info in event.model_fields.items()}
+    for name, kind in kinds.items():
+        if event.model_fields[name].is_required() or name == "event_id":
+            fields.append((name, Annotated[str, msgspec.Meta(min_length=1)] if kind is str else _TYPES[kind]))
+        else:
+            fields.append((name, _TYPES[kind] | None, None))
+    made = msgspec.defstruct(event.__name__, fields, kw_only=True, forbid_unknown_fields=True, gc=False)
+    return _Shape(msgspec.json.Decoder(made), tuple(name for name, kind in kinds.items() if kind is datetime))
 
 
-def _is_instant(value: Any) -> bool:
-    try:
-        return datetime.fromisoformat(value).tzinfo is not None
-    except (TypeError, ValueError):
-        return False
-
-
-_FITS: dict[type, Callable[[Any], bool]] = {
-    float: lambda value: type(value) is float or type(value) is int,
-    int: lambda value: type(value) is int and -(2**63) <= value < 2**63,
-    bool: lambda value: type(value) is bool,
-    str: lambda value: type(value) is str and value != "",
-    datetime: _is_instant,
-    list: lambda value: type(value) is list,
-    dict: lambda value: True,
+_BATCH = msgspec.json.Decoder(list[tuple[str, msgspec.Raw]])
+_TYPES: dict[type, Any] = {
+    float: float,
+    int: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)],
+    bool: bool,
+    str: str,
+    datetime: Annotated[datetime, msgspec.Meta(tz=True)],
+    list: list,
+    dict: Any,
+}
+_WORDS = {
+    float: "a number",
+    int: "a whole number",
+    bool: "true or false",
+    str: "text",
+    datetime: "an instant with its offset",
+    list: "a list",
+    dict: "a document",
 }
 
 
-def _words(event: type[Event], name: str) -> str:
-    return {
-        float: "a number",
-        int: "a whole number",
-        bool: "true or false",
-        str: "text",
-        datetime: "an instant with its offset",
-        list: "a list",
-        dict: "a document",
-    }[python_type(event.model_fields[name].annotation)]
+def _text(raw: bytes) -> str:
+    return raw.decode(errors="backslashreplace")
+
+
+def _whole(text: str) -> str:
+    """Text as the database takes it: the name of a foreign file may have bytes that are none."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+_ENVELOPE = ("producer", "run_id", "hostname", "pid")
+"""What a segment says of every event in it; an event that says otherwise of itself is believed."""
 
 
 @cache
 def insert_from_json(table: str) -> str:
-    """SQL: rows from a file of JSON lines; parameters: what to add to each ``ingest_seq``, and the file."""
-    columns = {column.name: str(column.type) for column in EVENT_TABLES[table].columns}
-    types = {name: _READ_AS.get(kind, kind) for name, kind in columns.items() if name != "received_ts"}
-    types["received_us"] = "BIGINT"
-    spec = ", ".join(f"'{name}': '{kind}'" for name, kind in types.items())
+    """SQL: rows from a file of JSON lines, empty text made null.
+
+    Parameters: ``base``, added to each ``ingest_seq``; ``file``; and for each name of ``_ENVELOPE`` the list of what
+    the segments say, which a row's ``segment`` chooses from.
+    """
+    kinds = {column.name: str(column.type) for column in EVENT_TABLES[table].columns}
+    read = {name: _READ_AS.get(kind, kind) for name, kind in kinds.items() if name != "received_ts"}
+    values = {name: f"nullif({name}, '')" if kind == "VARCHAR" else name for name, kind in read.items()}
+    values |= {name: f"coalesce({values[name]}, ${name}[segment])" for name in _ENVELOPE}
+    values |= {
+        "is_test": "coalesce(is_test, false)",
+        "ingest_seq": "ingest_seq + $base",
+        "received_ts": "make_timestamptz(received_us)",
+    }
+    columns = ", ".join(f"'{name}': '{kind}'" for name, kind in [*read.items(), *_BESIDE.items()])
     return f"""
         insert into {table} by name
-        select
-            * exclude (received_us, ingest_seq),
-            make_timestamptz(received_us) as received_ts,
-            ingest_seq + ? as ingest_seq
-        from read_ndjson(?, columns = {{{spec}}})
+        select {", ".join(f"{value} as {name}" for name, value in values.items())}
+        from read_ndjson($file, columns = {{{columns}}})
     """
 
 
 _READ_AS = {"TIMESTAMP": "TIMESTAMPTZ"}
+_BESIDE = {"segment": "BIGINT", "received_us": "BIGINT"}
 
 
 def load_positions(connection: duckdb.DuckDBPyConnection) -> dict[str, Position]:

@@ -25,20 +25,21 @@ lock knows that no line will follow.
 from __future__ import annotations
 
 import fcntl
-import json
 import logging
 import os
 import re
 import socket
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import BytesIO
 from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 from zlib import crc32
 
 import orjson
@@ -52,7 +53,10 @@ REFUSED = "refused"
 SEGMENT_BYTES = 16 * 1024 * 1024
 FSYNC_EVERY_S = 0.05
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]{0,63}")
-_OPTIONS = orjson.OPT_NAIVE_UTC | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_PASSTHROUGH_SUBCLASS
+_HEAD = re.compile(rb"(\d{1,18}) (-?\d{1,18}) ")
+_OPTIONS = orjson.OPT_NAIVE_UTC | orjson.OPT_SERIALIZE_NUMPY
+_DEPTH = 100
+"""Levels of an event that are written where it is too odd for orjson as it stands; deeper ones are named only."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -98,14 +102,14 @@ class Journal:
         self._segment_bytes = segment_bytes
         self._pid = os.getpid()
         self._ids = count(1)
-        self._seq = self._number = self._size = 0
+        self._seq = self._number = self._size = self._synced_to = 0
         self._fd = -1
         self._is_closed = False
         self._syncer = _Syncer(self._folder, fsync_every_s)
         self._writing = self._syncer.lock
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._open_segment()
+            self._open_segment(first_seq=1)
         except OSError as error:
             self._syncer.close()
             raise JournalError(f"journal {self._folder}: cannot create a segment: {error}") from error
@@ -143,12 +147,19 @@ class Journal:
         """Waits until everything recorded so far is on disk.
 
         Raises:
-            JournalError: it could not be synced.
+            JournalError: some of it, written since the last ``sync()``, could not be synced.
         """
-        self._syncer.wait_for(self._seq)
+        self._check_process()
+        before, self._synced_to = self._synced_to, self._syncer.written_to
+        self._syncer.wait_for(self._synced_to, before)
 
     def close(self) -> None:
-        """Syncs what is written and ends the segment; a closed journal records nothing more."""
+        """Syncs what is written and ends the segment; a closed journal records nothing more.
+
+        In a forked child it does nothing: the segment is its parent's.
+        """
+        if os.getpid() != self._pid:
+            return
         with self._writing:
             if self._is_closed:
                 return
@@ -167,7 +178,7 @@ class Journal:
     def _encode(self, event: Event) -> bytes:
         fields = {name: value for name, value in event.__dict__.items() if value is not None}
         if event.__pydantic_extra__:
-            fields.update(event.__pydantic_extra__)
+            fields = {**event.__pydantic_extra__, **fields}
         if "event_id" not in fields:
             fields["event_id"] = self.new_id()
         return _to_json([event.event_type, fields])
@@ -175,40 +186,47 @@ class Journal:
     def _append(self, items: list[bytes], *, durable: bool = False) -> int:
         if not items:
             return 0
-        if os.getpid() != self._pid:
-            raise JournalError(f"journal of {self.producer}: opened by process {self._pid}, used by {os.getpid()}")
+        self._check_process()
         with self._writing:
             if self._is_closed:
                 raise JournalError(f"journal of {self.producer}: closed")
-            seq = self._seq + 1
+            # taken before it is written: where an interrupt ends the write, nobody gets the number again
+            seq = self._seq = self._seq + 1
             try:
-                self._write(b"%d %d [%b]" % (seq, time.time_ns() // 1000, b",".join(items)))
+                self._write(seq, b"%d %d [%b]" % (seq, time.time_ns() // 1000, b",".join(items)))
             except OSError as error:
                 if not self._drops:
+                    self._seq = seq - 1
                     raise JournalError(f"journal of {self.producer}: batch {seq} is not written: {error}") from error
-                self._seq = seq
                 self.dropped += 1
                 return 0
-            self._seq = seq
             self.recorded += 1
             self.recorded_events += len(items)
-            self._syncer.written(seq)
+            self._syncer.written_to = seq
         if durable:
-            self._syncer.wait_for(seq)
+            self._syncer.wait_for(seq, seq - 1)
         return seq
 
-    def _write(self, body: bytes) -> None:
+    def _check_process(self) -> None:
+        if os.getpid() != self._pid:
+            raise JournalError(f"journal of {self.producer}: opened by process {self._pid}, used by {os.getpid()}")
+
+    def _write(self, seq: int, body: bytes) -> None:
         if self._size >= self._segment_bytes or self._syncer.must_rotate:
             self._retire_segment()
         if self._fd < 0:
-            self._open_segment()
+            self._open_segment(seq)
         line = b"%08x %b\n" % (crc32(body), body)
         try:
             write_whole(self._fd, line)
+            self._size += len(line)
         except OSError:
             self._take_back()
             raise
-        self._size += len(line)
+        except BaseException:
+            # interrupted: nobody knows what stands there now, so nothing is written behind it
+            self._retire_segment()
+            raise
 
     def _take_back(self) -> None:
         """Takes half a line out of the segment; where that fails too, the next batch begins a new one."""
@@ -217,8 +235,8 @@ class Journal:
         except OSError:
             self._retire_segment()
 
-    def _open_segment(self) -> None:
-        """A segment gets its name when its lock and its header are there."""
+    def _open_segment(self, first_seq: int) -> None:
+        """A segment gets its name when its lock and its header are there; a name that is taken stays with its owner."""
         number = self._number + 1
         header = {
             "producer": self.producer,
@@ -226,21 +244,21 @@ class Journal:
             "hostname": socket.gethostname(),
             "pid": self._pid,
             "segment": number,
-            "first_seq": self._seq + 1,
+            "first_seq": first_seq,
         }
-        path = self._folder / f"{self.producer}-{self.run_id}-{number:06d}{SUFFIX}"
+        path = self._folder / _segment_name(self.producer, self.run_id, number)
         hidden = path.with_name(f".{path.name}")
-        hidden.unlink(missing_ok=True)
         fd = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             body = orjson.dumps(header)
             self._size = write_whole(fd, b"%b%08x %b\n" % (MAGIC, crc32(body), body))
-            hidden.rename(path)
+            path.hardlink_to(hidden)
         except OSError:
             os.close(fd)
-            hidden.unlink(missing_ok=True)
             raise
+        finally:
+            hidden.unlink(missing_ok=True)
         self._fd, self._number = fd, number
         self._syncer.opened(fd)
 
@@ -261,11 +279,12 @@ class _Syncer:
         self.lock = threading.Lock()
         """Held while a batch is written, and for the moment in which the syncer looks what is new."""
         self.must_rotate = False
+        self.written_to = 0
         self._folder = folder
         self._every_s = every_s
         self._fd = -1
         self._retired: list[int] = []
-        self._written = self._named = 0
+        self._named = 0
         self._wanted = threading.Event()
         self._passed = threading.Condition()
         self._covered = 0
@@ -278,21 +297,19 @@ class _Syncer:
         self._fd = fd
         self._named += 1
 
-    def written(self, seq: int) -> None:
-        self._written = seq
-
     def retire(self, fd: int) -> None:
         self._retired.append(fd)
         self._fd = -1
         self.must_rotate = False
 
-    def wait_for(self, seq: int) -> None:
+    def wait_for(self, seq: int, before: int) -> None:
+        """Waits until ``seq`` has been synced; raises where that failed for a batch behind ``before`` up to ``seq``."""
         self._wanted.set()
         with self._passed:
             self._passed.wait_for(lambda: self._covered >= seq)
             after, upto, reason = self._failure
-        if after < seq <= upto:
-            raise JournalError(f"journal {self._folder}: batch {seq} is written, but not synced: {reason}")
+        if after < seq and upto > before:
+            raise JournalError(f"journal {self._folder}: batch {min(seq, upto)} is written, but not synced: {reason}")
 
     def close(self) -> None:
         """Syncs and closes the retired segments, and ends."""
@@ -306,7 +323,7 @@ class _Syncer:
             self._wanted.wait(self._every_s)
             self._wanted.clear()
             with self.lock:
-                fd, seq, retired, self._retired = self._fd, self._written, self._retired, []
+                fd, seq, retired, self._retired = self._fd, self.written_to, self._retired, []
                 is_named, named = self._named != named, self._named
             if seq > self._covered or retired or is_named:
                 self._pass(fd, seq, retired, is_named=is_named)
@@ -323,7 +340,10 @@ class _Syncer:
             self.must_rotate = True
             _LOG.exception("journal %s: batches up to %d are written, but not synced", self._folder, seq)
         for each in retired:
-            os.close(each)
+            with suppress(OSError):
+                # a forked child that inherited it shares the lock
+                fcntl.flock(each, fcntl.LOCK_UN)
+                os.close(each)
         with self._passed:
             if reason:
                 after, upto, _ = self._failure
@@ -347,19 +367,28 @@ class Segment:
     """Where its first batch begins, bytes."""
 
 
-@dataclass(frozen=True)
-class Line:
-    """One line of a segment as read: ``items`` and ``seq`` where it is whole, else ``fault``."""
+class Line(NamedTuple):
+    """One line of a segment as read: ``seq`` and ``body``, its events as JSON, where it is whole, else ``fault``.
+
+    ``number`` counts from 1, the header is line 1; ``end`` is the offset behind its newline, bytes.
+    """
 
     number: int
-    """From 1; the header is line 1."""
     end: int
-    """Offset behind its newline, bytes."""
     raw: bytes
     seq: int = 0
     recorded_us: int = 0
-    items: list[Any] | None = None
+    body: bytes = b""
     fault: str = ""
+
+    @property
+    def items(self) -> Any:
+        """The events: type and fields of each.
+
+        Raises:
+            ValueError: the body is no JSON.
+        """
+        return orjson.loads(self.body)
 
 
 def journal_folder(home: Path) -> Path:
@@ -368,32 +397,51 @@ def journal_folder(home: Path) -> Path:
 
 
 def segment_paths(folder: Path) -> list[Path]:
-    """The segments in a folder, by producer, run and number."""
-    return sorted(folder.glob(f"[!.]*{SUFFIX}"))
+    """The segments in a folder, by producer, run and number; none where it does not exist.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    try:
+        paths = list(folder.iterdir())
+    except FileNotFoundError:
+        return []
+    return sorted(path for path in paths if path.name.endswith(SUFFIX) and not path.name.startswith("."))
+
+
+def _segment_name(producer: str, run_id: str, number: int) -> str:
+    return f"{producer}-{run_id}-{number:06d}{SUFFIX}"
 
 
 def read_header(path: Path) -> Segment:
     """The header of a segment.
 
     Raises:
-        JournalError: it has none, or a damaged one.
+        JournalError: it has none, a damaged one, or that of another segment, whose copy it is.
+        OSError: the file cannot be read.
     """
     with path.open("rb") as file:
         line = file.readline(64 * 1024)
     crc, _, body = line.removeprefix(MAGIC).rstrip(b"\n").partition(b" ")
     if not line.startswith(MAGIC) or not line.endswith(b"\n") or crc != b"%08x" % crc32(body):
         raise JournalError(f"segment {path.name}: line 1: expected a header, found {line[:60]!r}")
-    header = orjson.loads(body)
-    return Segment(
-        path=path,
-        producer=header["producer"],
-        run_id=header["run_id"],
-        hostname=header["hostname"],
-        pid=header["pid"],
-        number=header["segment"],
-        first_seq=header["first_seq"],
-        data_offset=len(line),
-    )
+    try:
+        header = orjson.loads(body)
+        segment = Segment(
+            path=path,
+            producer=str(header["producer"]),
+            run_id=str(header["run_id"]),
+            hostname=str(header["hostname"]),
+            pid=int(header["pid"]),
+            number=int(header["segment"]),
+            first_seq=int(header["first_seq"]),
+            data_offset=len(line),
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise JournalError(f"segment {path.name}: line 1: expected a header, found {body[:60]!r}") from error
+    if path.name != (named := _segment_name(segment.producer, segment.run_id, segment.number)):
+        raise JournalError(f"segment {path.name}: line 1: expected its own header, found that of {named}")
+    return segment
 
 
 def is_finished(path: Path) -> bool:
@@ -413,7 +461,7 @@ def read_lines(path: Path, offset: int, number: int, limit_bytes: int) -> Iterat
         lines = file.read(limit_bytes)
         if not lines.endswith(b"\n"):
             lines += file.readline()
-    for raw in lines.splitlines(keepends=True):
+    for raw in BytesIO(lines):  # which splits at newlines alone; damage can make any other byte
         if not raw.endswith(b"\n"):
             return
         offset += len(raw)
@@ -426,11 +474,9 @@ def _parse(raw: bytes, number: int, end: int) -> Line:
     if crc != (found := b"%08x" % crc32(body)):
         fault = f"crc {found.decode()}, expected {crc[:8].decode(errors='backslashreplace')}"
         return Line(number, end, raw, fault=fault)
-    seq, recorded_us, items = body.split(b" ", 2)
-    try:
-        return Line(number, end, raw, int(seq), int(recorded_us), orjson.loads(items))
-    except orjson.JSONDecodeError as error:
-        return Line(number, end, raw, int(seq), int(recorded_us), fault=f"expected a JSON array, found {error}")
+    if (head := _HEAD.match(body)) is None:
+        return Line(number, end, raw, fault=f"expected a number, a time and events, found {body[:60]!r}")
+    return Line(number, end, raw, int(head[1]), int(head[2]), body[head.end() :])
 
 
 def sync_folder(folder: Path) -> None:
@@ -456,8 +502,33 @@ def write_whole(fd: int, line: bytes) -> int:
 
 def _to_json(item: list[Any]) -> bytes:
     try:
-        return orjson.dumps(item, default=str, option=_OPTIONS)
+        return orjson.dumps(item, default=_simpler, option=_OPTIONS)
     except TypeError:
-        # whole numbers beyond 64 bits, keys that are no text, broken surrogates
-        text = json.dumps(item, ensure_ascii=False, default=str)
-        return text.encode("utf-8", "replace")
+        return orjson.dumps(_plain(item), default=_simpler, option=_OPTIONS)
+
+
+def _simpler(value: Any) -> Any:
+    """What orjson does not know, as something that it does."""
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, (Set, tuple)):
+        return list(value)
+    return value.tolist() if type(value).__name__ == "ndarray" else str(value)
+
+
+def _plain(value: Any, above: tuple[int, ...] = ()) -> Any:
+    """What orjson refuses: whole numbers beyond 64 bits and keys become text, broken surrogates ``?``."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, int):
+        return value if -(2**63) <= value < 2**64 else str(value)
+    if not isinstance(value, (Mapping, list, tuple, Set)):
+        return value
+    if id(value) in above or len(above) == _DEPTH:
+        return f"<{type(value).__name__}: nested too deeply>"
+    above = (*above, id(value))
+    if isinstance(value, Mapping):
+        return {_plain(str(key)): _plain(each, above) for key, each in value.items()}
+    return [_plain(each, above) for each in value]

@@ -68,9 +68,12 @@ class Round:
         return list(fetch_rows(self._cursor.execute(f"from {self._catalog}.main.{view}")))
 
     def stream(self, query: str) -> Iterator[Row]:
-        """The rows of a query, read as they are asked for; several streams may be open at once."""
+        """The rows of a query, read as they are asked for; several streams may be open at once.
+
+        Each has a cursor, and so a transaction, of its own: what is stored meanwhile is kept out by its number.
+        """
         cursor = self._cursor.cursor()
-        set_clocks(cursor, as_of=self.as_of, known_seq=self._known_seq)
+        set_clocks(cursor, as_of=self.as_of, known_seq=self.last_seq if self._known_seq is None else self._known_seq)
         yield from fetch_rows(cursor.execute(query))
         cursor.close()
 

@@ -166,6 +166,10 @@ def export(
     jsonl: Annotated[
         bool, typer.Option("--jsonl", help="Write the six JSONL logs whole instead (needs --out).")
     ] = False,
+    as_published: Annotated[
+        int | None,
+        typer.Option(metavar="ID", help="One publication of `tape show exports` again, to the byte (needs --out)."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Publish the contract's files, as of now or as of an instant."""
@@ -173,6 +177,11 @@ def export(
     from tape.display import print_published
 
     session: _Session = context.obj
+    if as_published is not None:
+        if out is None or files or jsonl or as_of is not None:
+            raise typer.BadParameter("--as-published needs --out, and neither FILE nor --as-of nor --jsonl")
+        typer.echo(str(_republish(session, as_published, out.resolve())))
+        return
     try:
         chosen = [state_file(name) for name in files] if files else list(STATE_FILES)
     except KeyError as error:
@@ -185,6 +194,17 @@ def export(
     export_here = _export_through_owner if session.has_owner else _export_from_file
     paths, instant = export_here(session, stems, as_of, folder)
     print_published(paths, folder, instant, as_json=as_json)
+
+
+def _republish(session: _Session, export_id: int, folder: Path) -> Path:
+    from exporters.publisher import republish
+    from store.database import closing
+
+    if session.has_owner:
+        answer, _ = session.ask({"request": "republish", "export_id": export_id, "out": str(folder)})
+        return Path(answer["path"])
+    with closing(session.open()) as connection:
+        return republish(connection, export_id, folder)
 
 
 def _export_through_owner(

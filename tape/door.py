@@ -8,6 +8,7 @@ Requests:
 - ``{"request": "query", "sql": .., "as_of": .., "format": "rows"|"arrow"}``: one select, read-only, ended after the
   time limit, its rows capped
 - ``{"request": "export", "as_of": .., "files": [..], "out": ..}``; no files: the six JSONL logs
+- ``{"request": "republish", "export_id": .., "out": ..}``
 - ``{"request": "backup", "to": ..}``
 
 The socket is the owner's user's alone (mode 0600).
@@ -33,6 +34,7 @@ import orjson
 
 from exporters.contract import state_file
 from exporters.jsonl_mirrors import write_logs
+from exporters.publisher import republish
 from exporters.state_files import publish
 from store.database import set_clocks
 from store.errors import StoreError
@@ -144,7 +146,13 @@ class _Handler(socketserver.StreamRequestHandler):
 
     def _answer(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         kind = request.get("request")
-        answers = {"status": self._status, "query": self._query, "export": self._export, "backup": self._backup}
+        answers = {
+            "status": self._status,
+            "query": self._query,
+            "export": self._export,
+            "republish": self._republish,
+            "backup": self._backup,
+        }
         if kind not in answers:
             raise StoreError(f"request: expected one of {', '.join(answers)}, found {kind!r}")
         return answers[kind](request)
@@ -183,6 +191,11 @@ class _Handler(socketserver.StreamRequestHandler):
         with open_round(owner.connection, as_of=as_of, configured=owner.settings.configured) as reading:
             paths = publish(reading, folder, files) if files else write_logs(reading, folder)
         return {"ok": True, "as_of": as_of.isoformat(), "paths": [str(path) for path in paths]}, b""
+
+    def _republish(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        with self.server.cursor() as cursor:
+            path = republish(cursor, int(request["export_id"]), Path(request["out"]))
+        return {"ok": True, "path": str(path)}, b""
 
     def _backup(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         return {"ok": True, "path": str(self.server.owner.back_up(Path(request["to"])))}, b""

@@ -239,7 +239,8 @@ class Owner:
                     compress(path)
         folder = logs / "backup"
         every = timedelta(hours=self.settings.backup.every_h)
-        if every and is_backup_due(folder, every, now):
+        imported = self._keeper.execute("select max(imported_ts) from imports").fetchone()
+        if every and is_backup_due(folder, every, now, imported[0] if imported else None):
             _LOG.info("backup %s", self.back_up(folder / dated_name(now)))
             forget_all_but(folder, self.settings.backup.keep)
         if found := backups(folder):

@@ -31,6 +31,8 @@ class GivenRows:
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
         self._seq = 0
+        connection.execute("delete from ingest_counter")
+        connection.execute("insert into ingest_counter values (1000000)")
 
     def add(self, table: str, ts: datetime | None = None, **columns: Any) -> str:
         """Stores one row; columns that are not given are null. Returns its ``event_id``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -11,6 +12,8 @@ from pydantic import JsonValue, ValidationError
 from execution.events import (
     EVENTS,
     Event,
+    EventRefused,
+    IntentVetoed,
     OrderAcked,
     OrderClosed,
     OrderFilled,
@@ -20,8 +23,10 @@ from execution.events import (
     Ticked,
     contract_key,
     document_fields,
+    parse_event,
     unit_of,
 )
+from store.schema import python_type
 
 NOON = datetime(2025, 11, 1, 12, tzinfo=UTC)
 FILL: dict[str, Any] = {
@@ -226,3 +231,197 @@ def test_nan_and_infinity_are_unknown(unknown: object) -> None:
 def test_an_instant_out_of_range_is_refused(wrong: object) -> None:
     with pytest.raises(ValueError, match="\nt\n"):
         Ticked.model_validate({"event_id": "t", "t": wrong})
+
+
+# --- parse_event: the contract's dictionaries ---
+
+
+def contract_payload(event: type[Event]) -> dict[str, Any]:
+    """A payload with every field of an event at its key in the contract's JSON, each with a value of its own."""
+    payload: dict[str, Any] = {}
+    for number, (name, field) in enumerate(event.model_fields.items(), 1):
+        if name == event.whole:
+            continue
+        *parents, leaf = contract_key(name, field).split(".")
+        holder = payload
+        for parent in parents:
+            holder = holder.setdefault(parent, {})
+        holder[leaf] = {
+            float: number + 0.5,
+            int: number,
+            bool: True,
+            str: f"{name.upper()}",
+            datetime: (NOON + timedelta(seconds=number)).isoformat(),
+            list: [name],
+            dict: {name: number},
+        }[python_type(field.annotation)]
+    return payload
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_every_key_of_the_contract_becomes_its_field(event: type[Event]) -> None:
+    parsed = parse_event(event.event_type, contract_payload(event))
+    for number, (name, field) in enumerate(event.model_fields.items(), 1):
+        if name == event.whole:
+            assert getattr(parsed, name) == contract_payload(event)
+            continue
+        expected: Any = {
+            float: number + 0.5,
+            int: number,
+            bool: True,
+            str: name.upper(),
+            datetime: NOON + timedelta(seconds=number),
+            list: [name],
+            dict: {name: number},
+        }[python_type(field.annotation)]
+        assert getattr(parsed, name) == expected, name
+    assert parsed.model_extra == {}
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_fields_are_parsed_by_their_own_names_too(event: type[Event]) -> None:
+    first = parse_event(event.event_type, contract_payload(event))
+    own = {name: value for name, value in first.__dict__.items() if name != "ts"}
+    time_key = contract_key("ts", event.model_fields["ts"])
+    assert parse_event(event.event_type, {**own, time_key: first.ts}) == first
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_what_the_contract_demands_is_refused_by_its_key_when_it_is_missing(event: type[Event]) -> None:
+    for name, field in event.model_fields.items():
+        if not field.is_required() or name == event.whole:
+            continue
+        key = contract_key(name, field)
+        payload = contract_payload(event)
+        for missing in ({}, {key: None}, {key: ""}):
+            without = {other: value for other, value in payload.items() if other != key}
+            with pytest.raises(EventRefused) as refused:
+                parse_event(event.event_type, {**without, **missing})
+            assert (refused.value.event_type, refused.value.field) == (event.event_type, key)
+            assert str(refused.value) == f"{event.event_type}: {key}: expected a value, found nothing"
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_a_wrongly_typed_value_is_refused_by_its_key_in_the_contract(event: type[Event]) -> None:
+    words = {
+        float: "a number",
+        int: "a whole number",
+        bool: "true or false",
+        str: "text",
+        datetime: "an instant",
+        list: "a list",
+    }
+    for name, field in event.model_fields.items():
+        if (kind := python_type(field.annotation)) is dict:
+            continue
+        payload = contract_payload(event)
+        *parents, leaf = contract_key(name, field).split(".")
+        holder = payload
+        for parent in parents:
+            holder = holder[parent]
+        holder[leaf] = {"not": "this"}
+        with pytest.raises(EventRefused) as refused:
+            parse_event(event.event_type, payload)
+        key = contract_key(name, field)
+        expected = f"{event.event_type}: {key}: expected {words[kind]}, found {{'not': 'this'}}"
+        assert (refused.value.field, str(refused.value)) == (key, expected)
+
+
+@pytest.mark.parametrize("wrong", ["noon", "2016-12-31T23:59:60Z", "nan", 1e300, True])
+def test_what_is_no_instant_is_refused_in_plain_words(wrong: object) -> None:
+    with pytest.raises(EventRefused, match=r"^tick: t: expected an instant, found "):
+        parse_event("tick", {"t": wrong})
+
+
+def test_a_true_zero_false_and_empty_document_are_values() -> None:
+    close = parse_event("order_close", {**CLOSE, "realizedPnlUsd": 0, "realized_pnl_usd": 5, "reduceOnly": False})
+    assert isinstance(close, OrderClosed)
+    assert (close.realized_pnl_usd, close.reduce_only) == (0.0, False)
+    veto = parse_event("risk_veto", {"ts": 0, "symbol": "X", "veto_reason": "r", "veto_detail": {}})
+    assert isinstance(veto, IntentVetoed)
+    assert veto.veto_detail == {}
+
+
+def test_empty_text_is_unknown_and_the_next_path_counts() -> None:
+    detail = {"intent": {"attempt_id": 7, "intent_id": "i"}, "more": [1]}
+    payload = {"ts": 0, "symbol": "X", "veto_reason": "r", "attempt_id": "", "side": "", "veto_detail": detail}
+    veto = parse_event("risk_veto", payload)
+    assert isinstance(veto, IntentVetoed)
+    assert (veto.attempt_id, veto.intent_id, veto.side, veto.veto_detail) == ("7", "i", None, detail)
+    assert parse_event("risk_veto", {**payload, "attempt_id": "own"}).__dict__["attempt_id"] == "own"
+
+
+@pytest.mark.parametrize("parent", ["prices", "qty", "timing_ms", "result", "policy"])
+@pytest.mark.parametrize("wrong", ["text", 1.5, [1]])
+def test_a_parent_that_is_no_object_is_refused_by_name(parent: str, wrong: object) -> None:
+    with pytest.raises(EventRefused) as refused:
+        parse_event("order_metric", {"ts": 0, parent: wrong})
+    assert str(refused.value) == f"order_metric: {parent}: expected an object, found {wrong!r}"
+
+
+def test_a_parent_that_is_null_holds_nothing_and_what_is_left_of_one_is_kept() -> None:
+    metric = parse_event("order_metric", {"ts": 0, "prices": None, "qty": {"contracts": 1, "lots": 2}, "result": {}})
+    assert isinstance(metric, OrderMeasured)
+    assert (metric.mark_price, metric.contracts_qty) == (None, 1.0)
+    assert {key: value for key, value in (metric.model_extra or {}).items() if value is not None} == {
+        "qty": {"lots": 2}
+    }
+
+
+def test_when_the_line_was_written_is_left_out_where_the_event_has_a_time_of_its_own() -> None:
+    tick = parse_event("tick", {"t": NOON, "ts": "2020-01-01T00:00:00Z", "event_type": "tick"})
+    assert (tick.ts, tick.model_extra) == (NOON, {})
+    with pytest.raises(EventRefused, match="tick: t: expected a value, found nothing"):
+        parse_event("tick", {"ts": NOON})
+
+
+def test_a_document_that_is_taken_whole_stays_as_it_was() -> None:
+    payload = {"timestamp": "2025-11-01T12:00:00Z", "ts": 5, "symbol": "x", "risk_decision": {"allowed": True, "by": 1}}
+    decision = parse_event("shadow_decision", payload)
+    assert isinstance(decision, ShadowDecided)
+    assert (decision.decision, decision.is_allowed, decision.symbol) == (payload, True, "X")
+    assert decision.model_extra == {}
+
+
+def test_the_given_payload_is_left_alone() -> None:
+    payload = {"ts": 0, "prices": {"mark": 1, "x": 2}, "result": {"status": "FILLED"}}
+    before = deepcopy(payload)
+    parse_event("order_metric", payload)
+    assert payload == before
+
+
+@pytest.mark.parametrize("payload", [None, [], "text", 5])
+def test_what_is_no_object_is_refused(payload: Any) -> None:
+    with pytest.raises(EventRefused, match="tick: payload: expected an object, found"):
+        parse_event("tick", payload)
+
+
+def test_an_unknown_event_type_is_refused_by_name() -> None:
+    with pytest.raises(EventRefused, match=r"^tock: event_type: expected one of tick, .*, found 'tock'$"):
+        parse_event("tock", {})
+
+
+def test_events_of_the_test_strategy_are_test_noise() -> None:
+    attempt = {"ts": 0, "symbol": "X", "strategy": "smoke_test"}
+    assert parse_event("order_attempt", attempt).is_test
+    assert parse_event("order_error", attempt).is_test
+    assert not parse_event("order_attempt", {**attempt, "strategy": "vol_target"}).is_test
+    assert parse_event("order_attempt", {**attempt, "strategy": None, "is_test": True}).is_test
+
+
+def test_lists_of_another_library_are_left_to_who_writes_them() -> None:
+    class Array:
+        """Compares as numpy's arrays do."""
+
+        def __eq__(self, other: object) -> Any:
+            return self
+
+        __hash__ = None  # type: ignore[assignment]
+
+        def __bool__(self) -> bool:
+            raise ValueError("the truth value of an array is ambiguous")
+
+    row = Array()
+    assert (parse_event("tick", {"t": 0, "row": row}).model_extra or {})["row"] is row
+    with pytest.raises(EventRefused, match="order_fill: tradeIds: expected a list"):
+        parse_event("order_fill", {**FILL, "tradeIds": row})

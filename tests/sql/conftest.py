@@ -15,6 +15,7 @@ import pytest
 from exporters.contract import state_file
 from exporters.state_files import render
 from store.database import open_database, transaction
+from store.roll_ups import ROLL_UPS
 from store.round import open_round
 from store.schema import EVENT_TABLES
 from tests.conftest import AS_OF, GivenRows
@@ -36,7 +37,7 @@ def store(views: duckdb.DuckDBPyConnection) -> Iterator[GivenRows]:
     cursor = views.cursor()
     yield GivenRows(cursor)
     with transaction(cursor):
-        for table in EVENT_TABLES:
+        for table in (*EVENT_TABLES, *(each.table for each in ROLL_UPS)):
             cursor.execute(f"delete from {table}")
     cursor.close()
 
