@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -204,13 +205,15 @@ def _fitting(names: list[str], rows: list[list[str]], width: int) -> list[list[i
     return groups
 
 
-def _plain(value: Any) -> str:
+def _plain(value: Any) -> float | str:
+    if isinstance(value, Decimal):
+        return float(value)
     return _instant(value) if isinstance(value, datetime) else str(value)
 
 
 def _cell(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return _instant(value)
+    if isinstance(value, (datetime, Decimal)):
+        return _plain(value)
     return json.dumps(value, default=_plain) if isinstance(value, (dict, list)) else value
 
 

@@ -24,6 +24,7 @@ import socketserver
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -90,6 +91,7 @@ class Door:
 class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
     block_on_close = False
+    request_queue_size = 128
 
     def __init__(self, address: str, owner: Owner) -> None:
         self.owner = owner
@@ -126,12 +128,11 @@ class _Handler(socketserver.StreamRequestHandler):
         payload = b""
         try:
             answer, payload = self._answer(self._request())
-        except (StoreError, duckdb.Error, OSError, ValueError, KeyError, TypeError) as error:
-            answer = {"ok": False, "error": " ".join(str(error).split()) or type(error).__name__}
-        if payload:
-            answer["bytes"] = len(payload)
+            line = _to_line({**answer, "bytes": len(payload)} if payload else answer)
+        except Exception as error:  # noqa: BLE001 (whatever a request does, the client is told)
+            line = _to_line({"ok": False, "error": " ".join(str(error).split()) or type(error).__name__})
         self.connection.settimeout(60)
-        self.wfile.write(orjson.dumps(answer, default=str, option=_OPTIONS))
+        self.wfile.write(line)
         self.wfile.write(payload)
 
     def _request(self) -> dict[str, Any]:
@@ -198,6 +199,19 @@ class _Handler(socketserver.StreamRequestHandler):
 
     def _backup(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         return {"ok": True, "path": str(self.server.owner.back_up(Path(request["to"])))}, b""
+
+
+def _to_line(answer: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(answer, default=_plain, option=_OPTIONS)
+    except TypeError:  # whole numbers beyond 64 bits
+        return f"{json.dumps(answer, default=_plain)}\n".encode()
+
+
+def _plain(value: object) -> float | str:
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    return float(value) if isinstance(value, Decimal) else str(value)
 
 
 def _instant(text: str | None) -> datetime | None:

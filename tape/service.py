@@ -7,7 +7,8 @@ Laws kept here:
 - whatever writes to the database holds ``writing``, so that a backup can be a plain copy;
 - a worker whose step fails logs it once, counts it and goes on; a broken database ends the process, non-zero, with one
   line: the journal has lost nothing, and a supervisor starts it again;
-- SIGTERM and SIGINT end it after the steps under way; what was recorded by then is stored.
+- SIGTERM and SIGINT end it within two seconds; what was recorded by then is stored, or, of a long backlog, kept in the
+  journal for the next owner.
 """
 
 from __future__ import annotations
@@ -53,6 +54,8 @@ _LOG = logging.getLogger("tape")
 _PUBLISH_EVERY_S = 0.1
 _MIRROR_EVERY_S = 0.25
 _HOUSEKEEPING_EVERY_S = 30.0
+_STEPS_END_S = 1.0
+"""How long the steps under way are waited for at the end; the journal has what they do not reach."""
 _LOW_DISK_BYTES = 512 * 1024 * 1024
 _MIRROR_ARCHIVE_IDLE = timedelta(hours=1)
 """How long a rotated log stays as it is for those who still read it."""
@@ -162,8 +165,9 @@ class Owner:
         from tape.door import Door
 
         logs = self.home / "logs"
-        self._record_config()
         self.ingest = Ingest(self.connection.cursor(), self.home, scratch)
+        self._ingest_all()
+        self._record_config()
         self._ingest_all()
         self._say_what_is_stored()
         self.publisher = Publisher(
@@ -195,13 +199,16 @@ class Owner:
 
     def _finish(self) -> None:
         """Stores what was recorded up to now; what that changes is published and mirrored by the next owner."""
+        until = time.monotonic() + _STEPS_END_S
         for thread in self._threads:
-            thread.join(timeout=1.5)
-        if self._fatal is None:
+            thread.join(max(0.0, until - time.monotonic()))
+        under_way = [thread.name for thread in self._threads if thread.is_alive()]
+        if self._fatal is None and "ingest" not in under_way:
             self.workers[0].once(self._break)
-        self.publisher.close()
-        self.mirrors.close()
-        _LOG.info("stopped")
+        if not under_way:
+            self.publisher.close()
+            self.mirrors.close()
+        _LOG.info("stopped%s", f" in the middle of {', '.join(under_way)}" if under_way else "")
 
     def _ingest_all(self) -> None:
         while True:
@@ -211,7 +218,7 @@ class Owner:
                 self.versions = {**self.versions, **dict.fromkeys(done.tables, done.last_seq)}
                 for worker in getattr(self, "workers", [])[1:3]:
                     worker.wake.set()
-            if not done.has_more:
+            if not done.has_more or self._stop.is_set():
                 return
 
     def _publish(self) -> None:

@@ -153,7 +153,12 @@ ROWS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     ),
     "order_acks": st.fixed_dictionaries({"symbol": SYMBOLS, "attempt_id": IDS}),
     "order_fills": st.fixed_dictionaries(
-        {"symbol": SYMBOLS, "order_id": st.sampled_from(["o1", "o2"]), "attempt_id": IDS, "avg_price": PRICE}
+        {
+            "symbol": SYMBOLS,
+            "order_id": st.sampled_from(["o1", "o2"]),
+            "attempt_id": IDS,
+            "avg_price": st.sampled_from([90.0, 101.5]),
+        }
     ),
     "order_closes": st.fixed_dictionaries(
         {
@@ -226,14 +231,25 @@ OFFSETS = st.builds(
 GIVEN = st.sampled_from(sorted(ROWS)).flatmap(
     lambda table: st.tuples(st.just(table), OFFSETS, ROWS[table], st.sampled_from([False, False, True]))
 )
-MOVES = st.builds(
+FORWARD_OR_BACK = st.builds(
     lambda seconds, sign, near: sign * timedelta(seconds=seconds) + near,
     st.sampled_from([0, 1, 1, 60, 900, 3600, 86_400, 172_800, 604_800]),
     st.sampled_from([1, 1, 1, -1]),
     st.sampled_from(NEAR),
 )
-STEP = st.tuples(
-    st.lists(GIVEN, max_size=4), MOVES, st.sets(st.sampled_from(STATE_FILES), min_size=1, max_size=len(STATE_FILES))
+TO_AN_EDGE = st.tuples(
+    st.integers(0, 20),
+    st.builds(lambda edge, near: timedelta(seconds=edge) + near, st.sampled_from(EDGES), st.sampled_from(NEAR)),
+)
+"""To where a row, by its number, enters or leaves a window."""
+STEPS = st.lists(
+    st.tuples(
+        st.one_of(st.just([]), st.just([]), st.lists(GIVEN, max_size=3)),
+        st.one_of(FORWARD_OR_BACK, TO_AN_EDGE, st.just(timedelta(seconds=1))),
+        st.sets(st.sampled_from(STATE_FILES), min_size=4, max_size=len(STATE_FILES)),
+    ),
+    min_size=3,
+    max_size=8,
 )
 
 
@@ -289,17 +305,16 @@ def emptied(connection: duckdb.DuckDBPyConnection) -> Iterator[_Live]:
         cursor.close()
 
 
-@settings(
-    max_examples=int(os.environ.get("N", 10)),
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
-@given(steps=st.lists(STEP, min_size=2, max_size=6))
-def test_live_rounds_give_what_fresh_rounds_give(connection: duckdb.DuckDBPyConnection, steps: list[Any]) -> None:
+@settings(max_examples=int(os.environ.get("N", 12)), deadline=None, suppress_health_check=list(HealthCheck))
+@given(first=st.lists(GIVEN, min_size=1, max_size=12), steps=STEPS)
+def test_live_rounds_give_what_fresh_rounds_give(
+    connection: duckdb.DuckDBPyConnection, first: list[Any], steps: list[Any]
+) -> None:
     with emptied(connection) as live:
-        as_of = AS_OF
-        for rows, move, files in steps:
+        as_of, times = AS_OF, []
+        for rows, move, files in [(first, timedelta(0), STATE_FILES), *steps]:
             for table, offset, columns, is_test in rows:
-                live.put(table, as_of + offset, columns, is_test=is_test)
-            as_of += move
+                times.append(as_of + offset)
+                live.put(table, times[-1], columns, is_test=is_test)
+            as_of = as_of + move if isinstance(move, timedelta) else times[move[0] % len(times)] + move[1]
             assert live.read(as_of, files) == live.fresh(as_of, files)

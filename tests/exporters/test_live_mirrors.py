@@ -1,0 +1,438 @@
+"""The live logs hold every row once, in the order it was stored, whatever died when."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from exporters import live_mirrors, mirror_files
+from exporters.jsonl_mirrors import write_logs
+from exporters.live_mirrors import EVENT_MIRRORS, Mirrors
+from exporters.mirror_files import MirrorFile
+from exporters.state_files import to_json
+from store.importer import import_logs
+from store.round import open_round
+from tests.conftest import GivenRows
+from tests.store.old_logs import CLOSE, EXECUTED, METRIC, METRICS, VETO, VETOES, text, write_files
+
+NOW = datetime.now(UTC)
+ORDERS, SHADOW = "execution/orders_executed.jsonl", "pipeline_v6_shadow.jsonl"
+HEALTH, COMPARE = "router_health.jsonl", "pipeline_v6_compare.jsonl"
+EVENT_TABLES_MIRRORED = [event.table for kinds in EVENT_MIRRORS.values() for event in kinds]
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL at a chosen point: nothing in the process runs after it."""
+
+
+class Logs:
+    """A home's logs, kept alive by one owner after another."""
+
+    def __init__(self, store: GivenRows, folder: Path) -> None:
+        self.store = store
+        self.folder = folder
+        self.rotate_bytes = 10**9
+        self.start()
+
+    def start(self) -> None:
+        self.mirrors = Mirrors(self.store.connection, self.folder, rotate_bytes=self.rotate_bytes)
+
+    def run(self) -> int:
+        """Brings all logs up to date; returns the lines written."""
+        total = 0
+        while count := self.mirrors.run_once(nullcontext()):
+            total += count
+        return total
+
+    def lines(self, name: str) -> list[bytes]:
+        """Every line of a log, archived ones first."""
+        path = self.folder / name
+        archives = sorted((path.parent / "archive").glob(f"{path.name}.*"))
+        return b"".join(each.read_bytes() for each in [*archives, path] if each.exists()).splitlines(keepends=True)
+
+    def ids(self, name: str) -> list[str]:
+        return [json.loads(line)["event_id"] for line in self.lines(name)]
+
+    def all_ids(self) -> list[str]:
+        """The ids of all event logs, sorted."""
+        return sorted(each for name in EVENT_MIRRORS for each in self.ids(name))
+
+    def documents(self, name: str) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.lines(name)]
+
+    def publish(self, name: str, document: dict[str, Any]) -> None:
+        """Puts a state file in place as the publisher does, by rename."""
+        path = self.folder / "state" / name
+        path.parent.mkdir(exist_ok=True)
+        path.with_name("new").write_bytes(to_json(document, indent=True))
+        path.with_name("new").rename(path)
+
+
+@pytest.fixture
+def logs(store: GivenRows, tmp_path: Path) -> Iterator[Logs]:
+    logs = Logs(store, tmp_path / "logs")
+    yield logs
+    logs.mirrors.close()
+
+
+def add_rounds(store: GivenRows, rounds: int) -> list[str]:
+    """One row of every mirrored table, again and again; returns the ids in their order."""
+    return [
+        store.add(table, NOW - timedelta(minutes=5), **({"is_heartbeat": False} if table == "shadow_decisions" else {}))
+        for _ in range(rounds)
+        for table in EVENT_TABLES_MIRRORED
+    ]
+
+
+def written_whole(store: GivenRows, folder: Path) -> dict[str, bytes]:
+    """The event logs as ``write_logs`` writes them."""
+    with open_round(store.connection, as_of=NOW + timedelta(days=10_000)) as reading:
+        write_logs(reading, folder)
+    return {name: (folder / name).read_bytes() for name in EVENT_MIRRORS}
+
+
+def test_every_row_is_mirrored_as_write_logs_writes_it(logs: Logs, tmp_path: Path) -> None:
+    add_rounds(logs.store, 20)
+    logs.store.add("order_fills", NOW + timedelta(days=400), symbol="BTCUSDT", avg_price=1.5, extra={"new": [1, None]})
+    logs.store.add("vetoes", datetime(1970, 1, 1, tzinfo=UTC), symbol="BTCUSDT", veto_reason="late")
+    assert logs.run() == 20 * len(EVENT_TABLES_MIRRORED) + 2
+    whole = written_whole(logs.store, tmp_path / "whole")
+    assert {name: b"".join(logs.lines(name)) for name in EVENT_MIRRORS} == whole
+    assert logs.run() == 0
+
+
+def test_slices_change_nothing(logs: Logs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_mirrors, "_SLICE", 3)
+    for number in range(40):  # runs of one table beside single rows of others
+        logs.store.add("order_fills" if number % 11 else "order_acks", NOW)
+        if number in (5, 30):
+            add_rounds(logs.store, 4)
+    logs.run()
+    whole = written_whole(logs.store, tmp_path / "whole")
+    assert {name: b"".join(logs.lines(name)) for name in EVENT_MIRRORS} == whole
+
+
+def test_rows_that_were_imported_are_never_mirrored(store: GivenRows, tmp_path: Path) -> None:
+    old = {EXECUTED: text(CLOSE), METRICS: text(METRIC), VETOES: text(VETO)}
+    write_files(tmp_path / "old", old)
+    assert import_logs(store.connection, tmp_path / "old", now=NOW).total.stored == 3
+    store._seq = 100
+    logs = Logs(store, tmp_path / "logs")
+    own = add_rounds(store, 1)
+    logs.run()
+    assert logs.all_ids() == sorted(own)
+
+
+def test_the_logs_of_an_old_runtime_are_continued(store: GivenRows, tmp_path: Path) -> None:
+    old = {EXECUTED: text(CLOSE, CLOSE), HEALTH: '{"symbols": {"BTCUSDT": {}}}\n', COMPARE: "[1]\n", METRICS: "NaN\n"}
+    write_files(tmp_path / "logs", old)
+    logs = Logs(store, tmp_path / "logs")
+    own = store.add("order_fills", NOW)
+    logs.publish("router_health.json", health(1.0, 1.0))
+    logs.publish("pipeline_v6_compare_summary.json", {"generated_ts": NOW.timestamp()})
+    logs.run()
+    assert logs.mirrors.errors == {}
+    assert b"".join(logs.lines(EXECUTED)).startswith(old[EXECUTED].encode())
+    assert json.loads(logs.lines(EXECUTED)[-1])["event_id"] == own
+    assert [len(logs.lines(name)) for name in (HEALTH, COMPARE)] == [2, 2]
+
+
+KILLS = ["before append", "in the middle of a line", "after append", "before watermark", "after watermark"]
+KILLS += ["before rename", "after rename", "before second watermark"]
+
+
+def kill_at(point: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next mirror that comes to the point is the last: ``Killed``."""
+    append, save, rotate = MirrorFile.append, Mirrors._save, MirrorFile.rotate_if_full
+    rotated = []
+
+    def appending(self: MirrorFile, lines: Any) -> int:
+        if point == "before append":
+            raise Killed
+        size = append(self, lines)
+        if point == "after append":
+            raise Killed
+        if point == "in the middle of a line":
+            with self._path.open("rb+") as file:
+                file.truncate(size - 7)
+            raise Killed
+        return size
+
+    def saving(self: Mirrors, mark: Any, writing: Any) -> None:
+        if point == "before watermark" or (point == "before second watermark" and rotated):
+            raise Killed
+        save(self, mark, writing)
+        if point == "after watermark":
+            raise Killed
+
+    def rotating(self: MirrorFile, size: int, last_seq: int) -> bool:
+        if point == "before rename":
+            raise Killed
+        done = rotate(self, size, last_seq)
+        if point == "after rename":
+            raise Killed
+        rotated.append(done)
+        return done
+
+    monkeypatch.setattr(MirrorFile, "append", appending)
+    monkeypatch.setattr(Mirrors, "_save", saving)
+    monkeypatch.setattr(MirrorFile, "rotate_if_full", rotating)
+
+
+@pytest.mark.parametrize("rotate_bytes", [1, 600, 10**9])
+@pytest.mark.parametrize("point", KILLS)
+def test_after_a_kill_at_any_point_every_row_is_there_once_and_in_order(
+    logs: Logs, point: str, rotate_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_mirrors, "_SLICE", 2)
+    logs.rotate_bytes = rotate_bytes
+    logs.start()
+    for _ in range(3):
+        add_rounds(logs.store, 3)
+        with monkeypatch.context() as killing:
+            kill_at(point, killing)
+            try:
+                logs.run()
+            except Killed:
+                if point == "in the middle of a line":
+                    assert not logs.lines(ORDERS)[-1].endswith(b"\n")
+        logs.start()
+    logs.run()
+    for name, kinds in EVENT_MIRRORS.items():
+        union = " union all ".join(f"select event_id, ingest_seq from {event.table}" for event in kinds)
+        rows = logs.store.connection.execute(f"select event_id from ({union}) order by ingest_seq").fetchall()
+        assert logs.ids(name) == [event_id for (event_id,) in rows], name
+
+
+def test_a_database_that_lost_its_tail_doubles_no_line(logs: Logs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_mirrors, "_SLICE", 2)
+    connection = logs.store.connection
+    before = add_rounds(logs.store, 1)
+    logs.run()
+    connection.execute("create temp table marks_then as from mirror_watermarks")
+    after = add_rounds(logs.store, 5)
+    logs.run()
+    connection.execute("delete from mirror_watermarks")
+    connection.execute("insert into mirror_watermarks from marks_then")
+    logs.start()
+    logs.run()
+    assert logs.all_ids() == sorted(before + after)
+
+
+@pytest.mark.parametrize(
+    "harm", [Path.unlink, lambda path: path.write_bytes(b""), lambda path: path.write_bytes(b'{"event_id":"x"}\n')]
+)
+def test_a_log_that_somebody_removes_or_replaces_gets_what_comes_next(logs: Logs, harm: Callable[[Path], Any]) -> None:
+    add_rounds(logs.store, 2)
+    logs.run()
+    harm(logs.folder / ORDERS)
+    logs.start()
+    new = logs.store.add("order_fills", NOW)
+    logs.run()
+    assert logs.ids(ORDERS)[-1:] == [new]
+
+
+def test_a_mirror_that_fails_is_told_once_counted_and_does_not_stop_the_others(
+    logs: Logs, caplog: pytest.LogCaptureFixture
+) -> None:
+    (logs.folder / ORDERS).mkdir(parents=True)
+    ids = add_rounds(logs.store, 1)
+    with caplog.at_level(logging.INFO):
+        for _ in range(3):
+            logs.run()
+        assert list(logs.mirrors.errors) == [ORDERS]
+        assert logs.mirrors.failures >= 3
+        assert len(logs.ids(SHADOW)) == 1
+        (logs.folder / ORDERS).rmdir()
+        logs.run()
+    assert [record.message for record in caplog.records if ORDERS in record.message][1:] == [
+        f"{ORDERS} is written again"
+    ]
+    assert logs.mirrors.errors == {}
+    assert logs.ids(ORDERS) == ids[:4]
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left"), ValueError(), TypeError("x"), AttributeError("x")])
+def test_whatever_fails_in_one_mirror_the_others_go_on(
+    logs: Logs, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> bytes:
+        raise error
+
+    add_rounds(logs.store, 1)
+    with monkeypatch.context() as failing:
+        failing.setattr(logs.mirrors.mirrors[0], "lines", fail)
+        logs.run()
+    assert list(logs.mirrors.errors) == [ORDERS]
+    assert len(logs.ids(SHADOW)) == 1
+
+
+def test_a_broken_database_is_raised(logs: Logs, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise duckdb.FatalException("FATAL")
+
+    monkeypatch.setattr(logs.mirrors.mirrors[0], "lines", fail)
+    with pytest.raises(duckdb.FatalException):
+        logs.mirrors.run_once(nullcontext())
+
+
+def test_a_commit_that_fails_doubles_no_line(logs: Logs, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise duckdb.TransactionException("no")
+
+    ids = add_rounds(logs.store, 1)
+    with monkeypatch.context() as failing:
+        failing.setattr(logs.mirrors, "_save", fail)
+        logs.run()
+    logs.run()
+    assert logs.all_ids() == sorted(ids)
+
+
+def health(updated_ts: float, slippage: float) -> dict[str, Any]:
+    symbol = {"symbol": "BTCUSDT", "slippage_p50": slippage, "updated_ts": updated_ts}
+    return {"updated_ts": updated_ts, "symbols": [symbol]}
+
+
+def test_router_health_is_logged_when_it_changed(logs: Logs) -> None:
+    for second, slippage in enumerate([1.0, 1.0, 1.0, 2.0, 2.0, 1.0]):
+        logs.publish("router_health.json", health(float(second), slippage))
+        logs.run()
+        logs.run()
+    found = logs.documents(HEALTH)
+    assert [line["ts"] for line in found] == [0.0, 3.0, 5.0]
+    assert all(line["symbols"] == health(line["ts"], line["symbols"][0]["slippage_p50"])["symbols"] for line in found)
+    assert len(set(logs.ids(HEALTH))) == 3
+
+
+def test_router_health_is_logged_again_after_ten_minutes(logs: Logs, monkeypatch: pytest.MonkeyPatch) -> None:
+    logs.publish("router_health.json", health(0.0, 1.0))
+    logs.run()
+    now = live_mirrors.time.monotonic()
+    for after_s, count in ((599.0, 1), (601.0, 2), (900.0, 2), (1300.0, 3)):
+        monkeypatch.setattr(live_mirrors.time, "monotonic", lambda at=now + after_s: at)
+        logs.publish("router_health.json", health(after_s, 1.0))
+        logs.run()
+        assert len(logs.lines(HEALTH)) == count, after_s
+
+
+def test_a_restart_alone_is_no_news_of_router_health(logs: Logs) -> None:
+    for second in range(5):
+        logs.publish("router_health.json", health(float(second), 1.0))
+        logs.start()
+        logs.run()
+    assert len(logs.lines(HEALTH)) == 1
+
+
+def decide(store: GivenRows, age_s: float, received_age_s: float | None = None) -> str:
+    received = NOW - timedelta(seconds=age_s if received_age_s is None else received_age_s)
+    return store.add(
+        "shadow_decisions",
+        NOW - timedelta(seconds=age_s),
+        received_ts=received,
+        symbol="BTCUSDT",
+        is_heartbeat=False,
+        is_allowed=True,
+        decision={"intent": {"side": "BUY", "price": 100.0}},
+    )
+
+
+def sum_up(logs: Logs, after_s: float = 0.0) -> None:
+    logs.publish("pipeline_v6_compare_summary.json", {"generated_ts": NOW.timestamp() + after_s, "sample_size": 1})
+    logs.run()
+
+
+def pairs(logs: Logs) -> list[str]:
+    return [line["shadow"]["event_id"] for line in logs.documents(COMPARE) if "shadow" in line]
+
+
+def summaries(logs: Logs) -> list[tuple[int, bool]]:
+    return [(line["diff_count"], line["heartbeat"]) for line in logs.documents(COMPARE) if "summary" in line]
+
+
+def test_a_pair_is_logged_once_when_its_decision_is_120_seconds_old(logs: Logs) -> None:
+    old, ripe = decide(logs.store, 500), decide(logs.store, 120)
+    young = decide(logs.store, 119)
+    sum_up(logs)
+    assert (pairs(logs), summaries(logs)) == ([old, ripe], [(2, False)])
+    logs.run()
+    sum_up(logs, 1.0)
+    sum_up(logs, 2.0)
+    assert (pairs(logs), summaries(logs)) == ([old, ripe, young], [(2, False), (1, False), (0, True)])
+    assert len(set(logs.ids(COMPARE))) == len(logs.ids(COMPARE))
+
+
+def test_decisions_that_come_late_or_from_the_future_are_logged_once(logs: Logs) -> None:
+    late = decide(logs.store, 10_000, received_age_s=0)
+    future = decide(logs.store, -10_000, received_age_s=0)
+    sum_up(logs)
+    assert pairs(logs) == [late]
+    after = decide(logs.store, 0)
+    later = decide(logs.store, 10_000, received_age_s=0)
+    sum_up(logs, 119)
+    assert pairs(logs) == [late]
+    sum_up(logs, 120)
+    sum_up(logs, 300)
+    assert pairs(logs) == [late, future, after, later]
+
+
+def test_heartbeats_tests_and_imported_decisions_are_no_pairs(store: GivenRows, tmp_path: Path) -> None:
+    imported = decide(store, 500)
+    store.connection.execute("insert into imports values (now(), 'log', 1, 1)")
+    store.add("shadow_decisions", NOW - timedelta(hours=1), is_heartbeat=True)
+    store.add("shadow_decisions", NOW - timedelta(hours=1), is_heartbeat=False, is_test=True)
+    own = decide(store, 500)
+    logs = Logs(store, tmp_path / "logs")
+    sum_up(logs)
+    assert pairs(logs) == [own]
+    assert imported != own
+
+
+@pytest.mark.parametrize("point", ["after append", "in the middle of a line", "before watermark", "after watermark"])
+@pytest.mark.parametrize("decisions", [0, 3])
+def test_after_a_kill_pairs_and_summaries_are_logged_once(
+    logs: Logs, point: str, decisions: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [decide(logs.store, 500) for _ in range(decisions)]
+    logs.run()  # the other logs are up to date: the kill hits the compare log
+    with monkeypatch.context() as killing:
+        kill_at(point, killing)
+        with pytest.raises(Killed):
+            sum_up(logs)
+    for _ in range(2):
+        logs.start()
+        logs.run()
+    assert (pairs(logs), summaries(logs)) == (ids, [(decisions, decisions == 0)])
+
+
+def test_logs_rotate_at_their_size_and_a_slice_stays_together(logs: Logs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_mirrors, "_SLICE", 5)
+    logs.rotate_bytes = 2_000
+    logs.start()
+    ids = add_rounds(logs.store, 40)
+    logs.run()
+    archives = sorted((logs.folder / "execution" / "archive").glob("orders_executed.jsonl.*"))
+    assert len(archives) > 3
+    assert all(2_000 <= archive.stat().st_size < 4_000 for archive in archives)
+    assert not list(logs.folder.rglob("archive/*.jsonl"))
+    assert len(logs.ids(ORDERS)) == len(set(logs.ids(ORDERS)) & set(ids)) == 160
+
+
+def test_a_full_log_that_cannot_be_moved_is_told_and_grows_on(logs: Logs) -> None:
+    logs.rotate_bytes = 10
+    logs.start()
+    (logs.folder / "archive").write_text("in the way")
+    first = decide(logs.store, 1)
+    logs.run()
+    assert list(logs.mirrors.errors) == [SHADOW]
+    second = decide(logs.store, 1)
+    logs.run()
+    assert logs.ids(SHADOW) == [first, second]
+    assert mirror_files.ROTATE_BYTES == 10 * 1024 * 1024

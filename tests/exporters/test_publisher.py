@@ -1,0 +1,267 @@
+"""A file is published when its inputs changed or it is old enough; each publication is recorded as it is on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from exporters import publisher as publisher_module
+from exporters.contract import STATE_FILES, StateFile, state_file
+from exporters.publisher import Publication, Publisher
+from exporters.state_files import render
+from store.round import open_round, tables_beneath
+from store.views import sql_objects
+from tests.conftest import AS_OF, GivenRows, ago
+
+CONFIGURED = '{"ENV": "test"}'
+
+
+class Clock:
+    """A monotonic clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+
+class Published:
+    """A store with its publisher, on a clock of the test's own."""
+
+    def __init__(self, store: GivenRows, folder: Path, clock: Clock) -> None:
+        self.store, self.folder, self.clock = store, folder, clock
+        self.versions: dict[str, int] = {}
+        self.writing = threading.RLock()
+        self.publisher = Publisher(store.connection, folder, configured=CONFIGURED)
+
+    def add(self, table: str, **columns: Any) -> None:
+        self.store.add(table, ago(minutes=1), **columns)
+        self.versions[table] = self.store._seq
+        self.store.connection.execute("delete from ingest_counter")
+        self.store.connection.execute("insert into ingest_counter values (?)", [self.store._seq])
+
+    def after(self, seconds: float = 0.0) -> set[str]:
+        """What is published so many seconds later."""
+        self.clock.now_s += seconds
+        as_of = AS_OF + timedelta(seconds=self.clock.now_s - 1000)
+        return set(self.publisher.publish_due(self.versions, as_of, writing=self.writing))
+
+    def of(self, name: str) -> Publication:
+        return next(each for each in self.publisher.publications if each.file.name == name)
+
+    def exports(self) -> list[dict[str, Any]]:
+        return self.store.rows("from exports order by export_id")
+
+
+@pytest.fixture
+def published(store: GivenRows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Published]:
+    clock = Clock()
+    monkeypatch.setattr(publisher_module.time, "monotonic", clock.monotonic)
+    published = Published(store, tmp_path / "state", clock)
+    yield published
+    published.publisher.close()
+
+
+ALL = {file.name for file in STATE_FILES}
+EVERY_TICK = {file.name for file in STATE_FILES if file.every_s == 1}
+INTEL = {file.name for file in STATE_FILES if file.at_once}
+
+
+def test_at_its_start_everything_is_published_and_then_nothing(published: Published) -> None:
+    assert published.after() == ALL
+    assert {path.name for path in published.folder.iterdir()} == ALL
+    assert published.after(1) == published.after(50) == set()
+
+
+def test_a_tick_moves_the_files_of_every_tick_after_a_second(published: Published) -> None:
+    published.after()
+    published.add("ticks", equity_usd=1.0)
+    assert published.after(0.9) == set()
+    moved = published.after(0.1)
+    assert moved == {name for name in EVERY_TICK if "ticks" in tables_beneath(published.of(name).file.view)}
+    assert {"nav.json", "synced_state.json"} <= moved
+    assert published.after(1) == set()
+
+
+@pytest.mark.parametrize("table", ["order_closes", "order_metrics"])
+def test_a_trade_moves_the_intel_files_after_a_tick(published: Published, table: str) -> None:
+    published.after()
+    columns = {"realized_pnl_usd": 1.0, "fees_usd": 0.1} if table == "order_closes" else {}
+    published.add(table, symbol="BTCUSDT", **columns)
+    assert published.after(0.5) == set()
+    moved = published.after(0.5)
+    assert len(INTEL) == 3
+    assert moved >= {name for name in INTEL if table in tables_beneath(published.of(name).file.view)}
+
+
+def test_what_is_not_at_once_waits_for_its_interval(published: Published) -> None:
+    published.after()
+    published.add("config_snapshots", kind="universe", payload={"universe": ["BTCUSDT"]})
+    assert not published.after(1) & INTEL
+    assert not published.after(118) & INTEL
+    assert published.after(1) >= INTEL - {"expectancy_v6.json"}
+
+
+def test_without_news_a_file_is_published_at_its_maximum_age(published: Published) -> None:
+    published.after()
+    ages = {}
+    for at in range(1, 1801):
+        for name in published.after(1):
+            ages.setdefault(name, at)
+    assert ages == {file.name: int(file.max_age_s) for file in STATE_FILES}
+
+
+@pytest.mark.parametrize(
+    ("stem", "given_s", "every_s", "max_age_s"),
+    [("nav", 5.0, 5.0, 60.0), ("nav", 90.0, 90.0, 90.0), ("v6_runtime_probe", 30.0, 30.0, 30.0)],
+)
+def test_intervals_are_settings(
+    store: GivenRows, tmp_path: Path, stem: str, given_s: float, every_s: float, max_age_s: float
+) -> None:
+    publisher = Publisher(store.connection, tmp_path / "s", configured=CONFIGURED, intervals={stem: given_s})
+    found = {each.file.stem: each for each in publisher.publications}
+    assert (found[stem].every_s, found[stem].max_age_s) == (every_s, max_age_s)
+    assert all(each.every_s == each.file.every_s for name, each in found.items() if name != stem)
+    publisher.close()
+
+
+def test_every_publication_is_recorded_as_it_is_on_disk(published: Published) -> None:
+    digests = {item.name: item.digest for item in sql_objects()}
+    for number in range(3):
+        published.add("ticks", equity_usd=float(number + 1))
+        moved = published.after(1)
+        as_of = AS_OF + timedelta(seconds=number + 1)
+        rows = published.exports()[-len(moved) :]
+        assert {row["file"] for row in rows} == moved
+        for row in rows:
+            content = (published.folder / row["file"]).read_bytes()
+            assert row["md5"] == hashlib.md5(content, usedforsecurity=False).hexdigest()
+            assert (row["as_of"], row["known_seq"]) == (as_of, number + 1)
+            assert row["sql_digest"] == digests[state_file(row["file"]).view]
+            assert row["configured"] == CONFIGURED
+    ids = [row["export_id"] for row in published.exports()]
+    assert ids == list(range(1, len(ids) + 1))
+
+
+def test_the_next_publisher_goes_on_counting(published: Published, tmp_path: Path) -> None:
+    published.after()
+    again = Published(published.store, tmp_path / "again", published.clock)
+    again.after()
+    again.publisher.close()
+    assert [row["export_id"] for row in again.exports()] == list(range(1, 25))
+
+
+def test_what_was_recorded_makes_the_file_again_although_rows_came_since(published: Published) -> None:
+    published.add("ticks", equity_usd=1.0)
+    published.after()
+    before = (published.folder / "nav.json").read_bytes()
+    published.add("ticks", equity_usd=2.0)
+    row = next(row for row in published.exports() if row["file"] == "nav.json")
+    with open_round(
+        published.store.connection, as_of=row["as_of"], known_seq=row["known_seq"], configured=row["configured"]
+    ) as reading:
+        assert render(state_file("nav"), reading) == before
+
+
+def test_a_file_that_fails_does_not_stop_the_others(published: Published, caplog: pytest.LogCaptureFixture) -> None:
+    published.add("ticks", equity_usd=float("inf"))
+    with caplog.at_level(logging.INFO):
+        assert "nav.json" not in (done := published.after())
+        assert done >= ALL - {"nav.json", "synced_state.json", "expectancy_v6.json"} - INTEL
+        failing = {each.file.name for each in published.publisher.publications if each.error}
+        assert failing == ALL - done
+        for _ in range(3):
+            assert published.after(1) == set()
+        assert (published.of("nav.json").failures, published.of("nav.json").published_at) == (4, None)
+        assert sum("nav.json cannot be published" in record.message for record in caplog.records) == 1
+        published.store.connection.execute("delete from ticks")
+        assert "nav.json" in published.after(1)
+        assert (published.of("nav.json").error, published.of("nav.json").failures) == (None, 4)
+        assert sum("nav.json is published again" in record.message for record in caplog.records) == 1
+    assert {row["file"] for row in published.exports()} >= done
+    assert sum(row["file"] == "nav.json" for row in published.exports()) == 1
+
+
+def test_a_file_that_failed_is_tried_again_within_ten_seconds_whatever_its_interval(
+    published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as failing:
+        failing.setattr(publisher_module, "write_atomically", fail)
+        assert published.after() == set()
+        assert {each.failures for each in published.publisher.publications} == {1}
+    assert published.after(1) == EVERY_TICK
+    assert published.after(9) == ALL - EVERY_TICK
+
+
+def test_an_old_file_stays_while_it_fails(published: Published) -> None:
+    published.after()
+    before = (published.folder / "nav.json").read_bytes()
+    published.add("ticks", equity_usd=float("inf"))
+    published.after(1)
+    assert (published.folder / "nav.json").read_bytes() == before
+    assert published.of("nav.json").published_at == 1000.0
+
+
+@pytest.mark.parametrize("error", [TypeError("x"), ValueError(), KeyError("x"), duckdb.BinderException("x\ny")])
+def test_whatever_fails_in_one_file_the_others_are_published(
+    published: Published, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(file: StateFile, reading: Any) -> bytes:
+        if file.stem == "positions":
+            raise error
+        return render(file, reading)
+
+    monkeypatch.setattr(publisher_module, "render", failing)
+    assert published.after() == ALL - {"positions.json"}
+    assert published.of("positions.json").error
+
+
+@pytest.mark.parametrize("error", [duckdb.FatalException("FATAL"), duckdb.IOException("database has been invalidated")])
+def test_a_broken_database_is_raised(
+    published: Published, error: duckdb.Error, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(publisher_module, "render", fail)
+    with pytest.raises(type(error)):
+        published.after()
+
+
+def test_the_pause_is_held_only_while_exports_are_recorded(
+    published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[bool] = []
+
+    class Watched:
+        def __enter__(self) -> None:
+            held.append(True)
+
+        def __exit__(self, *_: object) -> None:
+            held.append(False)
+
+    def watching(file: StateFile, reading: Any) -> bytes:
+        assert not held
+        return render(file, reading)
+
+    monkeypatch.setattr(publisher_module, "render", watching)
+    published.publisher.publish_due({}, datetime.now(UTC), writing=Watched())  # type: ignore[arg-type]
+    assert held == [True, False]
+
+
+def test_a_reader_of_a_published_file_reads_what_is_configured(published: Published) -> None:
+    published.after()
+    assert json.loads((published.folder / "v6_runtime_probe.json").read_bytes())["ENV"] == "test"

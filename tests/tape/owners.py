@@ -1,0 +1,89 @@
+"""An owner as it is run: ``tape serve`` in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from store.errors import StoreError
+from tape.door import ask
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def wait_for(condition: Callable[[], object], what: str, seconds: float = 60.0) -> None:
+    """Waits until a condition holds; fails, saying what was waited for, after a time that is long enough for all."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, what
+        time.sleep(0.02)
+
+
+class Serving:
+    """A running owner of a home, whose log can be read."""
+
+    def __init__(self, home: Path, **environment: str) -> None:
+        self.home = home
+        self._log = home / "serve.log"
+        home.mkdir(exist_ok=True)
+        with self._log.open("ab") as log:
+            self._from = log.tell()
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "tape", "--home", home, "serve"],
+                cwd=PROJECT,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                env={**os.environ, **environment},
+            )
+
+    def __enter__(self) -> Self:
+        wait_for(lambda: self.answers() or self.process.poll() is not None, "the owner does not answer")
+        assert self.process.poll() is None, self.log
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+
+    @property
+    def log(self) -> str:
+        """What this owner has said so far."""
+        return self._log.read_bytes()[self._from :].decode()
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def answers(self) -> bool:
+        try:
+            ask(self.home, {"request": "status"})
+        except StoreError:
+            return False
+        return True
+
+    def status(self) -> dict[str, Any]:
+        return ask(self.home, {"request": "status"})[0]
+
+    def query(self, sql: str, **more: Any) -> dict[str, Any]:
+        return ask(self.home, {"request": "query", "sql": sql, **more})[0]
+
+    def value(self, sql: str) -> Any:
+        """The only value of a query."""
+        return self.query(sql)["rows"][0][0]
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        """Asks it to end; its exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(timeout=60)

@@ -1,0 +1,241 @@
+"""Whatever comes through the door, the owner goes on, and gives nothing but what may be asked."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from execution.events import HeartbeatSent, Ticked
+from store.errors import StoreError
+from store.journal import Journal
+from tape.door import DoorClosed, ask
+from tests.tape.owners import Serving, wait_for
+
+RUNAWAY = "select count(*) from range(10000000) as a (x), range(10000000) as b (x) where a.x + b.x = -1"
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture(scope="module")
+def owner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """An owner with two ticks, one hour apart, that lets a query run for a second and have 50 rows."""
+    home = tmp_path_factory.mktemp("door")
+    (home / "tape.toml").write_text('ENV = "door"\n[door]\ntimeout_s = 1.0\nmax_rows = 50\n')
+    with Journal(home, "executor") as journal:
+        journal.record([Ticked(ts=NOW - timedelta(hours=1), equity_usd=1.0), Ticked(ts=NOW, equity_usd=2.0)])
+    with Serving(home) as serving:
+        yield serving
+        assert serving.end() == 0, serving.log
+
+
+@pytest.fixture(autouse=True)
+def unharmed(owner: Serving) -> Iterator[None]:
+    """After every test the owner answers, and stores what comes."""
+    yield
+    before = owner.value("select count(*) from heartbeats")
+    with Journal(owner.home, "after") as journal:
+        journal.record([HeartbeatSent(ts=NOW, service="after")])
+    wait_for(lambda: owner.value("select count(*) from heartbeats") == before + 1, "the owner stores nothing more")
+    workers = owner.status()["workers"]
+    assert {name: worker["error"] for name, worker in workers.items() if worker["error"]} == {}
+
+
+def peer(owner: Serving) -> socket.socket:
+    connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connected.settimeout(30)
+    connected.connect(str(owner.home / "logs" / "tape.sock"))
+    return connected
+
+
+def said(owner: Serving, request: bytes) -> dict[str, Any]:
+    """What the owner says to these bytes."""
+    with peer(owner) as connected:
+        try:
+            connected.sendall(request)
+        except BrokenPipeError:
+            pass
+        else:
+            connected.shutdown(socket.SHUT_WR)
+        with connected.makefile("rb") as answer:
+            return dict(json.loads(answer.readline()))
+
+
+def test_a_query_gets_columns_and_rows(owner: Serving) -> None:
+    answer = owner.query("select symbol, 1.5 as x from (select 'a' as symbol)")
+    assert answer == {"ok": True, "columns": ["symbol", "x"], "rows": [["a", 1.5]], "is_cut": False}
+
+
+def test_every_kind_of_value_comes_through(owner: Serving) -> None:
+    values = {
+        "9000000000000000000000::hugeint": 9000000000000000000000,
+        "'nan'::double": None,
+        "1.50": 1.5,
+        "date '2025-01-02'": "2025-01-02",
+        "timestamptz '2025-01-02T03:04:05.5Z'": "2025-01-02T03:04:05.500000Z",
+        "interval 90 second": "0:01:30",
+        "map {1: 'a'}": {"1": "a"},
+        "{'a': [1, null]}": {"a": [1, None]},
+        "'\\xAA'::blob": str(b"\xaa"),
+        "timestamptz '-infinity'": None,
+    }
+    for sql, value in values.items():
+        found = owner.value(f"select {sql}")
+        assert found == value or value is None, sql
+
+
+def test_a_runaway_query_is_ended_and_others_are_answered_meanwhile(owner: Serving) -> None:
+    errors: list[str] = []
+
+    def run_away() -> None:
+        with pytest.raises(StoreError) as caught:
+            owner.query(RUNAWAY)
+        errors.append(str(caught.value))
+
+    thread = threading.Thread(target=run_away)
+    thread.start()
+    assert owner.value("select 1") == 1
+    thread.join(60)
+    assert errors == ["query: ended after 1 s"]
+
+
+def test_a_runaway_query_for_arrow_is_ended_too(owner: Serving) -> None:
+    pytest.importorskip("pyarrow")
+    with pytest.raises(StoreError, match="ended after 1 s"):
+        owner.query(RUNAWAY, format="arrow")
+
+
+def test_a_query_that_streams_without_end_is_ended_or_cut(owner: Serving) -> None:
+    answer = owner.query("select x from range(1000000000) as numbers (x)")
+    assert (len(answer["rows"]), answer["is_cut"]) == (50, True)
+
+
+def test_rows_are_capped_and_it_is_said(owner: Serving) -> None:
+    for count, is_cut in ((49, False), (50, False), (51, True)):
+        answer = owner.query(f"from range({count})")
+        assert (len(answer["rows"]), answer["is_cut"]) == (min(count, 50), is_cut)
+
+
+def test_arrow_is_capped_and_it_is_said(owner: Serving) -> None:
+    pa = pytest.importorskip("pyarrow")
+    for count, is_cut in ((50, False), (51, True), (5000, True)):
+        answer, stream = ask(owner.home, {"request": "query", "sql": f"from range({count})", "format": "arrow"})
+        assert (pa.ipc.open_stream(stream).read_all().num_rows, answer["is_cut"]) == (50, is_cut)
+
+
+def test_a_query_sees_the_instant_it_asks_for(owner: Serving) -> None:
+    query = "select equity_usd, (select as_of_text from clock) from nav_now"
+    then = (NOW - timedelta(minutes=30)).replace(microsecond=0)
+    assert owner.query(query, as_of=then.isoformat())["rows"] == [[1.0, f"{then:%Y-%m-%dT%H:%M:%SZ}"]]
+    assert owner.query(query)["rows"][0][0] == 2.0
+
+
+def test_a_query_sees_what_is_configured(owner: Serving) -> None:
+    assert owner.query("select env from runtime_probe")["rows"] == [["door"]]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "insert into ticks (event_id) values ('x')",
+        "delete from ticks",
+        "create table leak (x int)",
+        "copy ticks to '/tmp/leak'",
+        "attach ':memory:' as other",
+        "set threads = 1",
+        "checkpoint",
+        "from read_text('/etc/hostname')",
+        "from '/etc/hostname'",
+        "explain analyze from ticks",
+        "selec 1",
+        "",
+    ],
+)
+def test_what_does_not_only_read_is_refused(owner: Serving, sql: str) -> None:
+    with pytest.raises(StoreError):
+        owner.query(sql)
+    assert owner.value("select count(*) from ticks") == 2
+
+
+@pytest.mark.parametrize(
+    ("request_", "told"),
+    [
+        (b"", "one line"),
+        (b"\n", "empty"),
+        (b"garbage\n", "unexpected"),
+        (b"\xff\xfe\x00\n", "UTF-8"),
+        (b"[1]\n", "expected an object"),
+        (b"{}\n", "expected one of status, query, export, backup"),
+        (b'{"request": ["status"]}\n', ""),
+        (b'{"request": "shutdown"}\n', "expected one of"),
+        (b'{"request": "query"}\n', "sql"),
+        (b'{"request": "query", "sql": 1}\n', "syntax error"),
+        (b'{"request": "query", "sql": "select 1", "as_of": "yesterday"}\n', "yesterday"),
+        (b'{"request": "query", "sql": "select 1", "as_of": 5}\n', ""),
+        (b'{"request": "export", "files": ["nope"], "out": "x"}\n', "nope"),
+        (b'{"request": "export", "files": 5, "out": "x"}\n', ""),
+        (b'{"request": "export", "files": ["nav"], "out": "/proc/nope"}\n', "/proc"),
+        (b'{"request": "backup", "to": "/proc/nope/x"}\n', "/proc"),
+        (b'{"request": "sta', "one line"),
+        (b'{"request": "status", "x": "' + b"x" * 2_000_000 + b'"}\n', "at most 1048576 bytes"),
+        (b"[" * 900_000 + b"\n", ""),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_garbage_is_answered_with_what_is_wrong(owner: Serving, request_: bytes, told: str) -> None:
+    answer = said(owner, request_)
+    assert answer["ok"] is False
+    assert told in answer["error"]
+    assert answer["error"]
+
+
+def test_clients_that_hang_or_go_away_cost_nobody_anything(owner: Serving) -> None:
+    hanging = [peer(owner) for _ in range(20)]
+    for number, each in enumerate(hanging):
+        each.sendall(b'{"request": "status"}\n'[: number + 1])
+    for each in hanging[:10]:
+        each.close()
+    assert owner.value("select 1") == 1
+    big = peer(owner)
+    big.sendall(
+        json.dumps({"request": "query", "sql": f"select lpad('', 20000000, 'x'), {time.time()}"}).encode() + b"\n"
+    )
+    big.close()
+    assert owner.value("select 1") == 1
+    with hanging[15] as patient, patient.makefile("rb") as answer:
+        assert json.loads(answer.readline())["ok"] is False
+    for each in hanging[10:]:
+        each.close()
+
+
+def test_the_socket_and_what_lies_beside_it_are_the_owners_alone(owner: Serving) -> None:
+    path = owner.home / "logs" / "tape.sock"
+    assert path.is_socket()
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_nobody_answers_where_no_owner_runs(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    with pytest.raises(DoorClosed, match="does not answer"):
+        ask(tmp_path, {"request": "status"})
+
+
+def test_a_socket_that_a_killed_owner_left_is_no_door_and_the_next_owner_replaces_it(tmp_path: Path) -> None:
+    home = tmp_path / ("deep-" * 20) / ("deeper-" * 20)
+    home.mkdir(parents=True)
+    with Serving(home) as first:
+        assert first.value("select 1") == 1
+        first.kill()
+        assert (home / "logs" / "tape.sock").is_socket()
+        with pytest.raises(DoorClosed):
+            ask(home, {"request": "status"})
+    with Serving(home) as second:
+        assert second.value("select 2") == 2
+        assert second.end() == 0
+    assert not (home / "logs" / "tape.sock").exists()

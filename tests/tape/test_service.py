@@ -1,0 +1,474 @@
+"""The owner as a process: one per home, nothing lost or doubled however it ends, and everything else goes through it."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from pydantic import ValidationError
+
+from execution.events import EVENTS_BY_TYPE, HeartbeatSent, MarkObserved, Ticked
+from exporters.contract import STATE_FILES
+from exporters.live_mirrors import EVENT_MIRRORS
+from store.database import closing, open_database
+from store.errors import StoreError
+from store.journal import Journal, journal_folder, segment_paths
+from store.schema import EVENT_TABLES
+from tests.store.old_logs import CLOSE, EXECUTED, text, write_files
+from tests.tape.owners import PROJECT, Serving, wait_for
+from tests.tape.test_cli import END, fails, tape
+
+NOW = datetime.now(UTC)
+
+
+def beat(number: int = 0) -> HeartbeatSent:
+    return HeartbeatSent(ts=NOW, service=f"s{number}")
+
+
+def rows(home: Path, query: str) -> list[tuple[Any, ...]]:
+    """Rows of the database of a home without an owner."""
+    with closing(open_database(home / "logs" / "tape.duckdb", read_only=True)) as connection:
+        return connection.execute(query).fetchall()
+
+
+def published(home: Path) -> set[str]:
+    folder = home / "logs" / "state"
+    return {path.name for path in folder.iterdir() if not path.name.startswith(".")} if folder.exists() else set()
+
+
+def mirrored(home: Path, name: str) -> list[str]:
+    """The ids in a log, archived files first."""
+    path = home / "logs" / name
+    archives = sorted((path.parent / "archive").glob(f"{path.name}.*"))
+    content = b"".join(each.read_bytes() for each in [*archives, path] if each.exists())
+    assert content.endswith(b"\n") or not content
+    return [json.loads(line)["event_id"] for line in content.splitlines()]
+
+
+def in_order(home: Path, name: str) -> list[str]:
+    """The ids that belong into a log, in their order."""
+    union = " union all ".join(f"select event_id, ingest_seq from {event.table}" for event in EVENT_MIRRORS[name])
+    return [event_id for (event_id,) in rows(home, f"select event_id from ({union}) order by ingest_seq")]
+
+
+@pytest.fixture
+def home(tmp_path: Path, empty_database: Path) -> Path:
+    """A home with an empty database, and backups switched off."""
+    write_files(tmp_path, {"tape.toml": "[backup]\nevery_h = 0\n"})
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "tape.duckdb").write_bytes(empty_database.read_bytes())
+    return tmp_path
+
+
+@pytest.fixture
+def owner(home: Path) -> Iterator[Serving]:
+    with Serving(home) as serving:
+        yield serving
+
+
+def test_what_is_recorded_is_stored_published_and_mirrored(tmp_path: Path) -> None:
+    with Serving(tmp_path) as owner, Journal(tmp_path, "executor") as journal:
+        wait_for(lambda: published(tmp_path) == {file.name for file in STATE_FILES}, "not all files are published")
+        journal.write_event("risk_veto", {"ts": NOW.isoformat(), "symbol": "BTCUSDT", "veto_reason": "min_notional"})
+        journal.record([Ticked(ts=datetime.now(UTC), equity_usd=123.0)])
+        nav = tmp_path / "logs" / "state" / "nav.json"
+        wait_for(lambda: json.loads(nav.read_bytes())["nav"] == 123.0, "nav.json does not move")
+        wait_for(lambda: mirrored(tmp_path, "execution/risk_vetoes.jsonl"), "the veto is not mirrored")
+        assert owner.value("select count(*) from ticks") == 1
+        assert owner.end() == 0, owner.log
+
+
+def test_a_second_owner_and_what_needs_the_database_alone_are_refused_with_the_pid(owner: Serving) -> None:
+    write_files(owner.home / "old", {EXECUTED: text(CLOSE)})
+    fails(tape("--home", owner.home, "serve"), 1, f"pid {owner.pid}")
+    fails(tape("--home", owner.home, "migrate"), 1, f"pid {owner.pid}")
+    fails(tape("--home", owner.home, "import", owner.home / "old"), 1, f"pid {owner.pid}")
+    assert owner.value("select count(*) from order_closes") == 0
+
+
+def test_commands_give_through_the_owner_what_they_give_without(home: Path, tmp_path: Path) -> None:
+    with Journal(home, "executor") as journal:
+        journal.record([Ticked(ts=NOW, equity_usd=5.0), MarkObserved(ts=NOW, symbol="BTCUSDT", mark_price=1.5)])
+    query = (
+        "select ts, mark_price, 1.5 as decimal, null as nothing, [1, 2] as list, {'a': ts} as struct, true as yes,"
+        " 'x,\"y' as quoted, date '2025-01-02' as day, (select as_of from clock) as at from marks"
+    )
+    later = (NOW + timedelta(hours=1)).isoformat()
+    words = [
+        *(["sql", query, "--as-of", later, "--format", form] for form in ("json", "csv", "table", "arrow")),
+        ["show", "nav_now", "--as-of", later, "--json"],
+        ["show", "marks"],
+        ["sql", "selec 1"],
+        ["sql", "delete from marks"],
+    ]
+
+    def told() -> list[tuple[int, str, str]]:
+        pytest.importorskip("pyarrow")
+        return [
+            (done.returncode, done.stdout.decode("latin-1"), done.stderr.decode())
+            for each in words
+            for done in [
+                subprocess.run(
+                    [sys.executable, "-m", "tape", "--home", home, *each], cwd=PROJECT, capture_output=True, check=False
+                )
+            ]
+        ]
+
+    def exported(out: Path) -> dict[str, bytes]:
+        assert tape("--home", home, "export", "--as-of", later, "--out", out / "state").code == 0
+        assert tape("--home", home, "export", "--jsonl", "--as-of", later, "--out", out / "logs").code == 0
+        return {str(path.relative_to(out)): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+
+    with Serving(home) as owner:
+        wait_for(lambda: owner.value("select count(*) from marks") == 1, "the mark is not stored")
+        through = told(), exported(tmp_path / "a"), tape("--home", home, "status", "--json").json
+        assert tape("--home", home, "backup", tmp_path / "a.duckdb").code == 0
+        assert owner.end() == 0, owner.log
+    without = told(), exported(tmp_path / "b"), tape("--home", home, "status", "--json").json
+    assert through[0] == without[0]
+    assert through[1] == without[1]
+    assert len(through[1]) == 12 + 6
+    assert through[2].items() >= {"tables": without[2]["tables"], "journal": without[2]["journal"]}.items()
+    with closing(open_database(tmp_path / "a.duckdb", read_only=True)) as copy:
+        assert copy.execute("select count(*) from marks").fetchone() == (1,)
+    fails(tape("--home", home, "backup", tmp_path / "a.duckdb"), 1, "expected no file")
+
+
+def test_export_of_the_newest_instant_goes_through_the_owner(owner: Serving, tmp_path: Path) -> None:
+    with Journal(owner.home, "executor") as journal:
+        journal.record([Ticked(ts=datetime(2025, 1, 2, tzinfo=UTC), equity_usd=5.0)])
+    wait_for(lambda: owner.value("select count(*) from ticks") == 1, "the tick is not stored")
+    assert tape("--home", owner.home, "export", "nav", "--as-of", "newest", "--out", tmp_path / "x").code == 0
+    assert json.loads((tmp_path / "x" / "nav.json").read_bytes())["updated_at"] == "2025-01-02T00:00:00Z"
+
+
+def test_beside_the_owner_nobody_opens_the_file_also_after_a_backup(owner: Serving, tmp_path: Path) -> None:
+    assert tape("--home", owner.home, "backup", tmp_path / "copy.duckdb").code == 0
+    with pytest.raises(duckdb.IOException, match="Conflicting lock"):
+        duckdb.connect(owner.home / "logs" / "tape.duckdb", read_only=True)
+
+
+HOLDER = "import duckdb, sys; c = duckdb.connect(sys.argv[1], read_only=True); print(1, flush=True); sys.stdin.read()"
+
+
+def test_a_foreign_lock_is_waited_for_naming_its_holder(home: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, home / "logs" / "tape.duckdb"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"1\n"
+        serving = Serving(home)
+        try:
+            wait_for(lambda: f"PID {holder.pid}" in serving.log, "the holder is not named")
+            assert serving.process.poll() is None
+            holder.communicate()
+            with serving:
+                assert serving.value("select 1") == 1
+        finally:
+            serving.kill()
+
+
+def test_an_owner_that_waits_for_a_lock_can_be_ended(home: Path) -> None:
+    with closing(duckdb.connect(home / "logs" / "tape.duckdb")):
+        serving = Serving(home)
+        wait_for(lambda: "waiting" in serving.log, "it does not wait")
+        assert serving.end() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_within_two_seconds_and_loses_nothing(owner: Serving, number: int) -> None:
+    with Journal(owner.home, "executor") as journal:
+        for each in range(2_000):
+            journal.record([beat(each)])
+        began = time.monotonic()
+        assert owner.end(number) == 0, owner.log
+        assert time.monotonic() - began < 2.0
+    assert "Traceback" not in owner.log
+    assert rows(owner.home, "select count(distinct service) from heartbeats") == [(2_000,)]
+
+
+def test_a_signal_in_a_long_backlog_ends_it_soon_and_the_next_owner_goes_on(owner: Serving) -> None:
+    with Journal(owner.home, "executor") as journal:
+        for each in range(400):
+            journal.record([beat(each)] * 1_000)
+        time.sleep(0.5)
+        began = time.monotonic()
+        assert owner.end() == 0, owner.log
+        assert time.monotonic() - began < 4.0, "two seconds, and patience for a busy machine"
+    assert "Traceback" not in owner.log
+    (stored,) = rows(owner.home, "select count(*) from heartbeats")[0]
+    assert stored % 1_000 == 0
+    with Serving(owner.home) as second:
+        wait_for(lambda: second.value("select count(*) from heartbeats") == 400_000, "the backlog is not stored")
+        assert second.status()["journal"][0]["gaps"] == 0
+        assert second.end() == 0
+
+
+def test_a_signal_during_a_query_ends_it_soon(owner: Serving) -> None:
+    told: list[str] = []
+
+    def run_away() -> None:
+        try:
+            owner.query("select count(*) from range(10000000) as a (x), range(10000000) as b (x) where a.x + b.x = -1")
+        except StoreError as error:
+            told.append(str(error))
+
+    thread = threading.Thread(target=run_away)
+    thread.start()
+    time.sleep(0.5)
+    began = time.monotonic()
+    assert owner.end() == 0, owner.log
+    assert time.monotonic() - began < 4.0, "two seconds, and patience for a busy machine"
+    thread.join(30)
+    assert told, "the client hangs"
+
+
+def test_limits_and_universe_of_the_settings_are_recorded_once_and_again_when_they_change(home: Path) -> None:
+    def kinds() -> list[tuple[str, dict[str, Any]]]:
+        found = rows(home, "select kind, payload from config_snapshots order by ingest_seq")
+        return [(kind, json.loads(payload)) for kind, payload in found]
+
+    toml = '[backup]\nevery_h = 0\n[limits.global]\nmax_trade_nav_pct = {}\n[universe]\nuniverse = ["BTCUSDT"]\n'
+    first = [("limits", {"global": {"max_trade_nav_pct": 10}}), ("universe", {"universe": ["BTCUSDT"]})]
+    for percent, expected in (
+        (10, first),
+        (10, first),
+        (5, [*first, ("limits", {"global": {"max_trade_nav_pct": 5}})]),
+    ):
+        (home / "tape.toml").write_text(toml.format(percent))
+        with Serving(home) as owner:
+            wait_for(lambda: "risk_snapshot.json" in published(home), "nothing is published")
+            assert owner.value("select count(*) from configured_symbols") == 1
+            owner.kill()
+        assert kinds() == expected
+
+
+def test_intervals_are_settings(home: Path) -> None:
+    with (home / "tape.toml").open("a") as file:
+        file.write("[intervals]\nv6_runtime_probe = 0.2\n")
+    with Serving(home) as owner:
+        wait_for(
+            lambda: owner.status()["files"]["v6_runtime_probe.json"]["published"] >= 4, "the probe is not published"
+        )
+        assert owner.status()["files"]["pipeline_v6_compare_summary.json"]["published"] == 1
+
+
+def test_the_first_backup_is_made_at_once_and_covers_what_is_stored(tmp_path: Path) -> None:
+    with Journal(tmp_path, "executor") as journal:
+        journal.record([beat()])
+    with Serving(tmp_path) as owner:
+        wait_for(lambda: owner.status()["last_backup"], "no backup is made")
+        copy = tmp_path / "logs" / "backup" / owner.status()["last_backup"]
+        with closing(open_database(copy, read_only=True)) as connection:
+            assert connection.execute("select count(*) from heartbeats").fetchone() == (1,)
+        assert [path.suffix for path in journal_folder(tmp_path).iterdir()] == [".gz"]
+        assert owner.end() == 0
+
+
+def test_the_start_says_what_is_recorded_and_stored(home: Path) -> None:
+    with Journal(home, "executor") as journal:
+        for each in range(3):
+            journal.record([beat(each)])
+    with Serving(home) as owner:
+        assert "executor: recorded 1..3, stored 1..3, gaps 0" in owner.log
+
+
+def test_a_failing_file_and_mirror_are_told_by_status_and_stop_nothing(owner: Serving) -> None:
+    wait_for(lambda: "nav.json" in published(owner.home), "nothing is published")
+    nav, vetoes = owner.home / "logs" / "state" / "nav.json", owner.home / "logs" / "execution" / "risk_vetoes.jsonl"
+    nav.unlink()
+    nav.mkdir()
+    vetoes.mkdir(parents=True)
+    with Journal(owner.home, "executor") as journal:
+        journal.write_event("risk_veto", {"ts": NOW.isoformat(), "symbol": "BTCUSDT", "veto_reason": "min_notional"})
+        journal.record([Ticked(ts=datetime.now(UTC), equity_usd=1.0)])
+        wait_for(lambda: owner.status()["files"]["nav.json"]["failures"] >= 2, "the failure is not counted")
+        wait_for(lambda: owner.status()["mirrors"]["execution/risk_vetoes.jsonl"], "the mirror's failure is not told")
+    shown = tape("--home", owner.home, "status").out
+    assert "Is a directory" in shown
+    assert owner.log.count("nav.json cannot be published") == 1
+    assert owner.status()["files"]["synced_state.json"]["error"] is None
+    nav.rmdir()
+    wait_for(lambda: nav.is_file(), "it is not tried again")
+
+
+def test_a_file_that_is_no_database_ends_it_with_one_line(home: Path) -> None:
+    (home / "logs" / "tape.duckdb").write_bytes(b"no database " * 1000)
+    ended = tape("--home", home, "serve")
+    assert ended.code == 1
+    assert "Traceback" not in ended.err
+    assert ended.err.splitlines()[-1].startswith("tape: ")
+    assert str(home / "logs" / "tape.duckdb") in ended.err.splitlines()[-1]
+
+
+def test_a_database_with_a_damaged_block_ends_it_with_one_line(home: Path) -> None:
+    path = home / "logs" / "tape.duckdb"
+    content = bytearray(path.read_bytes())
+    for at in range(12_288 + 64, len(content), 4096):
+        content[at] ^= 0xFF
+    path.write_bytes(content)
+    ended = tape("--home", home, "serve")
+    assert ended.code != 0
+    assert "Traceback" not in ended.err, ended.err
+    assert ended.err.splitlines()[-1].startswith("tape: ")
+
+
+def test_a_database_that_breaks_ends_it_non_zero_with_one_line_and_nothing_is_lost(home: Path) -> None:
+    """The fault: the kernel refuses to write any file of the owner beyond a size, as a full disk does."""
+    size = (home / "logs" / "tape.duckdb").stat().st_size
+    code = (
+        "import resource, sys, runpy;"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({size + 200_000}, {size + 200_000}));"
+        f"sys.argv = ['tape', '--home', {str(home)!r}, 'serve'];"
+        "runpy.run_module('tape', run_name='__main__')"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=PROJECT, stderr=subprocess.PIPE, text=True)
+    try:
+        with Journal(home, "executor") as journal:
+            for each in range(600):
+                journal.record([MarkObserved(ts=NOW, symbol=f"S{n}", mark_price=random.random()) for n in range(100)])  # noqa: S311
+                if process.poll() is not None:
+                    break
+                time.sleep(0.005)
+            recorded = journal.recorded_events
+        _, err = process.communicate(timeout=90)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 1, err[-2000:]
+    last = err.splitlines()[-1]
+    assert last.startswith(f"tape: database {home / 'logs' / 'tape.duckdb'} can no longer be used"), err[-2000:]
+    with Serving(home) as owner:
+        wait_for(lambda: owner.value("select count(*) from marks") == recorded, "the journal is not stored")
+        assert owner.status()["journal"][0]["gaps"] == 0
+
+
+class Reader(threading.Thread):
+    """Reads the state files again and again, and keeps what is wrong with them."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(daemon=True)
+        self._folder = home / "logs" / "state"
+        self._ends = threading.Event()
+        self.wrong: list[str] = []
+        self.read = 0
+
+    def run(self) -> None:
+        while not self._ends.wait(0.005):
+            for file in STATE_FILES:
+                try:
+                    content = (self._folder / file.name).read_bytes()
+                    file.model.model_validate(json.loads(content))
+                except FileNotFoundError:
+                    continue
+                except (ValueError, ValidationError) as error:
+                    self.wrong.append(f"{file.name}: {error}")
+                self.read += 1
+
+    def end(self) -> None:
+        self._ends.set()
+        self.join()
+
+
+def test_twenty_kills_under_load_lose_and_double_nothing(home: Path) -> None:
+    chance = random.Random(20)  # noqa: S311 (seeded on purpose)
+    load = subprocess.Popen(
+        [sys.executable, "-m", "tape", "--home", home, "load"]
+        + "--rate 250 --seconds 40 --producers 2 --seed 3 --json".split(),
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+    )
+    killed = subprocess.Popen(
+        [sys.executable, "-m", "tape", "--home", home, "load", "--rate", "50", "--seconds", "600"],
+        cwd=PROJECT,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    reader = Reader(home)
+    reader.start()
+    try:
+        for number in range(20):
+            serving = Serving(home)
+            if number % 4:  # some die while they start
+                wait_for(serving.answers, f"owner {number} does not answer: {serving.log}")
+            time.sleep(chance.uniform(0, 0.7))
+            serving.kill()
+            if number == 10:
+                os.killpg(killed.pid, signal.SIGKILL)
+        out, _ = load.communicate(timeout=120)
+        with Serving(home) as last:
+            names = {name: len(EVENT_MIRRORS[name]) for name in EVENT_MIRRORS}
+            wait_for(lambda: all(each["gaps"] == 0 for each in last.status()["journal"]), "there are gaps")
+            counts = {
+                name: sum(last.value(f"select count(*) from {event.table}") for event in EVENT_MIRRORS[name])
+                for name in names
+            }
+            for name, count in counts.items():
+                wait_for(lambda name=name, count=count: len(mirrored(home, name)) >= count, f"{name} is behind")
+            assert last.end() == 0, last.log
+    finally:
+        reader.end()
+        for process in (load, killed):
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL) if process is killed else process.kill()
+            process.wait()
+
+    expected = Counter({EVENTS_BY_TYPE[kind].table: count for kind, count in json.loads(out)["events"].items()})
+    unfinished = _recorded_by_the_killed(home)
+    stored = {table: rows(home, f"select count(*), count(distinct event_id) from {table}")[0] for table in EVENT_TABLES}
+    assert {table: count for table, (count, _) in stored.items() if count} == expected + unfinished
+    assert all(count == distinct for count, distinct in stored.values())
+    assert sum(unfinished.values()) > 0
+    for name in EVENT_MIRRORS:
+        assert mirrored(home, name) == in_order(home, name), name
+    assert reader.wrong == []
+    assert reader.read > 100
+
+
+def _recorded_by_the_killed(home: Path) -> Counter[str]:
+    """Events by table in the journal of the load run that was killed: the third producer that was there."""
+    found: Counter[str] = Counter()
+    finished = {segment for (segment,) in rows(home, "select segment from journal_segments where producer = 'load_0'")}
+    runs: dict[str, Counter[str]] = {}
+    for path in segment_paths(journal_folder(home)):
+        if path.name in finished:
+            counts = runs.setdefault(path.name.split("-")[1], Counter())
+            for line in path.read_bytes().splitlines()[1:]:
+                if line.endswith(b"]"):
+                    counts.update(EVENTS_BY_TYPE[kind].table for kind, _ in json.loads(line.split(b" ", 3)[3]))
+    if runs:
+        found += min(runs.values(), key=lambda counts: sum(counts.values()))
+    return found
+
+
+def test_a_producer_that_is_killed_in_the_middle_of_a_batch_leaves_whole_batches(owner: Serving) -> None:
+    journal = Journal(owner.home, "executor")
+    journal.record([beat(1), beat(2)])
+    journal.close()
+    (path,) = segment_paths(journal_folder(owner.home))
+    torn = path.with_name(path.name.replace("executor", "killed"))
+    torn.write_bytes(path.read_bytes()[:-1] + b"\n" + path.read_bytes().splitlines()[1][:-9])
+    wait_for(lambda: owner.value("select count(*) from rejected_events") == 1, "the torn batch is not set aside")
+    assert owner.value("select count(*) from heartbeats") == 4
+    assert owner.status()["workers"]["ingest"]["error"] is None
+
+
+def test_the_sample_month_is_older_than_the_owner(home: Path) -> None:
+    """Events of long ago are stored and change nothing that is shown now."""
+    with Serving(home) as owner, Journal(home, "executor") as journal:
+        journal.record([Ticked(ts=datetime.fromisoformat(END), equity_usd=9.0)])
+        wait_for(lambda: owner.value("select count(*) from ticks") == 1, "the tick is not stored")
+        wait_for(lambda: owner.value("select equity_usd from nav_now") == 9.0, "it is the newest tick all the same")
