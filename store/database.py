@@ -127,7 +127,7 @@ def _connect(path: Path, resources: Resources, *, read_only: bool) -> duckdb.Duc
     try:
         connection = duckdb.connect(path, read_only=read_only, config=config)
     except duckdb.IOException as error:
-        if "lock" in str(error):
+        if "Could not set lock" in str(error):
             holder = re.search(r"Conflicting lock is held in (.*?\(PID \d+\))", str(error))
             raise DatabaseLocked(path, holder[1] if holder else str(error).splitlines()[0]) from error
         raise StoreError(f"database {path} cannot be opened: {str(error).splitlines()[0]}") from error

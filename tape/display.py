@@ -173,7 +173,7 @@ def print_rows(names: list[str], rows: Sequence[Sequence[Any]], output: str, *, 
 
 
 def _numeric(names: list[str], rows: Sequence[Sequence[Any]]) -> set[str]:
-    return {name for at, name in enumerate(names) if any(isinstance(row[at], (int, float)) for row in rows)}
+    return {name for at, name in enumerate(names) if any(isinstance(row[at], (int, float, Decimal)) for row in rows)}
 
 
 def _print_rows(names: list[str], rows: list[list[str]], numeric: set[str], title: str | None) -> None:

@@ -22,6 +22,7 @@ import os
 import socket
 import socketserver
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 SOCKET = "tape.sock"
 _MAX_REQUEST = 1024 * 1024
 _OPTIONS = orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
+_END_S = 0.4
 _PATIENCE_S = 5.0
 """How long a client may take to say what it wants."""
 
@@ -83,7 +85,7 @@ class Door:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._server.shutdown()
-        self._server.interrupt_all()
+        self._server.end_queries()
         self._server.server_close()
         self._path.unlink(missing_ok=True)
 
@@ -111,10 +113,14 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
                 self._running.discard(cursor)
             cursor.close()
 
-    def interrupt_all(self) -> None:
-        with self._lock:
-            for cursor in self._running:
-                cursor.interrupt()
+    def end_queries(self) -> None:
+        """Interrupts what runs, and waits for a moment until it is told so."""
+        until = time.monotonic() + _END_S
+        while self._running and time.monotonic() < until:
+            with self._lock:
+                for cursor in self._running:
+                    cursor.interrupt()
+            time.sleep(0.02)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that went away is no event."""

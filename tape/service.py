@@ -342,3 +342,7 @@ def serve(home: Path, settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: owner.stop())
     owner.run()
+    if threading.active_count() > 1:
+        # a thread inside the database that is stopped with the interpreter would end the process by SIGABRT
+        logging.shutdown()
+        os._exit(0)

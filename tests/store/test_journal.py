@@ -413,9 +413,7 @@ def test_a_flipped_bit_is_a_fault_that_names_its_checksum_and_spares_the_rest(th
             assert b"\n".join(line.raw for line in damaged) == flipped[first.end : second.end - 1]
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"1", b"1 2", b"x 2 []", b"1 x []", b"9999999999999999999 1 []"]
-)
+@pytest.mark.parametrize("body", [b"", b"1", b"1 2", b"x 2 []", b"1 x []", b"9999999999999999999 1 []"])
 def test_a_line_with_a_right_checksum_and_no_batch_is_a_fault(three_batches: Path, body: bytes) -> None:
     with three_batches.open("ab") as file:
         file.write(b"%08x %b\n" % (crc32(body), body))
