@@ -37,7 +37,7 @@ class Resources:
     threads: int = 2
     temp_limit: str = "2GB"
     """Disk that queries may spill to."""
-    checkpoint_wal: str = "16MB"
+    checkpoint_wal: str = "64MB"
     """Size of the write-ahead log at which it is moved into the file."""
 
 

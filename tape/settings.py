@@ -62,7 +62,7 @@ class StoreSettings(Section):
     memory_limit: str = Field("400MB", pattern=_SIZE, description="memory of the database")
     threads: int = Field(2, ge=1, description="threads of the database")
     temp_limit: str = Field("2GB", pattern=_SIZE, description="disk that queries may spill to")
-    checkpoint_wal: str = Field("16MB", pattern=_SIZE, description="write-ahead log that is moved into the file")
+    checkpoint_wal: str = Field("64MB", pattern=_SIZE, description="write-ahead log that is moved into the file")
     ingest_every_s: float = Field(0.2, gt=0, le=1, description="how often the journal is looked at")
     marks_days: float = Field(30, ge=8, description="how long single marks are kept; their minutes are for ever")
     exports_days: float = Field(30, ge=0, description="how long a publication can be made again")
