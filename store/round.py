@@ -26,6 +26,7 @@ from store.database import set_clocks
 from store.views import SqlObject, sql_objects
 
 Row = dict[str, Any]
+_QUARTER_S = 900
 
 
 class Round:
@@ -168,7 +169,7 @@ class LiveRounds:
         before, self._before = self._before, dict(versions)
         names = {name for name in names if not _moves(name) and _versions(name, before) == _versions(name, versions)}
         ends = _window_ends(cursor, as_of, {window for name in names for window in _windows(name)})
-        quarter = datetime.fromtimestamp((as_of.timestamp() // 900 + 1) * 900, UTC)
+        quarter = datetime.fromtimestamp((as_of.timestamp() // _QUARTER_S + 1) * _QUARTER_S, UTC)
         for name in names:
             until = min([quarter, *(ends[window] for window in _windows(name) if window in ends)])
             self._kept[name] = _Kept(_versions(name, versions), as_of, until)
@@ -177,11 +178,12 @@ class LiveRounds:
 def _window_ends(
     cursor: duckdb.DuckDBPyConnection, as_of: datetime, windows: set[tuple[str, int]]
 ) -> dict[tuple[str, int], datetime]:
-    """When the next row leaves each window (table, seconds), or, with 0 seconds, the next one enters."""
+    """When, in a quarter of an hour, a row leaves each window (table, seconds), or, with 0 seconds, one enters."""
     if not windows:
         return {}
     parts = [
         f"select '{table}', {seconds}, min(ts) from {table} where ts > as_of() - interval {seconds} second"
+        f" and ts <= as_of() - interval {seconds} second + interval {_QUARTER_S} second"
         for table, seconds in windows
     ]
     rows = cursor.execute(" union all ".join(parts)).fetchall()

@@ -177,7 +177,6 @@ class Owner:
             intervals=self.settings.intervals,
         )
         self.mirrors = Mirrors(self.connection, logs)
-        self._keeper = self.connection.cursor()
         self.workers = [
             Worker("ingest", self.settings.store.ingest_every_s, self._ingest_all),
             Worker("publish", _PUBLISH_EVERY_S, self._publish),
@@ -231,7 +230,9 @@ class Owner:
     def _keep_house(self) -> None:
         now = datetime.now(UTC)
         store, logs = self.settings.store, self.home / "logs"
-        rows = self._keeper.execute("select segment from journal_segments where is_finished").fetchall()
+        with closing(self.connection.cursor()) as cursor:
+            rows = cursor.execute("select segment from journal_segments where is_finished").fetchall()
+            imported = cursor.execute("select max(imported_ts) from imports").fetchone()
         compress_segments(self.home, {name for (name,) in rows})
         for folder in (logs / "archive", logs / "execution" / "archive"):
             for path in folder.glob("*.jsonl.*[0-9]"):
@@ -239,7 +240,6 @@ class Owner:
                     compress(path)
         folder = logs / "backup"
         every = timedelta(hours=self.settings.backup.every_h)
-        imported = self._keeper.execute("select max(imported_ts) from imports").fetchone()
         if every and is_backup_due(folder, every, now, imported[0] if imported else None):
             _LOG.info("backup %s", self.back_up(folder / dated_name(now)))
             forget_all_but(folder, self.settings.backup.keep)
@@ -258,10 +258,12 @@ class Owner:
 
     def _forget(self, table: str, column: str, before: datetime) -> None:
         """Deletes old rows, when there is at least a day of them."""
-        late = self._keeper.execute(f"select min({column}) < ? from {table}", [before - timedelta(days=1)]).fetchone()
-        if late is not None and late[0]:
-            with self.writing, transaction(self._keeper):
-                self._keeper.execute(f"delete from {table} where {column} < ?", [before])
+        # closed at once: a result not read to its end keeps its transaction, and then no checkpoint empties the log
+        with closing(self.connection.cursor()) as cursor:
+            late = cursor.execute(f"select min({column}) < ? from {table}", [before - timedelta(days=1)]).fetchone()
+            if late is not None and late[0]:
+                with self.writing, transaction(cursor):
+                    cursor.execute(f"delete from {table} where {column} < ?", [before])
 
     def back_up(self, to: Path) -> Path:
         """A verified copy of the database; the journal goes on meanwhile, its rows wait."""

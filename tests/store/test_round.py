@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -249,7 +248,7 @@ STEPS = st.lists(
         st.sets(st.sampled_from(STATE_FILES), min_size=4, max_size=len(STATE_FILES)),
     ),
     min_size=3,
-    max_size=8,
+    max_size=6,
 )
 
 
@@ -305,7 +304,7 @@ def emptied(connection: duckdb.DuckDBPyConnection) -> Iterator[_Live]:
         cursor.close()
 
 
-@settings(max_examples=int(os.environ.get("N", 12)), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(first=st.lists(GIVEN, min_size=1, max_size=12), steps=STEPS)
 def test_live_rounds_give_what_fresh_rounds_give(
     connection: duckdb.DuckDBPyConnection, first: list[Any], steps: list[Any]
@@ -318,3 +317,158 @@ def test_live_rounds_give_what_fresh_rounds_give(
                 live.put(table, times[-1], columns, is_test=is_test)
             as_of = as_of + move if isinstance(move, timedelta) else times[move[0] % len(times)] + move[1]
             assert live.read(as_of, files) == live.fresh(as_of, files)
+
+
+def moved(live: _Live, as_of: datetime) -> bool:
+    """Whether the documents are others than a moment before, to which they had been kept; they must be right."""
+    before = [live.read(as_of - timedelta(milliseconds=each)) for each in (3, 2, 1)][-1]
+    now = live.read(as_of)
+    assert now == live.fresh(as_of)
+    return any(_timeless(before[name]) != _timeless(now[name]) for name in now)
+
+
+def _timeless(document: bytes) -> bytes:
+    lines = document.splitlines()
+    return b"".join(line for line in lines if not any(f'"{key}"'.encode() in line for key in CLOCKS))
+
+
+WITHIN = AS_OF + timedelta(minutes=7)
+"""An instant within a quarter of an hour, at whose end everything is computed again anyway."""
+CLOCKS = ("ts", "updated_ts", "updated_at", "generated_ts")
+
+
+def trade(live: _Live, ts: datetime, pnl: float = 5.0) -> None:
+    order = f"o{ts.timestamp()}"
+    live.put("order_fills", ts, {"symbol": "BTCUSDT", "order_id": order, "avg_price": 100.0})
+    sizes = {"position_size_before": 1.0, "position_size_after": 0.0, "fees_usd": 0.0}
+    live.put("order_closes", ts, {"symbol": "BTCUSDT", "order_id": order, "realized_pnl_usd": pnl, **sizes})
+
+
+def test_what_cannot_have_changed_is_kept(live: _Live) -> None:
+    live.put("vetoes", ago(hours=1), {"symbol": "BTCUSDT", "veto_reason": "x"})
+    for number in range(3):
+        live.read(AS_OF + timedelta(seconds=number))
+    with live.rounds.open(AS_OF + timedelta(seconds=4), live.versions) as reading:
+        kept = set(reading.computed)
+    assert {"router_effectiveness", "symbol_volatility", "exec_stats"} <= kept
+    assert not {"clock", "nav_now", "risk_mode_now"} & kept
+    live.put("vetoes", ago(hours=1), {"symbol": "BTCUSDT", "veto_reason": "x"})
+    with live.rounds.open(AS_OF + timedelta(seconds=5), live.versions) as reading:
+        assert set(reading.computed) < kept
+        assert "exec_stats" not in reading.computed
+        assert "router_effectiveness" in reading.computed
+
+
+def test_a_table_that_grows_with_every_round_is_not_kept(live: _Live) -> None:
+    for number in range(4):
+        live.put("vetoes", AS_OF, {"symbol": "BTCUSDT", "veto_reason": "x"})
+        assert live.read(AS_OF + timedelta(seconds=number)) == live.fresh(AS_OF + timedelta(seconds=number))
+    with live.rounds.open(AS_OF + timedelta(seconds=5), live.versions) as reading:
+        assert "exec_stats" not in reading.computed
+
+
+@pytest.mark.parametrize(
+    ("table", "columns", "window"),
+    [
+        ("vetoes", {"symbol": "BTCUSDT", "veto_reason": "x"}, timedelta(hours=24)),
+        ("order_attempts", {"symbol": "BTCUSDT", "attempt_id": "a"}, timedelta(hours=24)),
+        ("heartbeats", {"service": "executor"}, timedelta(hours=24)),
+        ("shadow_decisions", {"is_heartbeat": False, "is_allowed": True, "decision": {}}, timedelta(hours=24)),
+        ("order_metrics", {"symbol": "BTCUSDT", "slippage_bps": 2.0, "maker_start": True}, timedelta(days=7)),
+    ],
+)
+@pytest.mark.parametrize("enters", [True, False])
+def test_a_row_enters_and_leaves_its_window_at_its_very_moment(
+    live: _Live, table: str, columns: dict[str, Any], window: timedelta, enters: bool
+) -> None:
+    live.put(table, WITHIN, columns)
+    at = WITHIN if enters else WITHIN + window
+    assert not moved(live, at - timedelta(milliseconds=10))
+    assert moved(live, at)
+    assert not moved(live, at + timedelta(milliseconds=10))
+
+
+def test_trades_leave_the_windows_of_48_hours_and_of_7_days(live: _Live) -> None:
+    live.put("config_snapshots", ago(days=9), {"kind": "universe", "payload": {"universe": ["BTCUSDT"]}})
+    trade(live, WITHIN)
+    trade(live, WITHIN + timedelta(minutes=1), -3.0)
+    for window in (timedelta(hours=48), timedelta(days=7)):
+        assert not moved(live, WITHIN + window - timedelta(milliseconds=10))
+        assert moved(live, WITHIN + window)
+
+
+@pytest.mark.parametrize(
+    ("zone", "midnight"),
+    [
+        ("UTC", datetime(2025, 6, 15, tzinfo=UTC)),
+        ("Asia/Kolkata", datetime(2025, 6, 15, 18, 30, tzinfo=UTC)),
+        ("Asia/Kathmandu", datetime(2025, 6, 15, 18, 15, tzinfo=UTC)),
+        ("Pacific/Chatham", datetime(2025, 6, 15, 11, 15, tzinfo=UTC)),
+    ],
+)
+def test_a_day_ends_at_midnight_in_every_time_zone(live: _Live, zone: str, midnight: datetime) -> None:
+    live.put("config_snapshots", ago(days=9), {"kind": "limits", "payload": {"reset_timezone": zone}})
+    live.put("ticks", midnight - timedelta(hours=3), {"equity_usd": 1000.0})
+    trade(live, midnight - timedelta(hours=2), -30.0)
+    assert not moved(live, midnight - timedelta(milliseconds=10))
+    assert moved(live, midnight)
+
+
+def test_what_is_kept_does_not_hold_for_an_earlier_instant(live: _Live) -> None:
+    live.put("vetoes", WITHIN, {"symbol": "BTCUSDT", "veto_reason": "x"})
+    live.read(WITHIN)
+    live.read(WITHIN)
+    earlier = WITHIN - timedelta(milliseconds=1)
+    assert live.read(earlier) == live.fresh(earlier)
+
+
+def test_the_edge_of_an_hour_ends_with_it(live: _Live) -> None:
+    trade(live, AS_OF.replace(hour=11, minute=50) - timedelta(days=1), 10.0)
+    trade(live, AS_OF.replace(hour=12, minute=5) - timedelta(days=2), -10.0)
+    live.put("config_snapshots", ago(days=9), {"kind": "universe", "payload": {"universe": ["BTCUSDT"]}})
+    full = AS_OF.replace(hour=12, minute=0)
+    for at in (full - timedelta(milliseconds=10), full, full + timedelta(milliseconds=10)):
+        live.read(at - timedelta(milliseconds=2))
+        live.read(at - timedelta(milliseconds=1))
+        assert live.read(at) == live.fresh(at)
+    with (
+        open_round(live.store.connection, as_of=full) as after,
+        open_round(live.store.connection, as_of=full - timedelta(microseconds=1)) as before,
+    ):
+        assert after.rows("symbol_returns") != before.rows("symbol_returns"), "else this test shows nothing"
+
+
+def test_events_at_the_end_of_time_are_no_obstacle(live: _Live) -> None:
+    for year in (1, 9999):
+        live.put("vetoes", datetime(year, 12, 31, 23, 59, tzinfo=UTC), {"symbol": "BTCUSDT", "veto_reason": "x"})
+    assert not moved(live, AS_OF)
+
+
+def test_a_round_that_fails_forgets_everything_and_the_next_one_works(live: _Live) -> None:
+    def fail() -> None:
+        with live.rounds.open(AS_OF, live.versions) as reading:
+            reading.one("nav_document")
+            raise RuntimeError("stop")
+
+    live.put("vetoes", ago(hours=1), {"symbol": "BTCUSDT", "veto_reason": "x"})
+    live.read(AS_OF)
+    live.read(AS_OF)
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="stop"):
+            fail()
+        with live.rounds.open(AS_OF, live.versions) as reading:
+            assert reading.computed == set()
+        assert live.read(AS_OF) == live.fresh(AS_OF)
+
+
+def test_a_query_that_fails_in_a_round_does_not_harm_the_next(live: _Live) -> None:
+    with pytest.raises(duckdb.Error), live.rounds.open(AS_OF, live.versions) as reading:
+        reading._cursor.execute("select error('stop')")
+    assert live.read(AS_OF) == live.fresh(AS_OF)
+
+
+def test_live_rounds_work_again_after_they_were_closed(live: _Live) -> None:
+    live.read(AS_OF)
+    live.rounds.close()
+    assert live.read(AS_OF) == live.fresh(AS_OF)
+    assert live.store.connection.execute("select count(*) from duckdb_tables() where temporary").fetchone() == (0,)
