@@ -9,11 +9,11 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from exporters import mirror_files
 from exporters.mirror_files import MirrorFile
 
 Lines = list[tuple[str, bytes]]
@@ -127,7 +127,7 @@ def test_after_a_failed_fsync_the_lines_are_there_once(path: Path, monkeypatch: 
     def fail(fd: int) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(mirror_files.os, "fsync", fail)
+    monkeypatch.setattr("exporters.mirror_files.os.fsync", fail)
     with pytest.raises(OSError, match="Input/output"):
         MirrorFile(path, 0).append(lines(1, 2))
     monkeypatch.undo()
@@ -151,12 +151,12 @@ def test_a_log_is_rotated_when_it_is_full_and_not_before(path: Path) -> None:
 def test_an_archive_is_never_overwritten_and_no_glob_for_logs_matches_it(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Frozen(mirror_files.datetime):
+    class Frozen(datetime):
         @classmethod
-        def now(cls, tz: object = None) -> mirror_files.datetime:
-            return mirror_files.datetime(2025, 1, 1)
+        def now(cls, tz: object = None) -> Frozen:
+            return cls(2025, 1, 1)
 
-    monkeypatch.setattr(mirror_files, "datetime", Frozen)
+    monkeypatch.setattr("exporters.mirror_files.datetime", Frozen)
     file = MirrorFile(path, 0, rotate_bytes=1)
     for number in range(4):
         file.rotate_if_full(file.append(lines(number)), 7)
