@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
@@ -152,7 +153,7 @@ KILLS += ["before rename", "after rename", "before second watermark"]
 def kill_at(point: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The next mirror that comes to the point is the last: ``Killed``."""
     append, save, rotate = MirrorFile.append, Mirrors._save, MirrorFile.rotate_if_full
-    rotated = []
+    rotated: list[bool] = []
 
     def appending(self: MirrorFile, lines: Any) -> int:
         if point == "before append":
@@ -315,9 +316,9 @@ def test_router_health_is_logged_when_it_changed(logs: Logs) -> None:
 def test_router_health_is_logged_again_after_ten_minutes(logs: Logs, monkeypatch: pytest.MonkeyPatch) -> None:
     logs.publish("router_health.json", health(0.0, 1.0))
     logs.run()
-    now = live_mirrors.time.monotonic()
+    now = time.monotonic()
     for after_s, count in ((599.0, 1), (601.0, 2), (900.0, 2), (1300.0, 3)):
-        monkeypatch.setattr(live_mirrors.time, "monotonic", lambda at=now + after_s: at)
+        monkeypatch.setattr(time, "monotonic", lambda at=now + after_s: at)
         logs.publish("router_health.json", health(after_s, 1.0))
         logs.run()
         assert len(logs.lines(HEALTH)) == count, after_s

@@ -7,9 +7,11 @@ import os
 import resource
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, tzinfo
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -127,7 +129,7 @@ def test_after_a_failed_fsync_the_lines_are_there_once(path: Path, monkeypatch: 
     def fail(fd: int) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(mirror_files.os, "fsync", fail)
+    monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OSError, match="Input/output"):
         MirrorFile(path, 0).append(lines(1, 2))
     monkeypatch.undo()
@@ -151,10 +153,10 @@ def test_a_log_is_rotated_when_it_is_full_and_not_before(path: Path) -> None:
 def test_an_archive_is_never_overwritten_and_no_glob_for_logs_matches_it(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Frozen(mirror_files.datetime):
+    class Frozen(datetime):
         @classmethod
-        def now(cls, tz: object = None) -> mirror_files.datetime:
-            return mirror_files.datetime(2025, 1, 1)
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return cls(2025, 1, 1, tzinfo=tz)
 
     monkeypatch.setattr(mirror_files, "datetime", Frozen)
     file = MirrorFile(path, 0, rotate_bytes=1)
@@ -166,9 +168,9 @@ def test_an_archive_is_never_overwritten_and_no_glob_for_logs_matches_it(
     assert not list(path.parent.parent.rglob("*.jsonl"))
 
 
-def wait_for(condition: object, what: str, seconds: float = 20.0) -> None:
+def wait_for(condition: Callable[[], object], what: str, seconds: float = 20.0) -> None:
     until = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
+    while not condition():
         assert time.monotonic() < until, what
         time.sleep(0.01)
 

@@ -66,7 +66,7 @@ class Published:
 @pytest.fixture
 def published(store: GivenRows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Published]:
     clock = Clock()
-    monkeypatch.setattr(publisher_module.time, "monotonic", clock.monotonic)
+    monkeypatch.setattr("exporters.publisher.time.monotonic", clock.monotonic)
     published = Published(store, tmp_path / "state", clock)
     yield published
     published.publisher.close()
@@ -114,7 +114,7 @@ def test_what_is_not_at_once_waits_for_its_interval(published: Published) -> Non
 
 def test_without_news_a_file_is_published_at_its_maximum_age(published: Published) -> None:
     published.after()
-    ages = {}
+    ages: dict[str, int] = {}
     for at in range(1, 1801):
         for name in published.after(1):
             ages.setdefault(name, at)
@@ -258,7 +258,7 @@ def test_the_pause_is_held_only_while_exports_are_recorded(
         return render(file, reading)
 
     monkeypatch.setattr(publisher_module, "render", watching)
-    published.publisher.publish_due({}, datetime.now(UTC), writing=Watched())  # type: ignore[arg-type]
+    published.publisher.publish_due({}, datetime.now(UTC), writing=Watched())
     assert held == [True, False]
 
 

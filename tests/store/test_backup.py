@@ -72,8 +72,17 @@ def test_a_backup_holds_the_pause_while_it_copies_and_no_longer(
     writing = threading.Lock()
     seen: list[tuple[str, bool]] = []
     copy, verify = backups_module._copy, backups_module._verify
-    monkeypatch.setattr(backups_module, "_copy", lambda *a: (seen.append(("copy", writing.locked())), copy(*a)))
-    monkeypatch.setattr(backups_module, "_verify", lambda *a: (seen.append(("verify", writing.locked())), verify(*a)))
+
+    def copying(source: Path, target: Path) -> None:
+        seen.append(("copy", writing.locked()))
+        copy(source, target)
+
+    def verifying(path: Path, last_seq: int) -> None:
+        seen.append(("verify", writing.locked()))
+        verify(path, last_seq)
+
+    monkeypatch.setattr(backups_module, "_copy", copying)
+    monkeypatch.setattr(backups_module, "_verify", verifying)
     backup(store.connection, database, tmp_path / "copy.duckdb", writing=writing)
     assert seen == [("copy", True), ("verify", False)]
     assert not writing.locked()
@@ -137,12 +146,20 @@ def test_the_oldest_backups_are_forgotten(tmp_path: Path) -> None:
 
 def test_a_backup_is_due_when_there_is_none_or_only_an_old_one(tmp_path: Path) -> None:
     day = timedelta(days=1)
-    assert is_backup_due(tmp_path, day, NOW)
+    assert is_backup_due(tmp_path, day, NOW, None)
     newest = tmp_path / dated_name(NOW)
     newest.touch()
     os.utime(newest, (NOW.timestamp(), NOW.timestamp()))
-    assert not is_backup_due(tmp_path, day, NOW + day - timedelta(seconds=1))
-    assert is_backup_due(tmp_path, day, NOW + day)
+    assert not is_backup_due(tmp_path, day, NOW + day - timedelta(seconds=1), None)
+    assert is_backup_due(tmp_path, day, NOW + day, None)
+
+
+def test_a_backup_is_due_after_an_import_which_no_journal_holds(tmp_path: Path) -> None:
+    newest = tmp_path / dated_name(NOW)
+    newest.touch()
+    os.utime(newest, (NOW.timestamp(), NOW.timestamp()))
+    assert not is_backup_due(tmp_path, timedelta(days=1), NOW, NOW - timedelta(seconds=1))
+    assert is_backup_due(tmp_path, timedelta(days=1), NOW, NOW + timedelta(seconds=1))
 
 
 def test_compressing_keeps_every_byte_and_leaves_one_file(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,14 @@ def mirrored(home: Path, name: str) -> list[str]:
     content = b"".join(each.read_bytes() for each in [*archives, path] if each.exists())
     assert content.endswith(b"\n") or not content
     return [json.loads(line)["event_id"] for line in content.splitlines()]
+
+
+def _holds(owner: Serving, table: str, count: int) -> bool:
+    return bool(owner.value(f"select count(*) from {table}") == count)
+
+
+def _reaches(home: Path, name: str, count: int) -> bool:
+    return len(mirrored(home, name)) >= count
 
 
 def in_order(home: Path, name: str) -> list[str]:
@@ -396,7 +405,7 @@ def test_the_write_ahead_log_is_moved_into_the_file_while_it_serves(home: Path) 
         for number in range(1, 31):
             for _ in range(20):
                 journal.record(marks(100))
-            wait_for(lambda count=number * 2_000: owner.value("select count(*) from marks") == count, "not stored")
+            wait_for(partial(_holds, owner, "marks", number * 2_000), "the marks are not stored")
             largest = max(largest, owner.status()["wal_bytes"])
         assert owner.status()["database_bytes"] > before
         assert largest < 2_500_000
@@ -431,7 +440,7 @@ class Reader(threading.Thread):
 
 def test_twenty_kills_under_load_lose_and_double_nothing(home: Path) -> None:
     chance = random.Random(20)  # noqa: S311 (seeded on purpose)
-    program = [sys.executable, "-m", "tape", "--home", home, "load", "--json"]
+    program = [sys.executable, "-m", "tape", "--home", str(home), "load", "--json"]
     whole = ["--rate", "250", "--seconds", "40", "--producers", "2", "--seed", "3"]
     load = subprocess.Popen([*program, *whole], cwd=PROJECT, stdout=subprocess.PIPE)
     endless = ["--rate", "50", "--seconds", "600"]
@@ -456,7 +465,7 @@ def test_twenty_kills_under_load_lose_and_double_nothing(home: Path) -> None:
                 for name in names
             }
             for name, count in counts.items():
-                wait_for(lambda name=name, count=count: len(mirrored(home, name)) >= count, f"{name} is behind")
+                wait_for(partial(_reaches, home, name, count), f"{name} is behind")
             assert last.end() == 0, last.log
     finally:
         reader.end()
