@@ -122,7 +122,7 @@ def print_status(status: dict[str, Any], *, as_json: bool) -> None:
 def print_loaded(loaded: Loaded, *, as_json: bool) -> None:
     """What a load run recorded, by event type."""
     if as_json:
-        print(json.dumps(asdict(loaded)))
+        print(json.dumps(vars(loaded)))
         return
     table = _table()
     table.add_column("event", no_wrap=True)

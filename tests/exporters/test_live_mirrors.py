@@ -318,7 +318,7 @@ def test_router_health_is_logged_again_after_ten_minutes(logs: Logs, monkeypatch
     logs.run()
     now = time.monotonic()
     for after_s, count in ((599.0, 1), (601.0, 2), (900.0, 2), (1300.0, 3)):
-        monkeypatch.setattr("exporters.live_mirrors.time.monotonic", lambda at=now + after_s: at)
+        monkeypatch.setattr(time, "monotonic", lambda at=now + after_s: at)
         logs.publish("router_health.json", health(after_s, 1.0))
         logs.run()
         assert len(logs.lines(HEALTH)) == count, after_s

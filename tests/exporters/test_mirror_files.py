@@ -7,13 +7,15 @@ import os
 import resource
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, tzinfo
 from pathlib import Path
+from typing import Self
 
 import pytest
 
+from exporters import mirror_files
 from exporters.mirror_files import MirrorFile
 
 Lines = list[tuple[str, bytes]]
@@ -127,7 +129,7 @@ def test_after_a_failed_fsync_the_lines_are_there_once(path: Path, monkeypatch: 
     def fail(fd: int) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("exporters.mirror_files.os.fsync", fail)
+    monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OSError, match="Input/output"):
         MirrorFile(path, 0).append(lines(1, 2))
     monkeypatch.undo()
@@ -153,10 +155,10 @@ def test_an_archive_is_never_overwritten_and_no_glob_for_logs_matches_it(
 ) -> None:
     class Frozen(datetime):
         @classmethod
-        def now(cls, tz: object = None) -> Frozen:
-            return cls(2025, 1, 1)
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return cls(2025, 1, 1, tzinfo=tz)
 
-    monkeypatch.setattr("exporters.mirror_files.datetime", Frozen)
+    monkeypatch.setattr(mirror_files, "datetime", Frozen)
     file = MirrorFile(path, 0, rotate_bytes=1)
     for number in range(4):
         file.rotate_if_full(file.append(lines(number)), 7)
@@ -166,9 +168,9 @@ def test_an_archive_is_never_overwritten_and_no_glob_for_logs_matches_it(
     assert not list(path.parent.parent.rglob("*.jsonl"))
 
 
-def wait_for(condition: object, what: str, seconds: float = 20.0) -> None:
+def wait_for(condition: Callable[[], object], what: str, seconds: float = 20.0) -> None:
     until = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
+    while not condition():
         assert time.monotonic() < until, what
         time.sleep(0.01)
 

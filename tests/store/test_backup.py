@@ -8,11 +8,10 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
@@ -74,15 +73,16 @@ def test_a_backup_holds_the_pause_while_it_copies_and_no_longer(
     seen: list[tuple[str, bool]] = []
     copy, verify = backups_module._copy, backups_module._verify
 
-    def watched(name: str, step: Callable[..., None]) -> Callable[..., None]:
-        def do(*arguments: Any) -> None:
-            seen.append((name, writing.locked()))
-            step(*arguments)
+    def copying(source: Path, target: Path) -> None:
+        seen.append(("copy", writing.locked()))
+        copy(source, target)
 
-        return do
+    def verifying(path: Path, last_seq: int) -> None:
+        seen.append(("verify", writing.locked()))
+        verify(path, last_seq)
 
-    monkeypatch.setattr(backups_module, "_copy", watched("copy", copy))
-    monkeypatch.setattr(backups_module, "_verify", watched("verify", verify))
+    monkeypatch.setattr(backups_module, "_copy", copying)
+    monkeypatch.setattr(backups_module, "_verify", verifying)
     backup(store.connection, database, tmp_path / "copy.duckdb", writing=writing)
     assert seen == [("copy", True), ("verify", False)]
     assert not writing.locked()
@@ -151,8 +151,14 @@ def test_a_backup_is_due_when_there_is_none_or_only_an_old_one(tmp_path: Path) -
     os.utime(newest, (NOW.timestamp(), NOW.timestamp()))
     assert not is_backup_due(tmp_path, day, NOW + day - timedelta(seconds=1), None)
     assert is_backup_due(tmp_path, day, NOW + day, None)
-    assert not is_backup_due(tmp_path, day, NOW + timedelta(minutes=2), NOW - timedelta(minutes=1))
-    assert is_backup_due(tmp_path, day, NOW + timedelta(minutes=2), NOW + timedelta(minutes=1))
+
+
+def test_a_backup_is_due_after_an_import_which_no_journal_holds(tmp_path: Path) -> None:
+    newest = tmp_path / dated_name(NOW)
+    newest.touch()
+    os.utime(newest, (NOW.timestamp(), NOW.timestamp()))
+    assert not is_backup_due(tmp_path, timedelta(days=1), NOW, NOW - timedelta(seconds=1))
+    assert is_backup_due(tmp_path, timedelta(days=1), NOW, NOW + timedelta(seconds=1))
 
 
 def test_compressing_keeps_every_byte_and_leaves_one_file(tmp_path: Path) -> None:

@@ -218,8 +218,8 @@ def test_status_counts_rows_and_ages(empty_home: Path) -> None:
     assert tables["order_closes"] == {"name": "order_closes", "rows": 1, "first": closed, "last": closed}
     assert tables["ticks"] == {"name": "ticks", "rows": 0, "first": None, "last": None}
     assert tables["rejected_events"]["rows"] == 1
-    assert 0 <= status["file_ages_s"]["nav.json"] < 60
-    assert status["file_ages_s"]["positions.json"] is None
+    assert 0 <= status["files"]["nav.json"]["age_s"] < 60
+    assert status["files"]["positions.json"]["age_s"] is None
     assert "never published" in tape("--home", empty_home, "status").out
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -12,7 +14,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +29,16 @@ from exporters.contract import STATE_FILES
 from exporters.live_mirrors import EVENT_MIRRORS
 from store.database import closing, open_database
 from store.errors import StoreError
+from store.ingest import Ingest
 from store.journal import Journal, journal_folder, segment_paths
 from store.schema import EVENT_TABLES
+from tape.cli import _is_expected
+from tape.door import ask
+from tape.service import DatabaseBroken, Owner
+from tape.settings import load_settings
 from tests.store.old_logs import CLOSE, EXECUTED, text, write_files
 from tests.tape.owners import PROJECT, Serving, wait_for
-from tests.tape.test_cli import END, Ended, fails, tape
+from tests.tape.test_cli import Ended, fails, tape
 
 NOW = datetime.now(UTC)
 
@@ -56,6 +65,14 @@ def mirrored(home: Path, name: str) -> list[str]:
     content = b"".join(each.read_bytes() for each in [*archives, path] if each.exists())
     assert content.endswith(b"\n") or not content
     return [json.loads(line)["event_id"] for line in content.splitlines()]
+
+
+def _holds(owner: Serving, table: str, count: int) -> bool:
+    return bool(owner.value(f"select count(*) from {table}") == count)
+
+
+def _reaches(home: Path, name: str, count: int) -> bool:
+    return len(mirrored(home, name)) >= count
 
 
 def in_order(home: Path, name: str) -> list[str]:
@@ -315,33 +332,83 @@ def test_a_database_with_a_damaged_block_ends_it_with_one_line(home: Path) -> No
     assert ended.err.splitlines()[-1].startswith("tape: ")
 
 
-def test_a_database_that_breaks_ends_it_non_zero_with_one_line_and_nothing_is_lost(home: Path) -> None:
-    """The fault: the kernel refuses to write any file of the owner beyond a size, as a full disk does."""
-    size = (home / "logs" / "tape.duckdb").stat().st_size
+@contextmanager
+def limited(home: Path, room: int) -> Iterator[subprocess.Popen[bytes]]:
+    """An owner that the kernel lets write no file larger than the database and so many bytes, as a full disk does."""
+    size = (home / "logs" / "tape.duckdb").stat().st_size + room
     code = (
         "import resource, sys, runpy;"
-        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({size + 200_000}, {size + 200_000}));"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, resource.RLIM_INFINITY));"
         f"sys.argv = ['tape', '--home', {str(home)!r}, 'serve'];"
         "runpy.run_module('tape', run_name='__main__')"
     )
-    process = subprocess.Popen([sys.executable, "-c", code], cwd=PROJECT, stderr=subprocess.PIPE, text=True)
+    with (home / "serve.log").open("wb") as log:
+        process = subprocess.Popen([sys.executable, "-c", code], cwd=PROJECT, stderr=log)
     try:
-        wait_for((home / "logs" / "tape.sock").exists, "the owner does not start")
-        with Journal(home, "executor") as journal:
-            while process.poll() is None and journal.recorded_events < 200_000:
-                journal.record([MarkObserved(ts=NOW, symbol=f"S{n}", mark_price=1.0 + n) for n in range(100)])
-                time.sleep(0.01)
-            recorded = journal.recorded_events
-        _, err = process.communicate(timeout=90)
+        wait_for(lambda: (home / "logs" / "tape.sock").exists(), "the owner does not start")
+        yield process
     finally:
         process.kill()
         process.wait()
-    assert process.returncode == 1, err[-2000:]
-    last = err.splitlines()[-1]
-    assert last.startswith(f"tape: database {home / 'logs' / 'tape.duckdb'} can no longer be used"), err[-2000:]
-    with Serving(home) as owner:
-        wait_for(lambda: owner.value("select count(*) from marks") == recorded, "the journal is not stored")
-        assert owner.status()["journal"][0]["gaps"] == 0
+
+
+def marks(count: int) -> list[MarkObserved]:
+    return [MarkObserved(ts=NOW, symbol=f"S{number}", mark_price=1.0 + number) for number in range(count)]
+
+
+def test_a_disk_that_is_full_for_a_while_loses_nothing(home: Path) -> None:
+    with limited(home, 100_000) as process, Journal(home, "executor") as journal:
+
+        def ingest() -> dict[str, Any]:
+            return dict(ask(home, {"request": "status"})[0]["workers"]["ingest"])
+
+        while not ingest()["error"]:
+            assert process.poll() is None
+            for _ in range(50):
+                journal.record(marks(100))
+        assert "File too large" in ingest()["error"]
+        failures = ingest()["failures"]
+        wait_for(lambda: ingest()["failures"] > failures, "it does not try again")
+        assert (home / "serve.log").read_text().count("ERROR ingest") == 1
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        wait_for(lambda: not ingest()["error"], "it does not recover")
+        process.terminate()
+        assert process.wait(60) == 0
+        recorded = journal.recorded_events
+    assert rows(home, "select count(*), count(distinct event_id) from marks") == [(recorded, recorded)]
+
+
+def test_a_database_that_breaks_ends_it_non_zero_with_one_line(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fault is injected: what DuckDB raises once an open database is invalid."""
+
+    def broken(self: Ingest) -> None:
+        raise duckdb.FatalException("FATAL Error: database has been invalidated\nbecause of a previous fatal error")
+
+    owner = Owner(home, load_settings(home))
+    with monkeypatch.context() as breaking:
+        threading.Timer(1.0, breaking.setattr, [Ingest, "run_once", broken]).start()
+        with pytest.raises(DatabaseBroken) as caught:
+            owner.run()
+    expected = f"database {home / 'logs' / 'tape.duckdb'} can no longer be used: FATAL Error: database has been"
+    assert str(caught.value).startswith(expected)
+    assert "\n" not in str(caught.value)
+    assert _is_expected(caught.value), "so the command line prints it in one line and exits 1"
+    with Serving(home) as again:
+        assert again.value("select 1") == 1
+
+
+def test_the_write_ahead_log_is_moved_into_the_file_while_it_serves(home: Path) -> None:
+    with (home / "tape.toml").open("a") as file:
+        file.write('[store]\ncheckpoint_wal = "1MB"\n')
+    with Serving(home) as owner, Journal(home, "executor") as journal:
+        before, largest = owner.status()["database_bytes"], 0
+        for number in range(1, 31):
+            for _ in range(20):
+                journal.record(marks(100))
+            wait_for(partial(_holds, owner, "marks", number * 2_000), "the marks are not stored")
+            largest = max(largest, owner.status()["wal_bytes"])
+        assert owner.status()["database_bytes"] > before
+        assert largest < 2_500_000
 
 
 class Reader(threading.Thread):
@@ -373,7 +440,7 @@ class Reader(threading.Thread):
 
 def test_twenty_kills_under_load_lose_and_double_nothing(home: Path) -> None:
     chance = random.Random(20)  # noqa: S311 (seeded on purpose)
-    program = [sys.executable, "-m", "tape", "--home", home, "load", "--json"]
+    program = [sys.executable, "-m", "tape", "--home", str(home), "load", "--json"]
     whole = ["--rate", "250", "--seconds", "40", "--producers", "2", "--seed", "3"]
     load = subprocess.Popen([*program, *whole], cwd=PROJECT, stdout=subprocess.PIPE)
     endless = ["--rate", "50", "--seconds", "600"]
@@ -398,7 +465,7 @@ def test_twenty_kills_under_load_lose_and_double_nothing(home: Path) -> None:
                 for name in names
             }
             for name, count in counts.items():
-                wait_for(lambda name=name, count=count: len(mirrored(home, name)) >= count, f"{name} is behind")
+                wait_for(partial(_reaches, home, name, count), f"{name} is behind")
             assert last.end() == 0, last.log
     finally:
         reader.end()
@@ -420,36 +487,44 @@ def test_twenty_kills_under_load_lose_and_double_nothing(home: Path) -> None:
 
 
 def _recorded_by_the_killed(home: Path) -> Counter[str]:
-    """Events by table in the journal of the load run that was killed: the third producer that was there."""
-    found: Counter[str] = Counter()
-    finished = {segment for (segment,) in rows(home, "select segment from journal_segments where producer = 'load_0'")}
+    """Events by table that the journal holds of the load run that was killed: of two called load_0 the shorter."""
     runs: dict[str, Counter[str]] = {}
-    for path in segment_paths(journal_folder(home)):
-        if path.name in finished:
-            counts = runs.setdefault(path.name.split("-")[1], Counter())
-            for line in path.read_bytes().splitlines()[1:]:
-                if line.endswith(b"]"):
-                    counts.update(EVENTS_BY_TYPE[kind].table for kind, _ in json.loads(line.split(b" ", 3)[3]))
-    if runs:
-        found += min(runs.values(), key=lambda counts: sum(counts.values()))
-    return found
+    for path in journal_folder(home).glob("load_0-*"):
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        counts = runs.setdefault(path.name.split("-")[1], Counter())
+        for line in content.splitlines(keepends=True)[1:]:
+            if line.endswith(b"\n"):
+                counts.update(EVENTS_BY_TYPE[kind].table for kind, _ in json.loads(line.split(b" ", 3)[3]))
+    assert len(runs) == 2
+    return min(runs.values(), key=lambda counts: sum(counts.values()))
 
 
-def test_a_producer_that_is_killed_in_the_middle_of_a_batch_leaves_whole_batches(owner: Serving) -> None:
-    journal = Journal(owner.home, "executor")
-    journal.record([beat(1), beat(2)])
-    journal.close()
-    (path,) = segment_paths(journal_folder(owner.home))
-    torn = path.with_name(path.name.replace("executor", "killed"))
-    torn.write_bytes(path.read_bytes()[:-1] + b"\n" + path.read_bytes().splitlines()[1][:-9])
-    wait_for(lambda: owner.value("select count(*) from rejected_events") == 1, "the torn batch is not set aside")
-    assert owner.value("select count(*) from heartbeats") == 4
-    assert owner.status()["workers"]["ingest"]["error"] is None
+PRODUCER = """
+import sys
+from datetime import UTC, datetime
+from execution.events import HeartbeatSent
+from store.journal import Journal
+
+journal = Journal(sys.argv[1], "executor")
+for number in range(10**9):
+    journal.record([HeartbeatSent(ts=datetime.now(UTC), service=f"s{number}") for _ in range(3)])
+    if number == 500:
+        print(1, flush=True)
+"""
 
 
-def test_the_sample_month_is_older_than_the_owner(home: Path) -> None:
-    """Events of long ago are stored and change nothing that is shown now."""
-    with Serving(home) as owner, Journal(home, "executor") as journal:
-        journal.record([Ticked(ts=datetime.fromisoformat(END), equity_usd=9.0)])
-        wait_for(lambda: owner.value("select count(*) from ticks") == 1, "the tick is not stored")
-        wait_for(lambda: owner.value("select equity_usd from nav_now") == 9.0, "it is the newest tick all the same")
+def test_a_producer_that_is_killed_leaves_whole_batches(home: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", PRODUCER, home], cwd=PROJECT, stdout=subprocess.PIPE) as producer:
+        assert producer.stdout is not None
+        assert producer.stdout.readline() == b"1\n"
+        producer.kill()
+    (path,) = segment_paths(journal_folder(home))
+    whole = path.read_bytes()
+    whole = whole[: whole.rfind(b"\n") + 1]
+    path.write_bytes(whole + whole.splitlines()[-1][:-9])
+    with Serving(home) as owner:
+        batches = whole.count(b"\n") - 1
+        counts = "select count(*), count(distinct event_id) from heartbeats"
+        assert owner.query(counts)["rows"] == [[3 * batches, 3 * batches]]
+        assert owner.value("select reason from rejected_events").startswith("line ends too early")
+        assert owner.status()["journal"][0]["gaps"] == 0
