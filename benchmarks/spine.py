@@ -285,6 +285,8 @@ def year(home: Path) -> str:
             )
             seq += count
         connection.execute("insert into ingest_counter values (?)", [seq])
+        # its logs would be its mirror: it is none of the owner's work
+        connection.execute("insert into imports values (?, 'history', 1, ?)", [end, seq])
         roll_up(connection, 0)
         connection.execute("checkpoint")
     return ", ".join(f"{count:,} {table}" for table, count, _ in _YEAR)
