@@ -251,6 +251,8 @@ _SMALL_BASES = {
     "flags",
     "configured_symbols",
     "listing_tick",
+    "open_nav_minutes",
+    "open_mark_bars",
     "trades_7d",
     "vetoes_24h",
     "closes_today",

@@ -1,26 +1,5 @@
 -- The last tick of each minute that has one, and the minute's highest equity (semantics 11). Grain: one row per minute.
 -- Whole minutes come from the roll-up, the rest from the ticks themselves. USD.
-with rolled as (
-    select rolled_to(max(minute)) as ts from nav_minutes
-),
-
-open_minutes as (
-    select
-        date_trunc('minute', ts) as minute,
-        max(ts) as ts,
-        arg_max(
-            {
-                'ingest_seq': ingest_seq, 'equity_usd': equity_usd, 'nav_usd': nav_usd,
-                'unrealized_pnl_usd': unrealized_pnl_usd, 'realized_pnl_usd': realized_pnl_usd
-            },
-            (ts, ingest_seq)
-        ) as tick,
-        max(equity_usd) as peak_equity_usd,
-    from nav_ticks
-    where ts >= (select rolled.ts from rolled)
-    group by date_trunc('minute', nav_ticks.ts)
-)
-
 select
     minute,
     ts,
@@ -31,15 +10,15 @@ select
     realized_pnl_usd,
     peak_equity_usd,
 from nav_minutes
-where minute < (select rolled.ts from rolled)
+where minute < rolled_before()
 union all
 select
     minute,
     ts,
-    tick.ingest_seq,
-    tick.equity_usd,
-    tick.nav_usd,
-    tick.unrealized_pnl_usd,
-    tick.realized_pnl_usd,
+    ingest_seq,
+    equity_usd,
+    nav_usd,
+    unrealized_pnl_usd,
+    realized_pnl_usd,
     peak_equity_usd,
-from open_minutes
+from open_nav_minutes

@@ -5,6 +5,6 @@ select
     nav_usd,
     unrealized_pnl_usd,
     realized_pnl_usd,
-from nav_points
+from latest_nav_points
 order by ts desc
 limit 500

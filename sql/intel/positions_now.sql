@@ -4,34 +4,23 @@
 -- qty is signed (SHORT is negative); notional_usd = |qty| * mark, pnl_usd = (mark - entry) * qty. The mark is the
 -- position's own, else the symbol's latest known, else the entry price (then is_marked is
 -- false: pnl 0 is no knowledge).
-with sided as (
-    select
-        *,
-        coalesce(upper(side), case when qty > 0 then 'LONG' else 'SHORT' end) as position_side,
-    from seen_positions
-),
-
-listed as (
+with candidates as (
     select *
-    from sided
+    from seen_positions
     where
         tick_id = (select listing_tick.event_id from listing_tick)
         and ts = (select listing_tick.ts from listing_tick)
-),
-
-snapshots as (
+    union all
     select *
-    from sided
+    from seen_positions
     where tick_id is null and not exists (select * from listing_tick)
 ),
 
 chosen as (
-    select *
-    from (
-        from listed
-        union all by name
-        from snapshots
-    ) as candidates
+    select
+        *,
+        coalesce(upper(side), case when qty > 0 then 'LONG' else 'SHORT' end) as position_side,
+    from candidates
     qualify row_number() over (partition by symbol, position_side order by ts desc, ingest_seq desc) = 1
 ),
 

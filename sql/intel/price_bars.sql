@@ -7,7 +7,7 @@ with bars as (
         minute as ts,
         0 as arrival,
         close_price as price,
-    from mark_bars_7d
+    from latest_mark_bars
     union all
     select
         symbol,
@@ -15,7 +15,7 @@ with bars as (
         ingest_seq as arrival,
         avg_price as price,
     from latest_fills_7d
-    where avg_price > 0 and symbol not in (select symbol from mark_bars_7d)
+    where avg_price > 0 and symbol not in (select symbol from latest_mark_bars)
 )
 
 select

@@ -1,0 +1,32 @@
+-- The minutes that no roll-up holds yet, from the ticks themselves. Grain: one row per minute; see nav_points. USD.
+with rolled as (
+    select rolled_to(max(minute)) as ts from nav_minutes
+),
+
+summed as (
+    select
+        date_trunc('minute', ts) as minute,
+        max(ts) as ts,
+        arg_max(
+            {
+                'ingest_seq': ingest_seq, 'equity_usd': equity_usd, 'nav_usd': nav_usd,
+                'unrealized_pnl_usd': unrealized_pnl_usd, 'realized_pnl_usd': realized_pnl_usd
+            },
+            (ts, ingest_seq)
+        ) as tick,
+        max(equity_usd) as peak_equity_usd,
+    from nav_ticks
+    where ts >= (select rolled.ts from rolled)
+    group by date_trunc('minute', nav_ticks.ts)
+)
+
+select
+    minute,
+    ts,
+    tick.ingest_seq,
+    tick.equity_usd,
+    tick.nav_usd,
+    tick.unrealized_pnl_usd,
+    tick.realized_pnl_usd,
+    peak_equity_usd,
+from summed
