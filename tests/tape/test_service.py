@@ -58,11 +58,16 @@ def published(home: Path) -> set[str]:
     return {path.name for path in folder.iterdir() if not path.name.startswith(".")} if folder.exists() else set()
 
 
-def mirrored(home: Path, name: str) -> list[str]:
-    """The ids in a log, archived files first."""
+def _log(home: Path, name: str) -> bytes:
+    """What is in a log, archived files first; a line that is being written may be there in part."""
     path = home / "logs" / name
     archives = sorted((path.parent / "archive").glob(f"{path.name}.*"))
-    content = b"".join(each.read_bytes() for each in [*archives, path] if each.exists())
+    return b"".join(each.read_bytes() for each in [*archives, path] if each.exists())
+
+
+def mirrored(home: Path, name: str) -> list[str]:
+    """The ids in a log that nobody writes."""
+    content = _log(home, name)
     assert content.endswith(b"\n") or not content
     return [json.loads(line)["event_id"] for line in content.splitlines()]
 
@@ -72,7 +77,7 @@ def _holds(owner: Serving, table: str, count: int) -> bool:
 
 
 def _reaches(home: Path, name: str, count: int) -> bool:
-    return len(mirrored(home, name)) >= count
+    return _log(home, name).count(b"\n") >= count
 
 
 def in_order(home: Path, name: str) -> list[str]:
@@ -103,7 +108,7 @@ def test_what_is_recorded_is_stored_published_and_mirrored(tmp_path: Path) -> No
         journal.record([Ticked(ts=datetime.now(UTC), equity_usd=123.0)])
         nav = tmp_path / "logs" / "state" / "nav.json"
         wait_for(lambda: json.loads(nav.read_bytes())["nav"] == 123.0, "nav.json does not move")
-        wait_for(lambda: mirrored(tmp_path, "execution/risk_vetoes.jsonl"), "the veto is not mirrored")
+        wait_for(partial(_reaches, tmp_path, "execution/risk_vetoes.jsonl", 1), "the veto is not mirrored")
         assert owner.value("select count(*) from ticks") == 1
         assert owner.end() == 0, owner.log
 
