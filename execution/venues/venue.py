@@ -1,0 +1,165 @@
+"""What a venue is to the executor: quotes and an account to look at, orders in, updates out.
+
+Laws kept here:
+- a venue is told the time, it never reads a clock that the executor does not know; an update is never younger than the
+  instant up to which the venue was asked to go on;
+- what happens to an order comes out of ``advance`` alone, in the order of time, each thing once: first its
+  acknowledgement, then its fills, then its end;
+- prices are quote/base, quantities base units, money USD; the quote currency counts as one dollar.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+
+Side = Literal["BUY", "SELL"]
+
+
+def sign(side: Side) -> int:
+    """1 for BUY, -1 for SELL."""
+    return 1 if side == "BUY" else -1
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """The market of one symbol at one moment; ``bid <= ask``, all positive."""
+
+    symbol: str
+    ts: datetime
+    bid: float
+    ask: float
+    mark: float
+
+    @property
+    def mid(self) -> float:
+        return (self.bid + self.ask) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """One open position: ``qty`` signed, negative is short; ``entry_price`` the average of what is still open."""
+
+    symbol: str
+    qty: float
+    entry_price: float
+    leverage: float
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The account as the venue states it: ``equity_usd`` is wallet plus unrealised PnL."""
+
+    ts: datetime
+    equity_usd: float
+    wallet_usd: float
+    unrealized_pnl_usd: float
+    holdings: tuple[Holding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order as it is sent. ``limit_price`` None: a market order. ``post_only``: refused where it would take."""
+
+    client_order_id: str
+    symbol: str
+    side: Side
+    qty: float
+    limit_price: float | None = None
+    post_only: bool = False
+    reduce_only: bool = False
+
+    @property
+    def order_type(self) -> str:
+        return "MARKET" if self.limit_price is None else "LIMIT"
+
+
+@dataclass(frozen=True, slots=True)
+class Acked:
+    """The venue took an order. ``latency_ms``: from submitting to here."""
+
+    client_order_id: str
+    order_id: str
+    symbol: str
+    ts: datetime
+    status: str
+    latency_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Traded:
+    """One trade of an own order. ``fee`` in ``fee_asset``, positive is paid; ``status``: of the order behind it."""
+
+    client_order_id: str
+    order_id: str
+    trade_id: str
+    symbol: str
+    side: Side
+    ts: datetime
+    qty: float
+    price: float
+    fee: float
+    fee_asset: str
+    is_maker: bool
+    status: Literal["PARTIALLY_FILLED", "FILLED"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An order that is not filled ended. ``order_id`` None: it was refused before it had one."""
+
+    client_order_id: str
+    order_id: str | None
+    symbol: str
+    ts: datetime
+    status: Literal["CANCELED", "EXPIRED", "REJECTED"]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FundingPaid:
+    """Funding of a position; ``amount_usd`` negative is paid."""
+
+    symbol: str
+    ts: datetime
+    amount_usd: float
+
+
+Update = Acked | Traded | Ended | FundingPaid
+
+
+class VenueUnavailable(Exception):
+    """The venue cannot be asked at present; the executor goes on, and asks again."""
+
+
+class Venue(Protocol):
+    """What the executor needs of a venue. No method waits longer than the venue's own time limit."""
+
+    @property
+    def name(self) -> str: ...
+
+    def advance(self, now: datetime) -> Sequence[Update]:
+        """Goes on to an instant and tells what happened since the last one.
+
+        Raises:
+            VenueUnavailable: the venue cannot be asked.
+        """
+        ...
+
+    def quotes(self) -> Mapping[str, Quote]:
+        """The newest quote of each symbol that has one, as of the last ``advance``."""
+        ...
+
+    def account(self) -> Account:
+        """The account as of the last ``advance``."""
+        ...
+
+    def submit(self, order: Order) -> None:
+        """Sends an order; a refusal comes out of ``advance`` as ``Ended``."""
+        ...
+
+    def cancel(self, client_order_id: str) -> None:
+        """Asks for the end of an order; what came of it comes out of ``advance``."""
+        ...
