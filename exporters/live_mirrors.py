@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -54,6 +54,8 @@ class Mirror(Protocol):
     """One log kept alive."""
 
     name: str
+    tables: tuple[str, ...]
+    """Where its lines come from, when from tables alone: while these are the same, there is no news."""
 
     def lines(self, last_seq: int) -> tuple[list[tuple[str, bytes]], int]:
         """The lines (event_id, line) behind a row's number, and the number they reach; none and the same: no news."""
@@ -80,14 +82,15 @@ class Mirrors:
         ]
         self._files: dict[str, MirrorFile] = {}
         self._marks: dict[str, Watermark] = {}
+        self._seen: dict[str, tuple[int, ...]] = {}
         self.errors: dict[str, str] = {}
         """Why a mirror is behind, by its name; empty when all is well."""
         self.failures = 0
 
-    def run_once(self, writing: AbstractContextManager[object]) -> int:
+    def run_once(self, writing: AbstractContextManager[object], versions: Mapping[str, int]) -> int:
         """Appends a slice of what is new to each log; returns the lines written, 0 when all are up to date.
 
-        ``writing`` is held while watermarks commit.
+        ``writing`` is held while watermarks commit. ``versions``: per table a number that grows with its rows.
 
         Raises:
             duckdb.Error: the database is broken; anything else is a failure of its mirror.
@@ -95,7 +98,7 @@ class Mirrors:
         count = 0
         for mirror in self.mirrors:
             try:
-                count += self._bring_up(mirror, writing)
+                count += self._news(mirror, writing, versions)
                 if self.errors.pop(mirror.name, None):
                     _LOG.info("%s is written again", mirror.name)
             except Exception as error:
@@ -106,6 +109,16 @@ class Mirrors:
 
     def close(self) -> None:
         self._cursor.close()
+
+    def _news(self, mirror: Mirror, writing: AbstractContextManager[object], versions: Mapping[str, int]) -> int:
+        """Looks for lines only where a table may have some."""
+        now = tuple(versions.get(table, 0) for table in mirror.tables)
+        if mirror.tables and self._seen.get(mirror.name) == now:
+            return 0
+        count = self._bring_up(mirror, writing)
+        if count == 0:
+            self._seen[mirror.name] = now
+        return count
 
     def _bring_up(self, mirror: Mirror, writing: AbstractContextManager[object]) -> int:
         if mirror.name not in self._files:
@@ -151,6 +164,7 @@ class Mirrors:
         self.failures += 1
         self.errors[name] = (str(error) or type(error).__name__).splitlines()[0]
         self._files.pop(name, None)
+        self._seen.pop(name, None)
 
 
 def _imported(cursor: duckdb.DuckDBPyConnection) -> str:
@@ -175,6 +189,7 @@ class EventMirror:
         not_imported: str,
     ) -> None:
         self.name = name
+        self.tables = tuple(kind.table for kind in kinds)
         self._cursor = cursor
         self._kinds = kinds
         self._not_imported = not_imported
@@ -232,6 +247,7 @@ class RouterHealthMirror:
     """Router health whenever the published file changed, and every ten minutes when it did not."""
 
     name = "router_health.jsonl"
+    tables: tuple[str, ...] = ()
 
     def __init__(self, logs: Path) -> None:
         self._published = _Published(logs / "state" / "router_health.json")
@@ -284,6 +300,7 @@ class CompareMirror:
     """
 
     name = "pipeline_v6_compare.jsonl"
+    tables: tuple[str, ...] = ()
 
     def __init__(self, cursor: duckdb.DuckDBPyConnection, logs: Path, not_imported: str) -> None:
         self._cursor = cursor

@@ -11,17 +11,20 @@ import logging
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 import duckdb
+import orjson
 
 from exporters.contract import STATE_FILES, TICK_S, StateFile, state_file
-from exporters.state_files import render, write_atomically
+from exporters.state_files import render, replace_file, write_atomically
 from store.database import is_fatal, transaction
 from store.errors import StoreError
+from store.journal import sync_folder
 from store.round import LiveRounds, Round, open_round, tables_beneath
+from store.schema import EXPORTS
 from store.views import sql_objects
 
 _LOG = logging.getLogger(__name__)
@@ -123,6 +126,7 @@ class Publisher:
                     raise
                 _fail(todo.pop(0), error, at)
         if done:
+            sync_folder(self._folder)
             with writing, transaction(self._cursor):
                 self._record(done)
         return [export.file for export in done]
@@ -133,7 +137,7 @@ class Publisher:
 
     def _publish(self, due: Publication, reading: Round, versions: Mapping[str, int], at: float) -> Export:
         content = render(due.file, reading)
-        write_atomically(self._folder / due.file.name, [content])
+        replace_file(self._folder / due.file.name, [content])
         if due.error is not None:
             _LOG.info("%s is published again", due.file.name)
         due.published_at = due.tried_at = at
@@ -144,13 +148,22 @@ class Publisher:
         return Export(due.file.name, reading.as_of, reading.last_seq, self._digests[due.file.view], digest)
 
     def _record(self, done: list[Export]) -> None:
-        rows, values = [], []
+        """As one JSON document: planned in a third of the time that as many parameters take."""
+        rows = []
         for export in done:
             self._last_id += 1
-            rows.append("(?, ?, ?, ?, ?, ?, ?)")
-            values += [self._last_id, export.file, export.as_of, export.known_seq, export.sql_digest, self._configured]
-            values.append(export.md5)
-        self._cursor.execute(f"insert into exports values {', '.join(rows)}", values)
+            rows.append({"export_id": self._last_id, "configured": self._configured, **asdict(export)})
+        self._cursor.execute(
+            "insert into exports by name select row.* from (select unnest(from_json(?, ?)) as row)",
+            [orjson.dumps(rows).decode(), orjson.dumps([_EXPORT_TYPES]).decode()],
+        )
+
+
+_EXPORT_TYPES = {str(column.name): "VARCHAR" for column in EXPORTS.columns} | {
+    "export_id": "BIGINT",
+    "as_of": "TIMESTAMPTZ",
+    "known_seq": "BIGINT",
+}
 
 
 class NotRepublished(StoreError):

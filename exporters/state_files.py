@@ -39,7 +39,17 @@ def publish(reading: Round, folder: Path, files: Iterable[StateFile] = STATE_FIL
 
 
 def write_atomically(path: Path, content: Iterable[bytes]) -> Path:
-    """Replaces a file so that a reader sees the old content or the new, whole, and a power cut leaves one of them."""
+    """Replaces a file so that a reader sees the old content or the new, whole, and a power cut leaves one of them.
+
+    When it returns the new content stays.
+    """
+    replace_file(path, content)
+    sync_folder(path.parent)
+    return path
+
+
+def replace_file(path: Path, content: Iterable[bytes]) -> None:
+    """As ``write_atomically``, but that a power cut may bring the old content back until the folder is synced."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
@@ -49,20 +59,20 @@ def write_atomically(path: Path, content: Iterable[bytes]) -> Path:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-    sync_folder(path.parent)
-    return path
 
 
 def to_json(value: Any, *, indent: bool) -> bytes:
-    """JSON with a newline at its end. Old logs hold whole numbers and depths that orjson refuses; json writes them."""
+    """JSON with a newline at its end, null for NaN and infinities, as orjson has it.
+
+    Old logs hold whole numbers and depths that orjson refuses; json writes them.
+    """
     option = orjson.OPT_APPEND_NEWLINE | (orjson.OPT_INDENT_2 if indent else 0)
-    value = finite(value)
     try:
         return orjson.dumps(value, option=option)
     except TypeError:
         separators = None if indent else (",", ":")
         text = json.dumps(
-            value, ensure_ascii=False, indent=2 if indent else None, separators=separators, allow_nan=False
+            finite(value), ensure_ascii=False, indent=2 if indent else None, separators=separators, allow_nan=False
         )
         return f"{text}\n".encode()
 

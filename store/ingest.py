@@ -49,8 +49,6 @@ from store.schema import EVENT_TABLES, python_type
 _LOG = logging.getLogger(__name__)
 SLICE_BYTES = 16 * 1024 * 1024
 """Journal read per transaction, about 30,000 events."""
-
-
 _UNFIT = (duckdb.DataError, duckdb.InvalidInputException, duckdb.ConstraintException)
 """What DuckDB raises at values; all else is about the database, and no reason to refuse anything."""
 _SPLIT_FROM = 1_000
@@ -81,6 +79,8 @@ class Slice:
 
     rows: dict[str, list[bytes]] = field(default_factory=dict)
     count: int = 0
+    rolled: list[str] = field(default_factory=list)
+    """The roll-ups that changed with them."""
     refused: list[tuple[str, int, str, str]] = field(default_factory=list)
     positions: list[Position] = field(default_factory=list)
     segments: list[Segment] = field(default_factory=list)
@@ -105,7 +105,7 @@ class Slice:
 
 @dataclass(frozen=True)
 class Ingested:
-    """What a transaction stored: events, batches refused, and the tables that have new rows up to ``last_seq``."""
+    """What a transaction stored: events, refused batches; the tables and roll-ups it changed, up to ``last_seq``."""
 
     events: int = 0
     refused: int = 0
@@ -168,7 +168,7 @@ class Ingest:
                 taken.refuse_last(f"the database refuses it: {error}")
                 last_seq = self._commit(taken)
             self._limit = min(2 * self._limit, self._slice_bytes)
-            return Ingested(taken.count, len(taken.refused), tuple(taken.rows), last_seq, has_more)
+            return Ingested(taken.count, len(taken.refused), (*taken.rows, *taken.rolled), last_seq, has_more)
 
     def _commit(self, taken: Slice) -> int:
         try:
@@ -293,7 +293,7 @@ class Ingest:
             self._connection.execute(insert_from_json(table), {"base": base, "files": files, **envelopes})
         if taken.count:
             self._connection.execute("update ingest_counter set last_ingest_seq = ?", [base + taken.count])
-            roll_up(self._connection, base)
+            taken.rolled = roll_up(self._connection, base, taken.rows)
         now = self._now()
         for segment, line, why, raw in taken.refused:
             source, reason = _whole(segment), _whole(why[:1000])

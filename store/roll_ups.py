@@ -6,9 +6,16 @@ it and rows only behind it, whenever they look. A late row has its minute made a
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
 
 import duckdb
+
+from store.schema import EVENT_TABLES
+
+_MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,7 @@ ROLL_UPS = (
                 arg_max_null(unrealized_pnl_usd, (ts, ingest_seq)) as unrealized_pnl_usd,
                 arg_max_null(realized_pnl_usd, (ts, ingest_seq)) as realized_pnl_usd,
                 max(equity_usd) as peak_equity_usd,
+                arg_min(equity_usd, (ts, ingest_seq)) as first_equity_usd,
         """,
     ),
     RollUp(
@@ -53,22 +61,20 @@ ROLL_UPS = (
 )
 
 
-def roll_up(connection: duckdb.DuckDBPyConnection, after_seq: int) -> None:
-    """Brings the roll-ups up to date with the rows stored behind ``after_seq``; belongs in their transaction."""
-    for each in ROLL_UPS:
-        _roll_up(connection, each, after_seq)
+def roll_up(connection: duckdb.DuckDBPyConnection, after_seq: int, tables: Container[str] = EVENT_TABLES) -> list[str]:
+    """Brings the roll-ups up to date with the rows stored behind ``after_seq``; belongs in their transaction.
+
+    ``tables``: those that have such rows. Returns the names of the roll-ups that changed.
+    """
+    return [each.table for each in ROLL_UPS if each.source in tables and _roll_up(connection, each, after_seq)]
 
 
-def _roll_up(connection: duckdb.DuckDBPyConnection, each: RollUp, after_seq: int) -> None:
-    row = connection.execute(
-        f"select min(ts), max(ts) from {each.source} where ingest_seq > ? and {each.rows}", [after_seq]
-    ).fetchone()
-    if row is None or row[0] is None:
-        return
-    first, last = row
-    end = connection.execute(f"select max(minute) + interval 1 minute from {each.table}").fetchone()
-    rolled_to = None if end is None else end[0]
-    if rolled_to is not None and first < rolled_to:
+def _roll_up(connection: duckdb.DuckDBPyConnection, each: RollUp, after_seq: int) -> bool:
+    first, last, rolled_to = _span(connection, each, after_seq)
+    if first is None:
+        return False
+    is_late = rolled_to is not None and first < rolled_to
+    if is_late:
         touched = (
             f"select distinct date_trunc('minute', ts) from {each.source}"
             f" where ingest_seq > {after_seq} and {each.rows} and ts < timestamptz '{rolled_to.isoformat()}'"
@@ -81,9 +87,24 @@ def _roll_up(connection: duckdb.DuckDBPyConnection, each: RollUp, after_seq: int
             f"ts >= date_trunc('minute', timestamptz '{first.isoformat()}')"
             f" and date_trunc('minute', ts) in ({touched})",
         )
-    since = "true" if rolled_to is None else f"ts >= timestamptz '{rolled_to.isoformat()}'"
-    if rolled_to is None or last >= rolled_to:
+    is_ended = rolled_to is None or last >= rolled_to + _MINUTE
+    if is_ended:
+        since = "true" if rolled_to is None else f"ts >= timestamptz '{rolled_to.isoformat()}'"
         _insert(connection, each, f"{since} and ts < date_trunc('minute', timestamptz '{last.isoformat()}')")
+    return is_late or is_ended
+
+
+def _span(connection: duckdb.DuckDBPyConnection, each: RollUp, after_seq: int) -> tuple[Any, Any, Any]:
+    """First and last instant of the new rows, null without any, and the end of the roll-up's last minute."""
+    row = connection.execute(
+        f"""
+        select min(ts), max(ts), (select max(minute) + interval 1 minute from {each.table})
+        from {each.source}
+        where ingest_seq > ? and {each.rows}
+        """,
+        [after_seq],
+    ).fetchone()
+    return row or (None, None, None)
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, each: RollUp, where: str) -> None:

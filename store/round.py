@@ -6,8 +6,8 @@ written twice. A round writes nothing but temporary tables.
 
 ``open_round`` opens a single one. ``LiveRounds`` opens one after another and keeps what cannot have changed in
 between: a view is computed again when a table beneath it has new rows, when a row has left or entered one of its
-windows, at every quarter of an hour (where the hours and the days of all time zones begin), and always when it reads
-the instant itself (``clock``).
+windows, at every quarter of an hour (where the hours and the days of all time zones begin), at every minute when it
+reads a roll-up, and always when it reads the instant itself (``clock``).
 """
 
 from __future__ import annotations
@@ -17,16 +17,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from typing import Any
+from functools import cache, cached_property
+from typing import Any, NamedTuple
 
 import duckdb
 
 from store.database import set_clocks
+from store.roll_ups import ROLL_UPS
 from store.views import SqlObject, sql_objects
 
 Row = dict[str, Any]
-_QUARTER_S = 900
+_MINUTE_S, _QUARTER_S = 60, 900
 
 
 class Round:
@@ -38,15 +39,15 @@ class Round:
         as_of: datetime,
         known_seq: int | None = None,
         computed: Iterable[str] = (),
+        catalog: str | None = None,
     ) -> None:
         self.as_of = as_of
         self.computed = set(computed)
         self._cursor = cursor
         self._known_seq = known_seq
-        row = cursor.execute("select current_database()").fetchone()
-        self._catalog = '"' + str(row[0] if row else "").replace('"', '""') + '"'
+        self._catalog = catalog or _catalog(cursor)
 
-    @property
+    @cached_property
     def last_seq(self) -> int:
         """The last ``ingest_seq`` that the round sees."""
         row = self._cursor.execute("select max(last_ingest_seq) from ingest_counter").fetchone()
@@ -77,6 +78,12 @@ class Round:
         set_clocks(cursor, as_of=self.as_of, known_seq=self.last_seq if self._known_seq is None else self._known_seq)
         yield from fetch_rows(cursor.execute(query))
         cursor.close()
+
+
+def _catalog(cursor: duckdb.DuckDBPyConnection) -> str:
+    """The database's name, quoted."""
+    row = cursor.execute("select current_database()").fetchone()
+    return '"' + str(row[0] if row else "").replace('"', '""') + '"'
 
 
 def fetch_rows(result: duckdb.DuckDBPyConnection) -> Iterator[Row]:
@@ -124,6 +131,7 @@ class LiveRounds:
         self._connection = connection
         self._configured = configured
         self._cursor: duckdb.DuckDBPyConnection | None = None
+        self._catalog = _catalog(connection)
         self._kept: dict[str, _Kept] = {}
         self._before: Mapping[str, int] = {}
 
@@ -135,7 +143,7 @@ class LiveRounds:
         cursor.execute("begin transaction")
         try:
             valid = self._valid(as_of, versions)
-            reading = Round(cursor, as_of, computed=valid)
+            reading = Round(cursor, as_of, computed=valid, catalog=self._catalog)
             yield reading
             self._keep(cursor, as_of, versions, reading.computed - valid)
             cursor.execute("commit")
@@ -168,26 +176,36 @@ class LiveRounds:
         # what stands on a table that is just growing will not be the same next time either
         before, self._before = self._before, dict(versions)
         names = {name for name in names if not _moves(name) and _versions(name, before) == _versions(name, versions)}
-        ends = _window_ends(cursor, as_of, {window for name in names for window in _windows(name)})
-        quarter = datetime.fromtimestamp((as_of.timestamp() // _QUARTER_S + 1) * _QUARTER_S, UTC)
+        ends = _window_ends(cursor, {window for name in names for window in _windows(name)})
         for name in names:
-            until = min([quarter, *(ends[window] for window in _windows(name) if window in ends)])
+            period_s = _MINUTE_S if _reads_roll_ups(name) else _QUARTER_S
+            until = datetime.fromtimestamp((as_of.timestamp() // period_s + 1) * period_s, UTC)
+            until = min([until, *(ends[window] for window in _windows(name) if window in ends)])
             self._kept[name] = _Kept(_versions(name, versions), as_of, until)
 
 
-def _window_ends(
-    cursor: duckdb.DuckDBPyConnection, as_of: datetime, windows: set[tuple[str, int]]
-) -> dict[tuple[str, int], datetime]:
-    """When, in a quarter of an hour, a row leaves each window (table, seconds), or, with 0 seconds, one enters."""
+class _Window(NamedTuple):
+    """How long a view looks back on a table; 0 seconds: it does not look ahead."""
+
+    table: str
+    seconds: int
+    behind: str | None = None
+    """The roll-up that holds the table's rows but for those behind its last minute."""
+
+
+def _window_ends(cursor: duckdb.DuckDBPyConnection, windows: set[_Window]) -> dict[_Window, datetime]:
+    """When, in a quarter of an hour, a row leaves each window, or, with 0 seconds, one enters."""
     if not windows:
         return {}
+    ordered = sorted(windows, key=str)
     parts = [
-        f"select '{table}', {seconds}, min(ts) from {table} where ts > as_of() - interval {seconds} second"
+        f"select {at}, min(ts) from {table} where ts > as_of() - interval {seconds} second"
         f" and ts <= as_of() - interval {seconds} second + interval {_QUARTER_S} second"
-        for table, seconds in windows
+        + (f" and ts >= (select rolled_to(max(minute)) from {behind})" if behind else "")
+        for at, (table, seconds, behind) in enumerate(ordered)
     ]
     rows = cursor.execute(" union all ".join(parts)).fetchall()
-    return {(table, seconds): ts + timedelta(seconds=seconds) for table, seconds, ts in rows if ts is not None}
+    return {ordered[at]: ts + timedelta(seconds=ordered[at].seconds) for at, ts in rows if ts is not None}
 
 
 @cache
@@ -199,8 +217,17 @@ def _beneath(view: str) -> frozenset[str]:
 
 @cache
 def tables_beneath(view: str) -> tuple[str, ...]:
-    """The event tables that a view stands on."""
-    return tuple(sorted(name.removeprefix("seen_") for name in _beneath(view) if name.startswith("seen_")))
+    """The event tables and roll-ups that a view stands on."""
+    return tuple(sorted(set().union(*(_tables_in(name) for name in _beneath(view)))))
+
+
+@cache
+def _tables_in(name: str) -> frozenset[str]:
+    """The event tables and roll-ups that the SQL of one object names."""
+    if name.startswith("seen_"):
+        return frozenset({name.removeprefix("seen_")})
+    text = next(item.text for item in sql_objects() if item.name == name)
+    return frozenset(each.table for each in ROLL_UPS if re.search(rf"\b{each.table}\b", text))
 
 
 @cache
@@ -209,16 +236,30 @@ def _moves(view: str) -> bool:
     return "clock" in _beneath(view)
 
 
+@cache
+def _reads_roll_ups(view: str) -> bool:
+    """Whether a view reads roll-ups, of which it sees a minute more at every minute."""
+    return "rolled_before" in _beneath(view)
+
+
 _WINDOW = re.compile(r"as_of\(\) - interval (\d+) (hour|day)")
 
 
 @cache
-def _windows(view: str) -> frozenset[tuple[str, int]]:
-    """The windows that a view looks through, found in its SQL: every table with every length, in seconds."""
-    texts = [item.text for item in sql_objects() if item.name in _beneath(view)]
-    found = {match for text in texts for match in _WINDOW.findall(text)}
-    lengths = {0, *(int(number) * (3600 if unit == "hour" else 86400) for number, unit in found)}
-    return frozenset((table, length) for table in tables_beneath(view) for length in lengths)
+def _windows(view: str) -> frozenset[_Window]:
+    """The windows that a view looks through, found in the SQL of each object beneath it."""
+    found = {_Window(table, 0) for table in tables_beneath(view)}
+    for item in sql_objects():
+        if item.name in _beneath(view):
+            lengths = {int(number) * (3600 if unit == "hour" else 86400) for number, unit in _WINDOW.findall(item.text)}
+            found |= {_window(item, table, length) for table in tables_beneath(item.name) for length in lengths}
+    return frozenset(found)
+
+
+def _window(item: SqlObject, table: str, seconds: int) -> _Window:
+    roll_up = next((each.table for each in ROLL_UPS if each.source == table), None)
+    is_open = roll_up is not None and f"from {roll_up}" in item.text and "rolled_to" in item.reads
+    return _Window(table, seconds, roll_up if is_open else None)
 
 
 def _versions(view: str, versions: Mapping[str, int]) -> tuple[int, ...]:
@@ -239,20 +280,28 @@ def shared_beneath(view: str) -> tuple[str, ...]:
 
 
 def _is_shared(item: SqlObject) -> bool:
-    """Not the bases that are windows on big tables: those are better read where they are needed, with the filter."""
-    if item.is_macro or item.name.startswith("seen_"):
+    """Not the bases that are windows on big tables: those are better read where they are needed, with the filter.
+
+    Nor what one other view alone reads, and always anew: a statement more costs more than it saves.
+    """
+    if item.is_macro or item.name.startswith("seen_") or item.name in _PARTS:
         return False
     return item.layer != "base" or item.name in _SMALL_BASES
 
 
+_PARTS = {"execution_health", "symbol_toggles_now"}
 _SMALL_BASES = {
     "clock",
+    "today",
     "limits",
     "flags",
     "configured_symbols",
     "listing_tick",
     "open_nav_minutes",
     "open_mark_bars",
+    "rolled_nav_points",
+    "rolled_nav_highs",
+    "rolled_mark_bars",
     "trades_7d",
     "vetoes_24h",
     "closes_today",

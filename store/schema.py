@@ -134,6 +134,7 @@ NAV_MINUTES = sa.Table(
     sa.Column("unrealized_pnl_usd", sa.Double(), comment="unrealised PnL at its last tick [USD]"),
     sa.Column("realized_pnl_usd", sa.Double(), comment="realised PnL of the day at its last tick, as reported [USD]"),
     sa.Column("peak_equity_usd", sa.Double(), nullable=False, comment="highest equity of the minute [USD]"),
+    sa.Column("first_equity_usd", sa.Double(), comment="equity at its first tick [USD]"),
     comment="Ticks that count, by whole minutes; what is younger is read from the ticks.",
 )
 

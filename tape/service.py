@@ -72,6 +72,8 @@ class Worker:
     name: str
     every_s: float
     step: Callable[[], None]
+    follows_ingest: bool = False
+    """It is done at once when rows were stored."""
     wake: threading.Event = field(default_factory=threading.Event)
     failures: int = 0
     error: str | None = None
@@ -114,14 +116,14 @@ class Owner:
         self.writing = threading.RLock()
         self.versions: dict[str, int] = {}
         """Per table the number of its newest row stored by this process."""
+        self.workers: list[Worker] = []
         self._stop = threading.Event()
         self._fatal: Exception | None = None
-        self._backed_up: set[str] = set()
 
     def stop(self) -> None:
         """Ends the owner after the steps under way."""
         self._stop.set()
-        for worker in getattr(self, "workers", []):
+        for worker in self.workers:
             worker.wake.set()
 
     def run(self) -> None:
@@ -179,8 +181,8 @@ class Owner:
         self.mirrors = Mirrors(self.connection, logs)
         self.workers = [
             Worker("ingest", self.settings.store.ingest_every_s, self._ingest_all),
-            Worker("publish", _PUBLISH_EVERY_S, self._publish),
-            Worker("mirror", _MIRROR_EVERY_S, self._mirror),
+            Worker("publish", _PUBLISH_EVERY_S, self._publish, follows_ingest=True),
+            Worker("mirror", _MIRROR_EVERY_S, self._mirror, follows_ingest=True),
             Worker("housekeeping", _HOUSEKEEPING_EVERY_S, self._keep_house),
         ]
         self._threads = [
@@ -203,7 +205,7 @@ class Owner:
             thread.join(max(0.0, until - time.monotonic()))
         under_way = [thread.name for thread in self._threads if thread.is_alive()]
         if self._fatal is None and "ingest" not in under_way:
-            self.workers[0].once(self._break)
+            next(worker for worker in self.workers if worker.name == "ingest").once(self._break)
         if not under_way:
             self.publisher.close()
             self.mirrors.close()
@@ -215,8 +217,9 @@ class Owner:
                 done = self.ingest.run_once()
             if done.tables:
                 self.versions = {**self.versions, **dict.fromkeys(done.tables, done.last_seq)}
-                for worker in getattr(self, "workers", [])[1:3]:
-                    worker.wake.set()
+                for worker in self.workers:
+                    if worker.follows_ingest:
+                        worker.wake.set()
             if not done.has_more or self._stop.is_set():
                 return
 
@@ -224,7 +227,7 @@ class Owner:
         self.publisher.publish_due(self.versions, datetime.now(UTC), writing=self.writing)
 
     def _mirror(self) -> None:
-        while self.mirrors.run_once(self.writing) and not self._stop.is_set():
+        while self.mirrors.run_once(self.writing, self.versions) and not self._stop.is_set():
             pass
 
     def _keep_house(self) -> None:

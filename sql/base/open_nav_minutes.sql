@@ -1,4 +1,4 @@
--- The minutes that no roll-up holds yet, from the ticks themselves. Grain: one row per minute; see nav_points. USD.
+-- The minutes that no roll-up holds yet, from the ticks themselves. Grain: one row per minute. USD.
 with rolled as (
     select rolled_to(max(minute)) as ts from nav_minutes
 ),
@@ -9,12 +9,13 @@ summed as (
         max(ts) as ts,
         arg_max(
             {
-                'ingest_seq': ingest_seq, 'equity_usd': equity_usd, 'nav_usd': nav_usd,
-                'unrealized_pnl_usd': unrealized_pnl_usd, 'realized_pnl_usd': realized_pnl_usd
+                'equity_usd': equity_usd, 'nav_usd': nav_usd, 'unrealized_pnl_usd': unrealized_pnl_usd,
+                'realized_pnl_usd': realized_pnl_usd
             },
             (ts, ingest_seq)
         ) as tick,
         max(equity_usd) as peak_equity_usd,
+        arg_min(equity_usd, (ts, ingest_seq)) as first_equity_usd,
     from nav_ticks
     where ts >= (select rolled.ts from rolled)
     group by date_trunc('minute', nav_ticks.ts)
@@ -23,10 +24,10 @@ summed as (
 select
     minute,
     ts,
-    tick.ingest_seq,
     tick.equity_usd,
     tick.nav_usd,
     tick.unrealized_pnl_usd,
     tick.realized_pnl_usd,
     peak_equity_usd,
+    first_equity_usd,
 from summed

@@ -8,33 +8,44 @@ with latest as (
     limit 1
 ),
 
-today as (
-    select
-        max(equity_usd) as peak_usd,
-        arg_min(equity_usd, (ts, ingest_seq)) as first_equity_usd,
-    from nav_ticks_today
-),
-
 realized as (
     select coalesce(sum(realized_pnl_usd order by ts, ingest_seq), 0) as pnl_usd from closes_today
+),
+
+open as (
+    select
+        max(peak_equity_usd) as peak_equity_usd,
+        max(peak_equity_usd) filter (where minute >= today.day_start) as peak_today_usd,
+        arg_min(first_equity_usd, minute) filter (where minute >= today.day_start) as first_today_usd,
+    from open_nav_minutes
+    cross join today
+),
+
+known as (
+    select
+        latest.*,
+        greatest(rolled.peak_equity_usd, open.peak_equity_usd) as peak_equity_usd,
+        coalesce(greatest(rolled.peak_today_usd, open.peak_today_usd), latest.equity_usd) as peak_today_usd,
+        coalesce(rolled.first_today_usd, open.first_today_usd, latest.equity_usd) as day_equity_usd,
+    from rolled_nav_highs as rolled
+    cross join open
+    left join latest on true
 )
 
 select
-    latest.ts,
-    latest.equity_usd,
-    latest.nav_usd,
-    (select max(peak_equity_usd) from nav_points) as peak_equity_usd,
-    coalesce(today.peak_usd, latest.equity_usd) as peak_today_usd,
-    coalesce(today.peak_usd, latest.equity_usd) - latest.equity_usd as drawdown_usd,
-    100 * (coalesce(today.peak_usd, latest.equity_usd) - latest.equity_usd)
-    / coalesce(today.peak_usd, latest.equity_usd) as drawdown_pct,
-    coalesce(today.first_equity_usd, latest.equity_usd) as day_equity_usd,
-    case when latest.ts is not null then realized.pnl_usd end as realized_pnl_today_usd,
-    case when latest.ts is not null then coalesce(latest.unrealized_pnl_usd, exposure.unrealized_pnl_usd) end
+    known.ts,
+    known.equity_usd,
+    known.nav_usd,
+    known.peak_equity_usd,
+    known.peak_today_usd,
+    known.peak_today_usd - known.equity_usd as drawdown_usd,
+    100 * (known.peak_today_usd - known.equity_usd) / known.peak_today_usd as drawdown_pct,
+    known.day_equity_usd,
+    case when known.ts is not null then realized.pnl_usd end as realized_pnl_today_usd,
+    case when known.ts is not null then coalesce(known.unrealized_pnl_usd, exposure.unrealized_pnl_usd) end
         as unrealized_pnl_usd,
-    epoch(clock.as_of - latest.ts) as age_s,
+    epoch(clock.as_of - known.ts) as age_s,
 from clock
-cross join today
+cross join known
 cross join realized
 cross join exposure
-left join latest on true

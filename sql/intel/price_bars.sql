@@ -1,13 +1,19 @@
 -- The last 500 price bars of each symbol in 7 days (semantics 3).
 -- Grain: one row per symbol and bar; age 1 is the newest.
 -- One-minute closes of the mark price; for a symbol without any, the average price of its orders' fills.
-with bars as (
+with mark_bars as (
+    from rolled_mark_bars
+    union all
+    from open_mark_bars
+),
+
+bars as (
     select
         symbol,
         minute as ts,
         0 as arrival,
         close_price as price,
-    from latest_mark_bars
+    from mark_bars
     union all
     select
         symbol,
@@ -15,7 +21,7 @@ with bars as (
         ingest_seq as arrival,
         avg_price as price,
     from latest_fills_7d
-    where avg_price > 0 and symbol not in (select symbol from latest_mark_bars)
+    where avg_price > 0 and symbol not in (select mark_bars.symbol from mark_bars)
 )
 
 select

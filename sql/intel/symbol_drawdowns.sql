@@ -3,26 +3,7 @@
 -- mark is known): what was unrealised in between is not known, so the running maximum sees realised points and now.
 -- dd = 100 * (c_now - max(0, running max of c)) / equity at the day's first tick, else at the latest before the day.
 -- 0 without activity today; null when there is activity and no equity at all.
-with cumulated as (
-    select
-        symbol,
-        sum(realized_pnl_usd) over (
-            partition by symbol order by ts, ingest_seq rows between unbounded preceding and current row
-        ) as cum,
-        row_number() over (partition by symbol order by ts desc, ingest_seq desc) as recency,
-    from closes_today
-),
-
-realized as (
-    select
-        symbol,
-        max(cum) as peak,
-        max(cum) filter (where recency = 1) as total,
-    from cumulated
-    group by symbol
-),
-
-unrealized as (
+with unrealized as (
     select
         symbol,
         sum(pnl_usd order by side) as pnl_usd,
@@ -36,10 +17,10 @@ points as (
     select
         listed_symbols.symbol,
         realized.symbol is not null or unrealized.symbol is not null as is_active,
-        coalesce(realized.total, 0) + coalesce(unrealized.pnl_usd, 0) as now_usd,
-        coalesce(realized.peak, 0) as peak_usd,
+        coalesce(realized.total_usd, 0) + coalesce(unrealized.pnl_usd, 0) as now_usd,
+        coalesce(realized.peak_usd, 0) as peak_usd,
     from listed_symbols
-    left join realized on listed_symbols.symbol = realized.symbol
+    left join realized_today as realized on listed_symbols.symbol = realized.symbol
     left join unrealized on listed_symbols.symbol = unrealized.symbol
 )
 

@@ -17,3 +17,10 @@ def test_what_is_rolled_up_or_older_than_a_week_is_left_out(store: GivenRows) ->
         store.add("marks", ago(minutes=minutes), symbol="BTCUSDT", mark_price=float(minutes))
     roll_up(store.connection, 0)
     assert [row["close_price"] for row in store.rows("open_mark_bars")] == [1.0]
+
+
+def test_of_two_marks_at_one_instant_the_one_stored_last_counts(store: GivenRows) -> None:
+    store.add("marks", ago(minutes=5), symbol="BTCUSDT", mark_price=105.0)
+    store.add("marks", ago(minutes=5), symbol="BTCUSDT", mark_price=104.0)
+    store.add("marks", ago(microseconds=-1), symbol="BTCUSDT", mark_price=1.0)
+    assert [row["close_price"] for row in store.rows("open_mark_bars")] == [104.0]

@@ -19,3 +19,18 @@ def test_what_is_rolled_up_is_left_out(store: GivenRows) -> None:
     roll_up(store.connection, 0)
     assert [row["equity_usd"] for row in store.rows("open_nav_minutes")] == [1.0]
     assert len(store.rows("open_nav_minutes", known_seq=100)) == 3
+
+
+def test_of_two_ticks_at_one_instant_the_one_stored_last_counts(store: GivenRows) -> None:
+    store.add("ticks", ago(minutes=1), equity_usd=2.0, nav_usd=0.0)
+    store.add("ticks", ago(minutes=1), equity_usd=1.0)
+    row = store.one("open_nav_minutes")
+    assert (row["equity_usd"], row["nav_usd"], row["peak_equity_usd"]) == (1.0, 1.0, 2.0)
+
+
+def test_ticks_that_do_not_count_make_no_minute(store: GivenRows) -> None:
+    store.add("ticks", ago(minutes=1), equity_usd=0.0)
+    store.add("ticks", ago(minutes=1))
+    store.add("ticks", ago(minutes=1), equity_usd=5.0, is_test=True)
+    store.add("ticks", ago(microseconds=-1), equity_usd=5.0)
+    assert store.rows("open_nav_minutes") == []

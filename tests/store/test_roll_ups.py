@@ -98,7 +98,7 @@ def test_views_give_what_raw_rows_give_whatever_arrives_in_whatever_order(
         for rows in transactions:
             rolled.store(rows)
             for as_of in [START + timedelta(seconds=each) for each in moments]:
-                for view in ("nav_points", "mark_bars_7d"):
+                for view in ("nav_series", "nav_now", "price_bars"):
                     assert rolled.view(view, as_of) == rolled.view(view, as_of, known_seq=ALL_KNOWN), (view, as_of)
         # the roll-ups do take part: every minute up to their last is in them, and no other
         for each in ROLL_UPS:
@@ -114,7 +114,7 @@ def test_the_last_minute_stays_open_until_a_later_one_begins(rolled: RolledUp) -
     assert (rolled.table("nav_minutes"), rolled.table("mark_minutes")) == ([], [])
     rolled.store([Row(60, 3.0)])
     assert rolled.table("nav_minutes") == [
-        (START, START + timedelta(seconds=59.999999), 3, 2.0, 2.0, 59.999999, None, 2.0)
+        (START, START + timedelta(seconds=59.999999), 3, 2.0, 2.0, 59.999999, None, 2.0, 1.0)
     ]
     assert rolled.table("mark_minutes") == [("X", START, START + timedelta(seconds=59.999999), 2.0)]
 
@@ -123,7 +123,7 @@ def test_a_late_row_has_its_minute_made_again(rolled: RolledUp) -> None:
     rolled.store([Row(0, 1.0), Row(60, 3.0), Row(120, 3.0)])
     rolled.store([Row(30, 9.0), Row(31, 4.0)])
     first, second = rolled.table("nav_minutes")
-    assert (first[3], first[-1], second[3]) == (4.0, 9.0, 3.0)
+    assert (first[3], first[-2], second[3]) == (4.0, 9.0, 3.0)
     assert [close for *_, close in rolled.table("mark_minutes")] == [4.0, 3.0]
 
 
@@ -143,9 +143,9 @@ def test_a_row_of_the_far_future_does_not_stop_the_present(rolled: RolledUp) -> 
     rolled.store([Row(0, 1.0), Row(10 * 365 * 86400, 99.0)])
     for n in range(1, 4):
         rolled.store([Row(60.0 * n, 1.0 + n)])
-    points = rolled.view("nav_points", START + timedelta(minutes=3))
-    assert points == rolled.view("nav_points", START + timedelta(minutes=3), known_seq=ALL_KNOWN)
-    assert [point[3] for point in points] == [1.0, 2.0, 3.0, 4.0]
+    points = rolled.view("nav_series", START + timedelta(minutes=3))
+    assert points == rolled.view("nav_series", START + timedelta(minutes=3), known_seq=ALL_KNOWN)
+    assert [point[1] for point in points] == [1.0, 2.0, 3.0, 4.0]
 
 
 @pytest.mark.parametrize("row", [Row(0, None), Row(0, 0.0), Row(0, -5.0), Row(0, 5.0, is_test=True)])

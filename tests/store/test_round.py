@@ -263,8 +263,8 @@ class _Live:
     def put(self, table: str, ts: datetime, columns: dict[str, Any], *, is_test: bool = False) -> None:
         seq = max(self.versions.values(), default=0) + 1
         self.store.add(table, ts, is_test=is_test, ingest_seq=seq, **columns)
-        roll_up(self.store.connection, seq - 1)
-        self.versions[table] = seq
+        for changed in (table, *roll_up(self.store.connection, seq - 1)):
+            self.versions[changed] = seq
 
     def read(self, as_of: datetime, files: Iterable[StateFile] = STATE_FILES) -> dict[str, bytes]:
         with self.rounds.open(as_of, self.versions) as reading:

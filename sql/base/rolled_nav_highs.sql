@@ -1,0 +1,9 @@
+-- What the roll-up of ticks knows of highest and first equity (semantics 11). Grain: one row, null without a minute. USD.
+-- The day begins in the reset time zone, with a minute in every time zone. See open_nav_minutes for the minutes behind.
+select
+    max(peak_equity_usd) as peak_equity_usd,
+    max(peak_equity_usd) filter (where minute >= today.day_start) as peak_today_usd,
+    arg_min(first_equity_usd, minute) filter (where minute >= today.day_start) as first_today_usd,
+from nav_minutes
+cross join today
+where minute < rolled_before()
