@@ -128,10 +128,10 @@ def _over(limit: str, cap: float | None, name: str, value: float) -> Failure | N
 def _lost(
     limit: str, limit_pct: float | None, name: str, high_usd: float | None, now_usd: float | None
 ) -> Failure | None:
-    """The loss from ``high_usd`` in per cent of it, at its limit or beyond."""
+    """The loss from ``high_usd`` in per cent of it, at its limit or beyond; an account of nothing has lost all."""
     if limit_pct is None or now_usd is None:
         return None
-    high = now_usd if high_usd is None else high_usd
+    high = now_usd if high_usd is None else max(high_usd, now_usd)
     lost_pct = 100 * (high - now_usd) / high if high > 0 else 100.0
     return None if _is_below(lost_pct, limit_pct) else ({limit: limit_pct}, {name: lost_pct})
 
@@ -295,11 +295,10 @@ def _room_usd(case: _Case) -> float:
 
 
 def _room_to(case: _Case, cap_usd: float | None) -> float | None:
-    """From the exposure of the symbol to a cap, through zero where the intent goes the other way."""
+    """From the exposure of the symbol to a cap, through zero where the intent goes the other way; below 0: none."""
     if cap_usd is None:
         return None
-    held_usd = sign(case.intent.side) * case.before_usd
-    return max(cap_usd - held_usd, 0.0) if held_usd >= 0 else max(cap_usd, 0.0) - held_usd
+    return max(cap_usd, 0.0) - sign(case.intent.side) * case.before_usd
 
 
 def veto_event(intent: Intent, veto: Veto, quote: Quote | None, event_id: str | None = None) -> IntentVetoed:

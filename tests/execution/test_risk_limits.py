@@ -110,6 +110,7 @@ def test_a_loss_at_its_limit_is_a_veto(reason: str, limit: str, high: str) -> No
     assert (at(19_000.01), at(19_000.0), at(0.0)) == ((), (reason,), (reason,))
     assert at(25_000.0) == (), "a gain is no loss"
     assert at(1.0, None) == (), "the day begins with this"
+    assert (at(0.0, 0.0), at(-1.0, -5.0), at(100.0, 0.0)) == ((reason,), (reason,), ())
 
 
 def test_a_loss_at_its_limit_is_a_veto_whatever_the_last_digit() -> None:
@@ -182,6 +183,12 @@ def test_symbol_cap_is_on_what_would_be_after(
     assert reasons(intent, replace(WELL, notional_usd={"BTCUSDT": before, "ETHUSDT": 9e9}), limits) == expected
 
 
+def test_a_position_is_closed_whole_whatever_the_last_digit() -> None:
+    intent = buy(side="SELL", qty=3 * 0.1, price=1e9)
+    assert intent.notional_usd > 3e8
+    assert reasons(intent, replace(WELL, notional_usd={"BTCUSDT": 3e8}), own(max_nav_pct=0)) == ()
+
+
 def test_the_smaller_of_the_two_symbol_caps_counts() -> None:
     limits = parse_limits({"global": {"max_symbol_exposure_pct": 40}, "per_symbol": {"BTCUSDT": {"max_nav_pct": 0.5}}})
     veto = check(buy(4000.01), WELL, limits, UNIVERSE)
@@ -212,6 +219,7 @@ def test_shares_of_an_equity_of_zero_are_zero_and_of_an_unknown_one_unknown() ->
         (1, {"ETHUSDT": 50.0, "SOLUSDT": -50.0}, ("position_limit",)),  # one of them a working order
         (2, {"ETHUSDT": 50.0, "BTCUSDT": -50.0}, ()),  # its own is one of them
         (1, {"ETHUSDT": 50.0, "SOLUSDT": 0.0}, ()),
+        (2, {"ETHUSDT": 50.0, "SOLUSDT": 0.0}, ("position_limit",)),  # a position and the order that would close it
     ],
 )
 def test_position_limit_counts_symbols(
