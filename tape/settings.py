@@ -1,6 +1,7 @@
-"""Settings: the only reader of the environment and of ``tape.toml``.
+"""Settings: the only reader of the environment, of ``tape.toml``, ``risk_limits.json`` and ``pairs_universe.json``.
 
-Precedence: option, environment, ``tape.toml`` in the home folder, default.
+Precedence: option, environment, files in the home folder, default. Limits and universe stand either in ``tape.toml`` or
+in a file of their own; they are checked here, and kept as the documents they are.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import tomllib
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +17,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from execution.config import ConfigInvalid, parse_limits, parse_universe
+from execution.v6_flags import FIELDS, Flags
 from store.database import Resources
 from store.errors import StoreError
 
@@ -24,6 +28,10 @@ class SettingsInvalid(StoreError):
 
     def __init__(self, source: str, error: ValidationError) -> None:
         first = error.errors()[0]
+        config = first.get("ctx", {}).get("error")
+        if isinstance(config, ConfigInvalid):
+            super().__init__(f"settings ({source}): {config}")
+            return
         key = ".".join(str(part) for part in first["loc"])
         super().__init__(f"settings ({source}): {key}: {first['msg']}, found {first['input']!r}")
 
@@ -39,6 +47,17 @@ def _file_stem(value: str) -> str:
     if value not in stems:
         raise ValueError(f"expected one of {', '.join(stems)}")
     return value
+
+
+def _parsed_by(parse: Callable[[object], object]) -> BeforeValidator:
+    """The document as given, once it parses."""
+
+    def checked(document: object) -> object:
+        if document is not None:
+            parse(document)
+        return document
+
+    return BeforeValidator(checked)
 
 
 FileStem = Annotated[str, AfterValidator(_file_stem)]
@@ -92,8 +111,8 @@ class Settings(BaseSettings):
     backup: BackupSettings = BackupSettings()
     door: DoorSettings = DoorSettings()
     intervals: dict[FileStem, Annotated[float, Field(gt=0)]] = {}
-    limits: dict[str, Any] | None = None
-    universe: dict[str, Any] | None = None
+    limits: Annotated[dict[str, Any] | None, _parsed_by(parse_limits)] = None
+    universe: Annotated[dict[str, Any] | list[Any] | None, _parsed_by(parse_universe)] = None
     intel_enabled: Switch = Field(True, validation_alias="INTEL_V6_ENABLED")
     risk_engine_enabled: Switch = Field(True, validation_alias="RISK_ENGINE_V6_ENABLED")
     pipeline_shadow_enabled: Switch = Field(True, validation_alias="PIPELINE_V6_SHADOW_ENABLED")
@@ -122,13 +141,17 @@ class Settings(BaseSettings):
         return Resources(store.memory_limit, store.threads, store.temp_limit, store.checkpoint_wal)
 
     @property
+    def flags(self) -> Flags:
+        """The flags and the mode this runtime is configured with."""
+        fields = type(self).model_fields
+        named = {str(field.validation_alias): getattr(self, name) for name, field in fields.items()}
+        named["engine_version"] = self.engine_version.strip() or f"tape-{own_version()}"
+        return Flags(**{field: named[key] for key, field in FIELDS.items()})
+
+    @property
     def configured(self) -> str:
         """JSON of what probe and synced state show where no flag snapshot is recorded."""
-        named: dict[str, Any] = {}
-        for name, field in type(self).model_fields.items():
-            if field.validation_alias is not None and name != "engine_version":
-                named[str(field.validation_alias)] = getattr(self, name)
-        return json.dumps({**named, "engine_version": self.engine_version or f"tape-{own_version()}"})
+        return json.dumps(self.flags.by_contract_name())
 
 
 def own_version() -> str:
@@ -144,26 +167,60 @@ def home_folder(option: Path | None) -> Path:
     return Path(option or os.environ.get("TAPE_HOME") or ".")
 
 
+CONFIG_FILES = {"limits": "risk_limits.json", "universe": "pairs_universe.json"}
+"""What may stand in a file of its own instead of a section of ``tape.toml``."""
+
+
 def load_settings(home: Path) -> Settings:
     """The settings of a home folder.
 
     Raises:
-        SettingsInvalid: a value in the environment or in ``tape.toml`` cannot be used.
-        StoreError: ``tape.toml`` is no TOML.
+        SettingsInvalid: a value in the environment or in a file cannot be used.
+        StoreError: a file is no TOML or no JSON, or says what another one says too.
     """
-    path = home / "tape.toml"
-    values: dict[str, Any] = {}
-    if path.is_file():
-        try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise StoreError(f"settings ({path}): {error}") from error
-    known = {str(field.validation_alias or name) for name, field in Settings.model_fields.items()}
-    if unknown := sorted(values.keys() - known):
-        raise StoreError(f"settings ({path}): {unknown[0]}: expected one of {', '.join(sorted(known))}")
+    values = _of_toml(home / "tape.toml")
+    documents = {kind: home / name for kind, name in CONFIG_FILES.items() if (home / name).is_file()}
+    for kind, path in documents.items():
+        if kind in values:
+            raise StoreError(f"settings: {kind}: expected in one place, found in {home / 'tape.toml'} and {path}")
+        values[kind] = _of_json(path)
     try:
         return Settings(**values)
     except SettingsError as error:
         raise StoreError(f"settings (environment): {error}") from error
     except ValidationError as error:
-        raise SettingsInvalid("environment or tape.toml", error) from error
+        raise SettingsInvalid(_source(error, home, documents), error) from error
+
+
+def _of_toml(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise StoreError(f"settings ({path}): {error}") from error
+    known = {str(field.validation_alias or name) for name, field in Settings.model_fields.items()}
+    if unknown := sorted(values.keys() - known):
+        raise StoreError(f"settings ({path}): {unknown[0]}: expected one of {', '.join(sorted(known))}")
+    return values
+
+
+def _of_json(path: Path) -> Any:
+    """The document; ``null`` is one that says nothing, and is refused like any other that is none."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise StoreError(f"settings ({path}): {error}") from error
+    if document is None:
+        raise StoreError(f"settings ({path}): expected a document, found null")
+    return document
+
+
+def _source(error: ValidationError, home: Path, documents: Mapping[str, Path]) -> str:
+    """Where the first wrong value may have come from."""
+    kind = str(error.errors()[0]["loc"][0])
+    if kind not in CONFIG_FILES:
+        return "environment or tape.toml"
+    path = documents.get(kind, home / "tape.toml")
+    from_environment = any(name.upper().startswith(f"TAPE_{kind.upper()}") for name in os.environ)
+    return f"environment or {path}" if from_environment else str(path)

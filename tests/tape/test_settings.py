@@ -25,7 +25,15 @@ OTHERS = ("ENV", "DRY_RUN", "BINANCE_TESTNET", "ENGINE_VERSION")
 
 @pytest.fixture(autouse=True)
 def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (*FLAGS, *OTHERS, "TAPE_HOME", "TAPE_STORE__THREADS", "TAPE_STORE__MEMORY_LIMIT", "TAPE_STORE"):
+    for name in (
+        *FLAGS,
+        *OTHERS,
+        "TAPE_HOME",
+        "TAPE_STORE__THREADS",
+        "TAPE_STORE__MEMORY_LIMIT",
+        "TAPE_STORE",
+        "TAPE_LIMITS",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -130,6 +138,93 @@ def test_limits_and_universe_are_taken_as_they_stand(tmp_path: Path) -> None:
     settings = load_settings(tmp_path)
     assert (settings.limits, settings.universe) == ({"nav_freshness_seconds": 90}, None)
     assert settings.intervals == {"nav": 2.5}
+
+
+def _write(home: Path, **files: str) -> None:
+    names = {"toml": "tape.toml", "limits": "risk_limits.json", "universe": "pairs_universe.json"}
+    for kind, text in files.items():
+        (home / names[kind]).write_text(text)
+
+
+def test_limits_and_universe_may_stand_in_files_of_their_own(tmp_path: Path) -> None:
+    _write(tmp_path, limits='{"global": {"max_leverage": 3}, "ours": [1]}', universe='[{"symbol": "btcusdt"}]')
+    settings = load_settings(tmp_path)
+    assert settings.limits == {"global": {"max_leverage": 3}, "ours": [1]}, "the document as given"
+    assert settings.universe == [{"symbol": "btcusdt"}]
+
+
+def test_one_may_stand_in_the_toml_and_the_other_in_its_file(tmp_path: Path) -> None:
+    _write(tmp_path, toml='[universe]\nuniverse = ["BTCUSDT"]\n', limits="{}")
+    settings = load_settings(tmp_path)
+    assert (settings.limits, settings.universe) == ({}, {"universe": ["BTCUSDT"]})
+
+
+@pytest.mark.parametrize(
+    ("files", "name"),
+    [
+        ({"toml": "[limits]\n", "limits": "{}"}, "risk_limits.json"),
+        ({"toml": '[universe]\nsymbols = ["X"]\n', "universe": '["X"]'}, "pairs_universe.json"),
+    ],
+)
+def test_what_stands_in_two_places_is_refused_by_both_names(tmp_path: Path, files: dict[str, str], name: str) -> None:
+    _write(tmp_path, **files)
+    with pytest.raises(StoreError, match="expected in one place") as refused:
+        load_settings(tmp_path)
+    assert str(tmp_path / "tape.toml") in str(refused.value)
+    assert str(tmp_path / name) in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        (
+            {"toml": '[limits.global]\nmax_leverage = "four"\n'},
+            "tape.toml): limits: global.max_leverage: expected a number above 0, found 'four'",
+        ),
+        (
+            {"limits": '{"global": {"max_leverage": "four"}}'},
+            "risk_limits.json): limits: global.max_leverage: expected a number above 0, found 'four'",
+        ),
+        ({"universe": "[]"}, "pairs_universe.json): universe: universe: expected at least one symbol, found []"),
+        ({"toml": "[universe]\nuniverse = 5\n"}, "tape.toml): universe: universe: expected a list, found 5"),
+        ({"toml": "limits = 5\n"}, "tape.toml): limits: the document: expected an object, found 5"),
+        ({"toml": "universe = 5\n"}, "tape.toml): universe: the document: expected an object, found 5"),
+        ({"toml": "[limits]\nsince = 2025-01-02\n"}, "limits: since: expected a JSON value, found 2025-01-02"),
+        ({"toml": "[limits.ours]\na = [nan]\n"}, "limits: ours.a.0: expected a finite number, found nan"),
+        ({"limits": '{"a": Infinity}'}, "limits: a: expected a finite number, found inf"),
+        ({"limits": "null"}, "risk_limits.json): expected a document, found null"),
+        ({"limits": "{"}, "risk_limits.json): "),
+    ],
+)
+def test_wrong_limits_or_universe_are_refused_by_file_key_and_value(
+    tmp_path: Path, files: dict[str, str], told: str
+) -> None:
+    _write(tmp_path, **files)
+    with pytest.raises(StoreError) as refused:
+        load_settings(tmp_path)
+    assert told in str(refused.value)
+    assert str(tmp_path) in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_limits_of_the_environment_beat_those_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _write(tmp_path, limits='{"global": {"max_leverage": 3, "daily_loss_limit_pct": 5}}')
+    monkeypatch.setenv("TAPE_LIMITS", '{"global": {"max_leverage": 2}}')
+    assert load_settings(tmp_path).limits == {"global": {"max_leverage": 2, "daily_loss_limit_pct": 5}}
+    monkeypatch.setenv("TAPE_LIMITS", '{"global": {"max_leverage": "two"}}')
+    with pytest.raises(SettingsInvalid, match=r"settings \(environment or .*global\.max_leverage: .*'two'"):
+        load_settings(tmp_path)
+
+
+def test_the_flags_are_the_configured_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROUTER_AUTOTUNE_V6_ENABLED", "0")
+    monkeypatch.setenv("ENV", "paper")
+    monkeypatch.setenv("ENGINE_VERSION", " ")
+    flags = load_settings(tmp_path).flags
+    assert (flags.is_intel_on, flags.is_router_autotune_on, flags.is_router_autotune_apply_on) == (True, False, False)
+    assert (flags.env, flags.dry_run, flags.testnet) == ("paper", "1", "0")
+    assert flags.engine_version.startswith("tape-")
+    assert flags.by_contract_name() == _configured(tmp_path)
 
 
 def test_home_is_the_option_else_the_environment_else_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
