@@ -27,7 +27,7 @@ def to_units(qty: float) -> int:
     Raises:
         ValueError, OverflowError: the quantity is NaN or infinite.
     """
-    return int((Decimal(repr(qty)) * UNITS).to_integral_value())
+    return int((Decimal(repr(float(qty))) * UNITS).to_integral_value())
 
 
 def to_qty(units: int) -> float:
