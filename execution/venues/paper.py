@@ -9,8 +9,6 @@ Laws kept here, besides those of ``execution/venues/venue.py``:
   trades what there is to reduce, and ends EXPIRED;
 - a resting order waits behind its queue. Volume that traded while the range reached its price takes the queue first;
   a range through the price fills it; no step fills more than the volume that traded on that side;
-- cash accounting: wallet = start + realised PnL - fees + funding, equity = wallet + unrealised PnL at the marks. There
-  is margin for opening, and no liquidation: an account that loses everything goes below zero;
 - everything left to chance comes from the seed and the number of the order (``liquidity.chance``).
 """
 
@@ -26,6 +24,7 @@ from typing import Any, Literal
 
 from execution.positions import PositionBook, to_qty, to_units
 from execution.venues import liquidity
+from execution.venues.ledger import Fees, Ledger
 from execution.venues.liquidity import Chance
 from execution.venues.market import Market, Step
 from execution.venues.venue import (
@@ -33,7 +32,6 @@ from execution.venues.venue import (
     Acked,
     Ended,
     FundingPaid,
-    Holding,
     Order,
     Quote,
     Traded,
@@ -47,17 +45,6 @@ FUNDING_EVERY_H = 8
 
 FEE_ASSET = "USDT"
 DEFAULT_LEVERAGE = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Fees:
-    """Basis points of the notional; positive is paid."""
-
-    maker_bps: float = 2.0
-    taker_bps: float = 5.0
-
-    def of(self, notional_usd: float, is_maker: bool) -> float:
-        return notional_usd * (self.maker_bps if is_maker else self.taker_bps) / 1e4
 
 
 DEFAULT_FEES = Fees()
@@ -111,11 +98,9 @@ class PaperVenue:
     """A venue over a market, with an account of its own."""
 
     __slots__ = (
-        "_book",
         "_clock",
         "_count",
-        "_fees",
-        "_leverage",
+        "_ledger",
         "_live",
         "_market",
         "_name",
@@ -127,7 +112,6 @@ class PaperVenue:
         "_timeline",
         "_trades",
         "_updates",
-        "_wallet_usd",
     )
 
     def __init__(
@@ -142,10 +126,9 @@ class PaperVenue:
     ) -> None:
         """``leverage``: of every symbol; the initial margin is the notional over it."""
         self._market, self._symbols = market, frozenset(market.symbols)
-        self._wallet_usd, self._seed = equity_usd, seed
-        self._fees, self._leverage, self._name = fees, leverage, name
+        self._ledger = Ledger(equity_usd, fees, leverage)
+        self._seed, self._name = seed, name
         self._clock: datetime | None = None
-        self._book = PositionBook()
         self._quotes: dict[str, Quote] = {}
         self._live: dict[str, _Live] = {}
         self._resting: dict[str, list[_Resting]] = {}
@@ -183,8 +166,7 @@ class PaperVenue:
         Raises:
             VenueUnavailable: it was never asked to go on, so there is no instant.
         """
-        unrealized = self._unrealized_usd()
-        return Account(self._now(), self._wallet_usd + unrealized, self._wallet_usd, unrealized, self._holdings())
+        return self._ledger.account(self._now(), self._quotes)
 
     def submit(self, order: Order) -> None:
         """Sends an order at the instant of the last ``advance``.
@@ -212,8 +194,8 @@ class PaperVenue:
         """Everything an account goes on from, as JSON values: instant, wallet, lots, counters, quotes, open orders."""
         return {
             "now": self._now().isoformat(),
-            "wallet_usd": self._wallet_usd,
-            "lots": self._book.to_json(),
+            "wallet_usd": self._ledger.wallet_usd,
+            "lots": self._ledger.book.to_json(),
             "orders": self._count,
             "trades": self._trades,
             "quotes": [[q.symbol, q.ts.isoformat(), q.bid, q.ask, q.mark] for q in self._quotes.values()],
@@ -232,8 +214,8 @@ class PaperVenue:
         if self._clock is not None:
             raise ValueError(f"{self._name}: expected a venue that was never asked to go on, found it at {self._clock}")
         now = datetime.fromisoformat(state["now"])
-        self._wallet_usd = float(state["wallet_usd"])
-        self._book = PositionBook.from_json(state["lots"])
+        self._ledger.wallet_usd = float(state["wallet_usd"])
+        self._ledger.book = PositionBook.from_json(state["lots"])
         self._count, self._trades = int(state["orders"]), int(state["trades"])
         for symbol, ts, bid, ask, mark in state["quotes"]:
             self._quotes[symbol] = Quote(symbol, datetime.fromisoformat(ts), bid, ask, mark)
@@ -334,7 +316,6 @@ class PaperVenue:
         order, qty = live.order, to_qty(units)
         live.rest -= units
         self._trades += 1
-        fee = self._fees.of(qty * price, is_maker)
         trade = Traded(
             client_order_id=order.client_order_id,
             order_id=str(live.number),
@@ -344,13 +325,12 @@ class PaperVenue:
             ts=ts,
             qty=qty,
             price=price,
-            fee=fee,
+            fee=self._ledger.fees.of(qty * price, is_maker),
             fee_asset=FEE_ASSET,
             is_maker=is_maker,
             status="PARTIALLY_FILLED" if live.rest else "FILLED",
         )
-        realized = self._book.apply(trade)
-        self._wallet_usd += (realized.pnl_usd if realized else 0.0) - fee
+        self._ledger.apply(trade)
         self._updates.append(trade)
         if not live.rest:
             self._drop(live)
@@ -374,7 +354,7 @@ class PaperVenue:
         """The units an order may still trade: all of them, or what there is to reduce."""
         if not live.order.reduce_only:
             return live.rest
-        return min(live.rest, max(0, -sign(live.order.side) * self._book.units(live.order.symbol)))
+        return min(live.rest, self._ledger.reducible(live.order.symbol, live.order.side))
 
     def _expire_reducers(self, symbol: str, ts: datetime) -> None:
         """Ends what may only reduce where nothing is left to reduce."""
@@ -384,43 +364,23 @@ class PaperVenue:
 
     # -- account
 
-    def _is_covered(self, live: _Live, quote: Quote) -> bool:
-        """The equity covers the margin of what is held, of the open orders, and of this one with its fee."""
-        opens_usd = self._opens_usd(live, quote)
-        if opens_usd <= 0:
-            return True
-        held_usd = sum(abs(self._book.qty(symbol)) * self._quotes[symbol].mark for symbol in self._book.symbols())
-        others_usd = sum(
-            self._opens_usd(other, self._quotes[other.order.symbol]) for other in self._live.values() if other.order_id
-        )
-        margin_usd = (held_usd + others_usd + opens_usd) / self._leverage
-        return margin_usd + self._fees.of(opens_usd, False) <= self._wallet_usd + self._unrealized_usd()
-
     def _opens_usd(self, live: _Live, quote: Quote) -> float:
-        """The notional by which an order, traded whole, would enlarge the position as it is now."""
-        if live.order.reduce_only:
+        """The notional that what is left of an order may open: at its limit, or at the touch."""
+        order = live.order
+        if order.reduce_only:
             return 0.0
-        position = self._book.units(live.order.symbol)
-        price = liquidity.touch(live.order.side, quote) if live.order.limit_price is None else live.order.limit_price
-        return to_qty(max(0, abs(position + live.signed_rest) - abs(position))) * price
+        price = liquidity.touch(order.side, quote) if order.limit_price is None else order.limit_price
+        return self._ledger.opens_usd(order.symbol, live.signed_rest, price)
 
-    def _unrealized_usd(self) -> float:
-        return self._book.unrealized_usd({symbol: self._quotes[symbol].mark for symbol in self._book.symbols()})
-
-    def _holdings(self) -> tuple[Holding, ...]:
-        return tuple(
-            Holding(symbol, self._book.qty(symbol), entry_price, self._leverage)
-            for symbol in self._book.symbols()
-            if (entry_price := self._book.entry_price(symbol)) is not None
-        )
+    def _is_covered(self, live: _Live, quote: Quote) -> bool:
+        acked = (other for other in self._live.values() if other.order_id)
+        others_usd = sum(self._opens_usd(other, self._quotes[other.order.symbol]) for other in acked)
+        return self._ledger.covers(self._opens_usd(live, quote), others_usd, self._quotes)
 
     def _fund(self, ts: datetime) -> None:
-        """Longs pay shorts where the rate is positive."""
-        for symbol in self._book.symbols():
+        for symbol in self._ledger.book.symbols():
             rate = liquidity.funding_rate(self._seed, symbol, ts.isoformat())
-            amount_usd = -self._book.qty(symbol) * self._quotes[symbol].mark * rate
-            self._wallet_usd += amount_usd
-            self._updates.append(FundingPaid(symbol, ts, amount_usd))
+            self._updates.append(FundingPaid(symbol, ts, self._ledger.fund(symbol, self._quotes[symbol].mark, rate)))
         self._at(_next_funding(ts), self._fund)
 
 

@@ -7,9 +7,10 @@ Laws kept here:
   spans both quotes;
 - prices stand on the symbol's tick; nothing here reads a clock.
 
-Log price of one symbol, per step of ``dt`` seconds, in bps: ``drift(regime) dt + vol(regime) sqrt(dt) z - x dt/TAU``.
-``z`` is part the market's and part its own, ``x`` how far the price is from its start. The pull back keeps a market
-that runs for weeks within some per cent of where it began.
+Log price of one symbol, per step of ``dt`` seconds, in bps: ``(drift + m) dt + vol sqrt(dt) z - x dt/TAU``. ``drift``
+and ``vol`` are the regime's; ``z`` is part the market's and part its own; ``m`` is a swing that comes and goes within
+some SWING_TAU_S (Ornstein-Uhlenbeck), so that moves last long enough to leave a resting order behind; ``x`` is how far
+the price is from its start, and the pull back keeps a market that runs for weeks within some per cent of it.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ COMMON_SHARE = 0.6
 TAU_S = 6 * 3600.0
 """Time over which a price is pulled back to its start, s."""
 
+SWING_TAU_S = 20.0
+"""Time over which a swing fades, s."""
+
 MARK_TAU_S = 3.0
 """Time over which the mark price follows the mid, s."""
 
@@ -38,20 +42,24 @@ MEAN_REGIME_S, MIN_REGIME_S = 150.0, 30.0
 
 
 class Regime(NamedTuple):
-    """``drift`` bps/s, ``vol`` bps per square root of a second, ``spread`` and ``volume`` as multiples of calm."""
+    """``drift``, and ``swing`` as a deviation, bps/s; ``vol`` bps per square root of a second.
+
+    ``spread`` and ``volume``: multiples of calm; ``bought_share``: of the volume, in [0, 1].
+    """
 
     name: str
     drift: float
+    swing: float
     vol: float
     spread: float
     volume: float
     bought_share: float
 
 
-CALM = Regime("calm", 0.0, 0.8, 1.0, 1.0, 0.50)
-UP = Regime("up", 0.25, 1.2, 1.3, 1.6, 0.60)
-DOWN = Regime("down", -0.25, 1.2, 1.3, 1.6, 0.40)
-VOLATILE = Regime("volatile", 0.0, 2.8, 2.5, 3.0, 0.50)
+CALM = Regime("calm", 0.0, 0.25, 0.35, 1.0, 1.0, 0.50)
+UP = Regime("up", 0.25, 0.35, 0.5, 1.3, 1.6, 0.60)
+DOWN = Regime("down", -0.25, 0.35, 0.5, 1.3, 1.6, 0.40)
+VOLATILE = Regime("volatile", 0.0, 0.70, 1.2, 2.5, 3.0, 0.50)
 REGIMES = (CALM, UP, DOWN, VOLATILE)
 
 
@@ -86,13 +94,14 @@ def instrument(symbol: str) -> Instrument:
 
 @dataclass(slots=True)
 class _Path:
-    """One symbol on its way. ``x_bps``: log price over the start price; ``mark_bps`` likewise."""
+    """One symbol on its way. ``x_bps``: log price over the start price; ``mark_bps`` likewise; ``swing`` bps/s."""
 
     symbol: str
     instrument: Instrument
     rng: Random
     regime: Regime = CALM
     regime_left_s: float = 0.0
+    swing: float = 0.0
     x_bps: float = 0.0
     mark_bps: float = 0.0
     bid: float = 0.0
@@ -123,7 +132,9 @@ class _Path:
 
     def _move(self, dt: float, sigma_bps: float, common: float) -> None:
         z = COMMON_SHARE * common + math.sqrt(1 - COMMON_SHARE**2) * self.rng.gauss(0, 1)
-        self.x_bps += self.regime.drift * dt + sigma_bps * z - self.x_bps * min(1.0, dt / TAU_S)
+        kept = math.exp(-dt / SWING_TAU_S)
+        self.swing = kept * self.swing + math.sqrt(1 - kept * kept) * self.regime.swing * self.rng.gauss(0, 1)
+        self.x_bps += (self.regime.drift + self.swing) * dt + sigma_bps * z - self.x_bps * min(1.0, dt / TAU_S)
         self.mark_bps += (self.x_bps - self.mark_bps) * -math.expm1(-dt / MARK_TAU_S)
 
     def _volumes(self, dt: float, before_bps: float) -> tuple[float, float]:

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from execution.positions import PositionBook, to_units
 from execution.venues import liquidity
+from execution.venues.ledger import Fees
 from execution.venues.market import Step
-from execution.venues.paper import Fees, PaperVenue
+from execution.venues.paper import PaperVenue
 from execution.venues.regimes import RegimeMarket
 from execution.venues.venue import (
     Acked,
