@@ -129,6 +129,23 @@ def test_impact_grows_with_size() -> None:
     assert 100.1 == paid(0.1) < paid(5_000) < paid(50_000) < 105
 
 
+def test_a_large_order_trades_twice_and_the_second_trade_is_dearer() -> None:
+    for seed in range(20):
+        venue = venue_of(equity_usd=1e9, seed=seed)
+        venue.submit(buy(10_000))
+        first, second = trades_of(venue.advance(after(1)))
+        assert first.ts < second.ts <= first.ts + timedelta(milliseconds=20)
+        assert first.price < second.price
+
+
+def test_what_happens_at_the_instant_itself_is_told() -> None:
+    venue = venue_of()
+    venue.submit(buy(1, 99.0))
+    latency = liquidity.chance(1, 1).latency
+    assert venue.advance(START + latency - timedelta.resolution) == []
+    assert [update.ts for update in venue.advance(START + latency)] == [START + latency]
+
+
 def test_latencies_are_about_sixty_ms() -> None:
     latencies = sorted(liquidity.chance(1, number).latency.total_seconds() for number in range(1001))
     assert 0.055 < latencies[500] < 0.065
@@ -210,6 +227,12 @@ def test_volume_at_the_price_takes_the_queue_first() -> None:
     (rest,) = trades_of(venue.advance(after(3)))
     assert (rest.status, rest.price, rest.is_maker, rest.ts) == ("FILLED", 100.0, True, after(3))
     assert to_units(part.qty) + to_units(rest.qty) == to_units(20)
+
+
+def test_nothing_stands_before_an_order_inside_the_spread() -> None:
+    venue = venue_of(step(1), step(2, low=100.05, sold=5.0))
+    venue.submit(buy(5, 100.05, post_only=True))
+    assert [trade.qty for trade in trades_of(venue.advance(after(2)))] == [5]
 
 
 def test_a_range_through_the_price_fills_at_once_up_to_the_volume() -> None:
