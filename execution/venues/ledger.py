@@ -1,0 +1,80 @@
+"""The account of a simulated venue: wallet, lots, fees, margin.
+
+Laws kept here:
+- cash accounting: wallet = start + realised PnL - fees + funding, equity = wallet + unrealised PnL at the marks;
+- there is margin for opening, and no liquidation: an account that loses everything goes below zero;
+- closing needs no margin; what is open has a mark, since it was traded at a quote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from execution.positions import PositionBook, to_qty
+from execution.venues.venue import Account, Holding, Quote, Side, Traded, sign
+
+
+@dataclass(frozen=True, slots=True)
+class Fees:
+    """Basis points of the notional; positive is paid."""
+
+    maker_bps: float = 2.0
+    taker_bps: float = 5.0
+
+    def of(self, notional_usd: float, is_maker: bool) -> float:
+        """The fee of a trade, USD."""
+        return notional_usd * (self.maker_bps if is_maker else self.taker_bps) / 1e4
+
+
+@dataclass(slots=True)
+class Ledger:
+    """``leverage``: of every symbol; the initial margin is the notional over it."""
+
+    wallet_usd: float
+    fees: Fees
+    leverage: float
+    book: PositionBook = field(default_factory=PositionBook)
+
+    def apply(self, trade: Traded) -> None:
+        """Books what a trade realised, and its fee."""
+        realized = self.book.apply(trade)
+        self.wallet_usd += (realized.pnl_usd if realized else 0.0) - trade.fee
+
+    def fund(self, symbol: str, mark: float, rate: float) -> float:
+        """Books the funding of a position at a rate, and tells it: longs pay where the rate is positive, USD."""
+        amount_usd = -self.book.qty(symbol) * mark * rate
+        self.wallet_usd += amount_usd
+        return amount_usd
+
+    def reducible(self, symbol: str, side: Side) -> int:
+        """The units that an order of this side can take off the position."""
+        return max(0, -sign(side) * self.book.units(symbol))
+
+    def opens_usd(self, symbol: str, signed_units: int, price: float) -> float:
+        """The notional by which an order, traded whole, would enlarge the position as it is now."""
+        position = self.book.units(symbol)
+        return to_qty(max(0, abs(position + signed_units) - abs(position))) * price
+
+    def covers(self, opens_usd: float, others_usd: float, quotes: Mapping[str, Quote]) -> bool:
+        """The equity covers the margin of what is held, of other open orders, and of a new one with its taker's fee."""
+        if opens_usd <= 0:
+            return True
+        held_usd = sum(abs(self.book.qty(symbol)) * quotes[symbol].mark for symbol in self.book.symbols())
+        needed_usd = (held_usd + others_usd + opens_usd) / self.leverage + self.fees.of(opens_usd, False)
+        return needed_usd <= self.wallet_usd + self.unrealized_usd(quotes)
+
+    def unrealized_usd(self, quotes: Mapping[str, Quote]) -> float:
+        """The unrealised PnL at the marks."""
+        return self.book.unrealized_usd({symbol: quotes[symbol].mark for symbol in self.book.symbols()})
+
+    def account(self, ts: datetime, quotes: Mapping[str, Quote]) -> Account:
+        """The account as the venue states it."""
+        unrealized = self.unrealized_usd(quotes)
+        holdings = tuple(
+            Holding(symbol, self.book.qty(symbol), entry_price, self.leverage)
+            for symbol in self.book.symbols()
+            if (entry_price := self.book.entry_price(symbol)) is not None
+        )
+        return Account(ts, self.wallet_usd + unrealized, self.wallet_usd, unrealized, holdings)
