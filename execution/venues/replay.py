@@ -83,9 +83,9 @@ class CandleMarket(_Recorded):
     volume``; more columns are ignored.
 
     ``open_time`` is an instant, UTC where it has no offset, or a whole number of milliseconds since 1970 as the
-    exchange writes it; prices are quote/base, volume base units. A symbol's candles stand in the order of time; symbols may take
-    turns or follow one another. The length of a candle is the smallest distance between two of a symbol; gaps are whole
-    multiples of it.
+    exchange writes it; prices are quote/base, volume base units. A symbol's candles stand in the order of time;
+    symbols may take turns or follow one another. The length of a candle is the smallest distance between two of a
+    symbol; gaps are whole multiples of it.
 
     Raises:
         MarketUnreadable: no such file, columns missing, no rows, or a row that cannot be.
@@ -131,8 +131,9 @@ class CandleMarket(_Recorded):
     def _refuse_wrong_rows(self) -> None:
         wrong = self._all(
             "select row_number, symbol, open_us, open, high, low, close, volume from candles where not coalesce("
-            "symbol <> '' and open_us is not null and isfinite(open + high + low + close + volume) and low > 0 and volume >= 0 "
-            "and low <= least(open, close) and high >= greatest(open, close), false) order by row_number limit 1"
+            "symbol <> '' and open_us is not null and isfinite(open + high + low + close + volume) and low > 0 "
+            "and volume >= 0 and low <= least(open, close) and high >= greatest(open, close), false) "
+            "order by row_number limit 1"
         )
         if not wrong:
             return
@@ -437,8 +438,9 @@ def _existing(path: Path) -> Path:
 
 
 def _opened(path: Path) -> IO[bytes]:
-    opened: Any = gzip.open(path) if _starts(path, b"\x1f\x8b") else path.open("rb")
-    return cast(IO[bytes], opened)
+    if _starts(path, b"\x1f\x8b"):
+        return cast(IO[bytes], gzip.GzipFile(path))
+    return path.open("rb")
 
 
 def _starts(path: Path, magic: bytes) -> bool:
