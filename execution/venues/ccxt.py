@@ -47,7 +47,7 @@ _WINDOW_MS = 7 * 86_400_000 - 1
 _ARRIVES_WITHIN = timedelta(seconds=15)
 """The exchange refuses a request older than its receive window (10 s in ccxt); behind this none can still arrive."""
 _PAUSE_S = {429: 30.0, 418: 120.0}
-"""How long to stay away when limited (429) or banned (418), unless ``Retry-After`` says: asking on makes bans longer."""
+"""How long to stay away when limited (429) or banned (418), unless ``Retry-After`` says: asking on makes it longer."""
 _UNKNOWN_OUTCOME = {-1000, -1001, -1006, -1007}
 _CLOCK_IS_OFF = -1021
 _NO_SUCH_ORDER = {-2011, -2013}
