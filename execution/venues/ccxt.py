@@ -40,6 +40,8 @@ from execution.venues.venue import (
 )
 
 TIMEOUT_S = 10.0
+WEIGHT_MS = 25
+"""Pause per unit of a request's weight: the exchange allows 2,400 a minute (exchangeInfo, REQUEST_WEIGHT)."""
 PAGE = 1000
 """Trades of one answer, the most that the exchange gives."""
 _WINDOW_MS = 7 * 86_400_000 - 1
@@ -104,6 +106,14 @@ class _Sent:
 
 
 @dataclass(frozen=True, slots=True)
+class _Behind:
+    """The order behind a trade. ``filled_qty``: its whole quantity once it is filled, else null."""
+
+    client_order_id: str
+    filled_qty: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Trade:
     """An own trade as the exchange states it."""
 
@@ -128,7 +138,8 @@ class CcxtVenue:
     bounds each wait for the network, and an ``advance`` begins no request behind it.
 
     A quiet ``advance`` asks for the own trades of one symbol in turn; where there are orders or a position changed, of
-    those symbols too.
+    those symbols too. Holdings are the whole account's, also in other symbols. ccxt's limiter waits before a request as
+    its weight demands: an ``advance`` of one symbol takes half a second at least.
 
     Raises:
         CcxtMissing: the extra is not installed.
@@ -378,9 +389,9 @@ class CcxtVenue:
                     continue  # only the window's trades are known to be all
                 return found
 
-    def _orders_of_trades(self) -> dict[str, tuple[str, bool]]:
-        """Of each order with trades to be told: the client's id, and whether it is filled with the last one read."""
-        orders: dict[str, tuple[str, bool]] = {}
+    def _orders_of_trades(self) -> dict[str, _Behind]:
+        """The orders behind the trades to be told, asked for after the last of those was read."""
+        orders: dict[str, _Behind] = {}
         while missing := {trade.order_id: trade.symbol for trade in self._trades if trade.order_id not in orders}:
             for order_id, symbol in missing.items():
                 orders[order_id] = self._look_up(order_id, symbol)
@@ -391,14 +402,15 @@ class CcxtVenue:
                         orders.pop(trade.order_id, None)
         return orders
 
-    def _look_up(self, order_id: str, symbol: str) -> tuple[str, bool]:
+    def _look_up(self, order_id: str, symbol: str) -> _Behind:
         try:
             row = self._row("fapiPrivateGetOrder", {"symbol": symbol, "orderId": order_id})
         except _Failed as error:
             if error.code not in _NO_SUCH_ORDER:
                 raise
-            return order_id, False  # the exchange forgets orders in time, their trades later
-        return _text(row, "clientOrderId"), row.get("status") == "FILLED"
+            return _Behind(order_id, None)  # the exchange forgets orders in time, their trades later
+        filled_qty = _number(row, "executedQty") if _text(row, "status") == "FILLED" else None
+        return _Behind(_text(row, "clientOrderId"), filled_qty)
 
     # orders
 
@@ -464,7 +476,7 @@ class CcxtVenue:
 
     # telling
 
-    def _tell(self, now: datetime, orders: Mapping[str, tuple[str, bool]]) -> list[Update]:
+    def _tell(self, now: datetime, orders: Mapping[str, _Behind]) -> list[Update]:
         """What is not younger than ``now``, in the order of time; of one order first the ack, last the end."""
         updates: list[tuple[datetime, int, int, Update]] = []
         for order, reason in self._refused:
@@ -478,12 +490,13 @@ class CcxtVenue:
             if not sent.is_acked and (ack := _acked(sent, due)).ts <= now:
                 sent.is_acked = True
                 updates.append((ack.ts, 0, 0, ack))
-        for trade in due:
-            client_order_id, is_filled = orders[trade.order_id]
-            is_last = is_filled and trade.number == newest[trade.order_id]
-            updates.append((trade.ts, 1, trade.number, _traded(trade, client_order_id, is_last)))
-            if trade.order_id in own:
-                own[trade.order_id].told_qty += trade.qty
+        for trade in sorted(due, key=lambda trade: (trade.ts, trade.number)):
+            behind, mine = orders[trade.order_id], own.get(trade.order_id)
+            is_last = behind.filled_qty is not None and trade.number == newest[trade.order_id]
+            if mine is not None:  # its trades may show up later than its state
+                mine.told_qty += trade.qty
+                is_last = behind.filled_qty is not None and _reaches(mine.told_qty, behind.filled_qty)
+            updates.append((trade.ts, 1, trade.number, _traded(trade, behind.client_order_id, is_last)))
         for client_order_id, sent in list(self._sent.items()):
             end = _ended(sent, now, due)
             if end is not None:
@@ -501,7 +514,9 @@ def _exchange(api_key: str, secret: str, testnet: bool, base_url: str | None) ->
         if error.name != "ccxt":
             raise
         raise CcxtMissing from None
-    exchange = library.binanceusdm({"apiKey": api_key, "secret": secret, "enableRateLimit": True})
+    exchange = library.binanceusdm(
+        {"apiKey": api_key, "secret": secret, "enableRateLimit": True, "rateLimit": WEIGHT_MS}
+    )
     exchange.has["fetchCurrencies"] = False  # it would ask the spot wallet, for which these keys may have no right
     exchange.logger = logging.Logger("silent", logging.CRITICAL)  # ccxt's own logs the headers, with the key
     exchange.session.max_redirects = 0  # a redirect would carry the key to wherever it points
@@ -586,7 +601,11 @@ def _ended(sent: _Sent, now: datetime, due: Iterable[_Trade]) -> Ended | None:
 
 
 def _is_told(sent: _Sent) -> bool:
-    return sent.told_qty >= sent.executed_qty or isclose(sent.told_qty, sent.executed_qty, rel_tol=1e-9)
+    return _reaches(sent.told_qty, sent.executed_qty)
+
+
+def _reaches(qty: float, whole: float) -> bool:
+    return qty >= whole or isclose(qty, whole, rel_tol=1e-9)
 
 
 def _text(row: Mapping[str, Any], key: str) -> str:

@@ -509,6 +509,19 @@ def test_an_order_is_acknowledged_then_filled(server: Server, exchange: Exchange
 
 
 @needs_ccxt
+def test_a_fill_that_shows_up_behind_the_end_of_its_order_is_the_last_one(server: Server, exchange: Exchange) -> None:
+    venue = Fast(server, trading=True)
+    venue.advance(at(0))
+    venue.submit(order())
+    exchange.trade("o-1", "1", 1.0)
+    exchange.trade("o-1", "1", 1.0)
+    late = exchange.trades.pop()
+    assert [update.status for update in of_kind(venue.advance(at(2)), Traded)] == ["PARTIALLY_FILLED"]
+    exchange.trades.append(late)
+    assert [update.status for update in of_kind(venue.advance(at(3)), Traded)] == ["FILLED"]
+
+
+@needs_ccxt
 def test_an_acknowledgement_younger_than_now_waits_and_so_does_what_follows_it(
     server: Server, exchange: Exchange
 ) -> None:
