@@ -14,6 +14,7 @@ is where the bar closed between its low and its high, one half where it has no r
 from __future__ import annotations
 
 import gzip
+import os
 import re
 import zlib
 from collections import deque
@@ -23,6 +24,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from math import inf, isfinite
 from pathlib import Path
+from tempfile import gettempdir
 from typing import IO, Any, cast
 
 import duckdb
@@ -37,6 +39,12 @@ SPREAD_OF_RANGE = 0.01
 FRAME_STEP_S = 0.1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ROWS = 4096
+_LIMITS: dict[str, str | bool | int | float | list[str]] = {
+    "memory_limit": "256MB",
+    "threads": 1,
+    "temp_directory": f"{gettempdir()}/tape-replay-{os.getpid()}",
+}
+"""For sorting a file that is larger than this."""
 _EDGE = 256
 """Frames at either end of a recording among which its first and last event time are looked for: streams of one
 connection overtake each other by some 30 ms."""
@@ -94,7 +102,7 @@ class CandleMarket(_Recorded):
     def __init__(self, path: Path | str) -> None:
         super().__init__()
         self.path = _existing(Path(path))
-        self._connection = duckdb.connect(":memory:", config={"memory_limit": "256MB", "threads": 1})
+        self._connection = duckdb.connect(":memory:", config=_LIMITS)
         try:
             self._prepare()
         except duckdb.Error as error:

@@ -16,7 +16,7 @@ import threading
 import time
 import traceback
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,9 +29,7 @@ import pytest
 from execution.venues.ccxt import CcxtMissing, CcxtVenue
 from execution.venues.venue import Acked, Ended, Holding, Order, Quote, Traded, Update, VenueUnavailable
 
-needs_ccxt = pytest.mark.skipif(
-    importlib.util.find_spec("ccxt") is None, reason="needs ccxt: pip install 'tape[ccxt]' (uv sync --extra ccxt)"
-)
+needs_ccxt = pytest.mark.skipif(importlib.util.find_spec("ccxt") is None, reason="needs ccxt: pip install 'tape[ccxt]'")
 
 NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
 NOON_MS = 1_748_779_200_000
@@ -100,6 +98,8 @@ class Exchange:
         self.is_hedged = False
         self.faults: dict[str, list[Fault]] = defaultdict(list)
         self.requests: list[tuple[str, str, dict[str, str], dict[str, str]]] = []
+        self.meanwhile: dict[str, list[Callable[[], object]]] = defaultdict(list)
+        """What happens at the exchange just before it answers a request."""
         self.ids = count(1)
         self.orders_come_at = 1.0
 
@@ -210,6 +210,8 @@ class Handler(BaseHTTPRequestHandler):
         exchange.requests.append((self.command, url.path, asked, dict(self.headers.items()) | {"query": query}))
         waiting = exchange.faults[url.path.removeprefix("/fapi/")]
         fault = waiting.pop(0) if waiting else None
+        if happening := exchange.meanwhile[url.path.removeprefix("/fapi/")]:
+            happening.pop(0)()
         if fault is None or fault.is_after:
             status, answer = exchange.answer(self.command, url.path, asked)
             if fault is None:
@@ -360,6 +362,17 @@ def test_own_trades_are_told_once_with_the_state_of_their_order(server: Server, 
     exchange.trade("mine", "0.5", 5.0)
     exchange.trade("mine", "1", 5.0)
     assert [update.status for update in of_kind(venue.advance(at(6)), Traded)] == ["PARTIALLY_FILLED", "FILLED"]
+
+
+@needs_ccxt
+def test_only_the_last_trade_of_an_order_says_filled_though_one_comes_in_between(
+    server: Server, exchange: Exchange
+) -> None:
+    exchange.order("mine")
+    exchange.trade("mine", "1", 1.0)
+    exchange.meanwhile["v1/order"] = [lambda: exchange.trade("mine", "1", 1.5)]
+    told = of_kind(Fast(server).advance(at(2)), Traded)
+    assert [(trade.ts, trade.status) for trade in told] == [(at(1), "PARTIALLY_FILLED"), (at(1.5), "FILLED")]
 
 
 @needs_ccxt
