@@ -130,7 +130,7 @@ class CandleMarket(_Recorded):
         if not self.symbols:
             raise self._unreadable("candles", "no row")
         self._length_us = self._find_length_us()
-        self._ticks = self._find_ticks()
+        self._find_ticks()
         ((first_us, last_us),) = self._all("select min(open_us), max(open_us) from candles")
         self.step_s: float = self._length_us / 1e6
         self.first_ts: datetime = _instant(first_us + self._length_us)
@@ -164,15 +164,19 @@ class CandleMarket(_Recorded):
             "select row_number, symbol, open_us, open_us - lag(open_us) over (partition by symbol order by row_number) "
             "as distance_us from candles"
         )
-        ((length_us,),) = self._all(f"select min(distance_us) from ({distances})")
-        if length_us is None:
+        found_us = [
+            row[0] for row in self._all(f"select distinct distance_us from ({distances})") if row[0] is not None
+        ]
+        if not found_us:
             raise self._unreadable("two candles of a symbol, to see how long one is", "one")
+        length_us = min(found_us)
+        if length_us > 0 and all(distance_us % length_us == 0 for distance_us in found_us):
+            return int(length_us)
+        length_us = min((distance_us for distance_us in found_us if distance_us > 0), default=1)
         wrong = self._all(
             f"select row_number, symbol, open_us, distance_us from ({distances}) "
-            f"where distance_us <= 0 or distance_us % abs({length_us or 1}) <> 0 order by row_number limit 1"
+            f"where distance_us <= 0 or distance_us % {length_us} <> 0 order by row_number limit 1"
         )
-        if not wrong:
-            return int(length_us)
         row_number, symbol, open_us, distance_us = wrong[0]
         found = f"{_instant(open_us):%Y-%m-%dT%H:%M:%S.%fZ} in row {row_number} of {symbol}"
         if distance_us == 0:
@@ -183,27 +187,28 @@ class CandleMarket(_Recorded):
             f"candles {length_us / 1e6:g} s apart", f"{found}, {distance_us / 1e6:g} s behind the last"
         )
 
-    def _find_ticks(self) -> dict[str, float]:
-        """The smallest step of a symbol's price: a unit of the last decimal that any of its prices uses."""
-        decimals = self._all(
-            "select symbol, max(length(rtrim(split_part(price::decimal(38, 12)::varchar, '.', 2), '0'))) from "
-            "(select symbol, unnest([open, high, low, close]) as price from candles) group by symbol"
+    def _find_ticks(self) -> None:
+        """The smallest step of each symbol's price: a unit of the last decimal that any of its prices uses."""
+        self._connection.execute(
+            "create temp table ticks as select symbol, 0.1::double ** max(decimals) as tick from (select symbol, "
+            "length(rtrim(split_part(unnest([open, high, low, close])::decimal(38, 12)::varchar, '.', 2), '0')) "
+            "as decimals from candles) group by symbol"
         )
-        return {symbol: 10.0**-count for symbol, count in decimals}
 
     def _read(self) -> Iterator[Step]:
         rows = self._connection.execute(
-            "select symbol, open_us, high, low, close, volume from candles order by open_us, symbol"
+            f"select symbol, open_us + {self._length_us}, close - spread / 2, close + spread / 2, close, "
+            f"if(volume > 0, low, null), if(volume > 0, high, null), volume - bought, bought from (select candles.*, "
+            f"least(greatest(tick, {SPREAD_OF_RANGE} * (high - low)), close) as spread, "
+            f"volume * if(high > low, (close - low) / (high - low), 0.5) as bought "
+            f"from candles join ticks using (symbol)) order by open_us, symbol"
         )
-        length_us, ticks = self._length_us, self._ticks
+        last_us, ts = -1, _EPOCH
         while chunk := rows.fetchmany(_ROWS):
-            for symbol, open_us, high, low, close, volume in chunk:
-                span = high - low
-                half = min(max(ticks[symbol], SPREAD_OF_RANGE * span), close) / 2
-                quote = Quote(symbol, _instant(open_us + length_us), close - half, close + half, close)
-                bought = volume * ((close - low) / span if span else 0.5)
-                was_traded = volume > 0
-                yield Step(quote, low if was_traded else None, high if was_traded else None, volume - bought, bought)
+            for symbol, end_us, bid, ask, mark, low, high, sold, bought in chunk:
+                if end_us != last_us:
+                    last_us, ts = end_us, _instant(end_us)
+                yield Step(Quote(symbol, ts, bid, ask, mark), low, high, sold, bought)
 
     def _source(self) -> str:
         name = str(self.path).replace("'", "''")

@@ -393,10 +393,10 @@ def real(name: str) -> Path:
 
 def test_25_days_of_real_candles_pass_in_three_seconds() -> None:
     path = real("binance_um_1m.parquet")
-    began = time.perf_counter()
+    began = time.process_time()  # not the wall's: other tests may run beside this one
     market = open_market(path)
     steps = list(market.steps(market.last_ts))
-    took_s = time.perf_counter() - began
+    took_s = time.process_time() - began
     assert len(steps) == 214_998
     assert (len(market.symbols), market.step_s) == (6, 60.0)
     assert_lawful(steps)
