@@ -1,0 +1,648 @@
+"""A real account at Binance USD-M futures, over the library ``ccxt`` (optional extra).
+
+Laws kept here, besides those of a venue:
+- read-only unless built with ``trading=True``: an order ends as REJECTED, "read-only", and nothing is sent;
+- an own trade is told once and none is missed: trades are asked for by number behind the last one read, and what was
+  read before a failure waits for the next ``advance``;
+- an order whose sending failed halfway is neither taken for sent nor for refused: the venue is asked by the client's
+  order id, and "never arrived" is said only when the venue would no longer take the request;
+- keys appear in no repr, log or error: an error carries the exchange's code and message, never an address or a header;
+- a number that the venue does not state is an error that names it, never a zero.
+
+``ccxt`` signs, limits the rate and carries the requests. Its unified answers are not used, because they leave unsaid
+what the raw ones say; field names are those of the exchange's documentation (developers.binance.com, USDⓈ-M Futures).
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import re
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from math import isclose, isfinite
+from typing import Any, Literal, cast
+from urllib.parse import urlsplit
+
+from execution.venues.venue import (
+    Account,
+    Acked,
+    Ended,
+    Holding,
+    Order,
+    Quote,
+    Side,
+    Traded,
+    Update,
+    VenueUnavailable,
+)
+
+TIMEOUT_S = 10.0
+WEIGHT_MS = 25
+"""Pause per unit of a request's weight: the exchange allows 2,400 a minute (exchangeInfo, REQUEST_WEIGHT)."""
+PAGE = 1000
+"""Trades of one answer, the most that the exchange gives."""
+_WINDOW_MS = 7 * 86_400_000 - 1
+"""The longest span that trades may be asked for by time."""
+_ARRIVES_WITHIN = timedelta(seconds=15)
+"""The exchange refuses a request older than its receive window (10 s in ccxt); behind this none can still arrive."""
+_PAUSE_S = {429: 30.0, 418: 120.0}
+"""How long to stay away when limited (429) or banned (418), unless ``Retry-After`` says: asking on makes it longer."""
+_UNKNOWN_OUTCOME = {-1000, -1001, -1006, -1007}
+_CLOCK_IS_OFF = -1021
+_NO_SUCH_ORDER = {-2011, -2013}
+_ENDED: Mapping[str, Literal["CANCELED", "EXPIRED", "REJECTED"]] = {
+    "CANCELED": "CANCELED",
+    "EXPIRED": "EXPIRED",
+    "EXPIRED_IN_MATCH": "EXPIRED",
+    "REJECTED": "REJECTED",
+}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class CcxtMissing(ImportError):
+    """The optional extra is not installed."""
+
+    def __init__(self) -> None:
+        super().__init__("the ccxt venue needs the package ccxt: pip install 'tape[ccxt]'")
+
+
+class _Failed(VenueUnavailable):
+    """A request that failed. ``code``: the exchange's, where it answered with one."""
+
+    def __init__(self, message: str, code: int | None) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class _Unsigned(logging.Filter):
+    """Keeps signed addresses out of the debug log of the HTTP library."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "signature=" not in record.getMessage()
+
+
+_UNSIGNED = _Unsigned()
+
+
+@dataclass(slots=True)
+class _Sent:
+    """An order that was sent, and what is known of it. ``order_id`` None: whether it arrived is not known."""
+
+    order: Order
+    sent_at: datetime | None
+    latency_ms: float | None = None
+    order_id: str | None = None
+    taken_at: datetime | None = None
+    changed_at: datetime | None = None
+    status: str = "NEW"
+    executed_qty: float = 0.0
+    told_qty: float = 0.0
+    is_acked: bool = False
+    is_unwanted: bool = False
+    has_never_arrived: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Behind:
+    """The order behind a trade. ``filled_qty``: its whole quantity once it is filled, else null."""
+
+    client_order_id: str
+    filled_qty: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Trade:
+    """An own trade as the exchange states it."""
+
+    number: int
+    order_id: str
+    symbol: str
+    side: Side
+    ts: datetime
+    qty: float
+    price: float
+    fee: float
+    fee_asset: str
+    is_maker: bool
+
+
+class CcxtVenue:
+    """Binance USD-M futures: quotes of some symbols, one account, and with ``trading=True`` its orders.
+
+    ``trades_since``: own trades from this instant on are told, by default from the first connection on, by the
+    exchange's clock. ``testnet``: ccxt's demo environment, which took the place of the futures test network, for which
+    its sandbox mode refuses to sign. ``base_url`` takes the place of scheme and host of every address. ``timeout_s``
+    bounds each wait for the network, and an ``advance`` begins no request behind it.
+
+    A quiet ``advance`` asks for the own trades of one symbol in turn; where there are orders or a position changed, of
+    those symbols too. Holdings are the whole account's, also in other symbols. ccxt's limiter waits before a request as
+    its weight demands: an ``advance`` of one symbol takes half a second at least.
+
+    Raises:
+        CcxtMissing: the extra is not installed.
+        ValueError: no symbols, an empty key, or a time limit that is none.
+    """
+
+    def __init__(
+        self,
+        symbols: Sequence[str],
+        *,
+        api_key: str,
+        secret: str,
+        trading: bool = False,
+        testnet: bool = False,
+        trades_since: datetime | None = None,
+        timeout_s: float = TIMEOUT_S,
+        base_url: str | None = None,
+    ) -> None:
+        if not symbols:
+            raise ValueError("symbols: expected at least one, found none")
+        if not api_key or not secret:
+            raise ValueError("api_key and secret: expected both, found an empty one")
+        if not 0 < timeout_s < 3600:
+            raise ValueError(f"timeout_s: expected more than 0 and less than 3600, found {timeout_s}")
+        self.symbols = tuple(symbols)
+        self.is_trading = trading
+        self._name = "binanceusdm-testnet" if testnet else "binanceusdm"
+        self._timeout_s = timeout_s
+        self._secrets = (api_key, secret)
+        self._exchange, self._error = _exchange(api_key, secret, testnet, base_url)
+        self._deadline = 0.0
+        self._now: datetime | None = None
+        self._quiet_until: datetime | None = None
+        self._is_connected = False
+        self._is_hedged = False
+        self._quotes: dict[str, Quote] = {}
+        self._account: Account | None = None
+        self._refused: list[tuple[Order, str]] = []
+        self._sent: dict[str, _Sent] = {}
+        self._since_ms = None if trades_since is None else _ms(trades_since)
+        self._asked_from_ms: dict[str, int] = {}
+        self._last_trade: dict[str, int] = {}
+        self._unread = set(self.symbols)
+        """Symbols whose trades are to be asked for at once."""
+        self._turn = 0
+        self._trades: list[_Trade] = []
+        """Read, and not told yet."""
+
+    def __repr__(self) -> str:
+        return f"CcxtVenue({self._name!r}, {', '.join(self.symbols)}, trading={self.is_trading})"
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def quotes(self) -> Mapping[str, Quote]:
+        """The newest quote of each symbol that has one; ``ts`` is the exchange's, and may be ahead of this clock."""
+        return self._quotes
+
+    def account(self) -> Account:
+        """The account as of the last ``advance`` that reached the venue.
+
+        Raises:
+            VenueUnavailable: none has reached it yet.
+        """
+        if self._account is None:
+            raise VenueUnavailable(f"{self._name}: the account was not read yet")
+        return self._account
+
+    def advance(self, now: datetime) -> Sequence[Update]:
+        """Asks the venue what happened, and tells it up to ``now``.
+
+        Raises:
+            VenueUnavailable: it cannot be asked; what was read before that is told by the next ``advance``.
+        """
+        self._now = now
+        self._begin()
+        self._connect()
+        self._read_account(now)
+        for sent in self._sent.values():
+            self._follow(sent, now)
+        self._read_trades()
+        fills = self._orders_of_trades()
+        self._read_quotes()
+        return self._tell(now, fills)
+
+    def submit(self, order: Order) -> None:
+        """Sends an order, where trading is on."""
+        if not self.is_trading:
+            self._refused.append((order, "read-only"))
+        elif order.symbol not in self.symbols:
+            self._refused.append((order, f"{order.symbol} is none of the venue's symbols"))
+        elif order.client_order_id in self._sent:
+            self._refused.append((order, "an order of this client_order_id is under way"))
+        else:
+            self._send(order)
+
+    def cancel(self, client_order_id: str) -> None:
+        """Asks for the end of an order; where the venue cannot be asked, the next ``advance`` asks."""
+        sent = self._sent.get(client_order_id)
+        if sent is None:
+            return
+        sent.is_unwanted = True
+        try:
+            self._begin()
+            self._take_back(sent)
+        except VenueUnavailable as error:
+            logging.getLogger(__name__).warning("%s", error)
+
+    # requests
+
+    def _begin(self) -> None:
+        if self._now is not None and self._quiet_until is not None and self._now < self._quiet_until:
+            until = f"{self._quiet_until:%Y-%m-%dT%H:%M:%SZ}"
+            raise VenueUnavailable(f"{self._name}: the exchange asked to be left alone until {until}")
+        self._deadline = time.monotonic() + self._timeout_s
+
+    def _call(self, method: str, *arguments: Any) -> Any:
+        """One request through ccxt, as JSON.
+
+        Raises:
+            VenueUnavailable: it failed, or would begin behind the time limit.
+        """
+        left_s = self._deadline - time.monotonic()
+        if left_s <= 0:
+            raise VenueUnavailable(f"{self._name}: {method}: no answer within {self._timeout_s:g} s")
+        self._exchange.timeout = max(1, int(left_s * 1000))
+        try:
+            return getattr(self._exchange, method)(*arguments)
+        except self._error as error:
+            failure = self._failure(method, error)
+        except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+            failure = _Failed(f"{self._name}: {method}: the answer cannot be read ({type(error).__name__})", None)
+        # raised out here, so that it carries no context: ccxt's own errors hold signed addresses
+        raise failure
+
+    def _failure(self, method: str, error: Exception) -> _Failed:
+        text = str(error)
+        code = re.search(r'"code"\s*:\s*"?(-?\d+)', text)
+        number = int(code[1]) if code else None
+        if number == _CLOCK_IS_OFF:
+            self._is_connected = False
+        status = re.match(r"\w+ (418|429) ", text)
+        if self._now is not None and status is not None:
+            headers = self._exchange.last_response_headers or {}
+            told = str(headers.get("Retry-After", ""))
+            wait_s = float(told) if told.isdigit() else _PAUSE_S[int(status[1])]
+            self._quiet_until = self._now + timedelta(seconds=wait_s)
+        said = re.search(r'"msg"\s*:\s*"([^"]{1,120})', text)
+        parts = [type(error).__name__, status[1] if status else "", str(number or ""), said[1] if said else ""]
+        message = " ".join(part for part in parts if part)
+        for hidden in self._secrets:
+            message = message.replace(hidden, "***")
+        return _Failed(f"{self._name}: {method}: {message}", number)
+
+    def _rows(self, method: str, parameters: Mapping[str, Any] | None = None) -> list[Mapping[str, Any]]:
+        answer = self._call(method, dict(parameters or {}))
+        rows = [answer] if isinstance(answer, dict) else answer
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise VenueUnavailable(f"{self._name}: {method}: expected JSON objects, found {type(answer).__name__}")
+        return rows
+
+    def _row(self, method: str, parameters: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
+        rows = self._rows(method, parameters)
+        if len(rows) != 1:
+            raise VenueUnavailable(f"{self._name}: {method}: expected one object, found {len(rows)}")
+        return rows[0]
+
+    def _connect(self) -> None:
+        """Learns the exchange's clock, its symbols, and whether long and short are kept apart."""
+        if self._is_connected:
+            return
+        ahead_ms = self._call("load_time_difference")
+        if self._since_ms is None:
+            self._since_ms = int(self._exchange.milliseconds() - ahead_ms)
+        known = self._call("load_markets")
+        listed = {market.get("id") for market in known.values()} if isinstance(known, dict) else set()
+        if missing := [symbol for symbol in self.symbols if symbol not in listed]:
+            self._exchange.markets = None
+            raise VenueUnavailable(f"{self._name}: not listed: {', '.join(missing)}")
+        if self.is_trading:
+            mode = self._row("fapiPrivateGetPositionSideDual")
+            self._is_hedged = _flag(mode, "dualSidePosition")
+        self._is_connected = True
+
+    # reading
+
+    def _read_quotes(self) -> None:
+        only = {"symbol": self.symbols[0]} if len(self.symbols) == 1 else {}
+        marks = {str(row.get("symbol")): row for row in self._rows("fapiPublicGetPremiumIndex", only)}
+        books = {str(row.get("symbol")): row for row in self._rows("fapiPublicGetTickerBookTicker", only)}
+        quotes = {}
+        for symbol in self.symbols:
+            mark, book = marks.get(symbol), books.get(symbol)
+            if mark is None or book is None:
+                continue
+            bid, ask, price = _number(book, "bidPrice"), _number(book, "askPrice"), _number(mark, "markPrice")
+            if 0 < bid <= ask and price > 0:  # an empty side of the book is stated as 0
+                quotes[symbol] = Quote(symbol, _instant(book if "time" in book else mark, "time"), bid, ask, price)
+        self._quotes = quotes
+
+    def _read_account(self, now: datetime) -> None:
+        stated = self._row("fapiPrivateV3GetAccount")
+        wallet, unrealized = _number(stated, "totalWalletBalance"), _number(stated, "totalUnrealizedProfit")
+        equity = _number(stated, "totalMarginBalance")
+        rows = self._rows("fapiPrivateV3GetPositionRisk")
+        holdings = tuple(_holding(row) for row in rows if _number(row, "positionAmt") != 0)
+        before = self._account.holdings if self._account else ()
+        changed = {(holding.symbol, holding.qty) for holding in before} ^ {(h.symbol, h.qty) for h in holdings}
+        self._unread |= {symbol for symbol, _ in changed} & set(self.symbols)
+        self._account = Account(now, equity, wallet, unrealized, holdings)
+
+    def _read_trades(self) -> None:
+        self._unread |= {sent.order.symbol for sent in self._sent.values()}
+        self._unread.add(self.symbols[self._turn % len(self.symbols)])
+        self._turn += 1
+        for symbol in sorted(self._unread):
+            self._read_trades_of(symbol)
+            self._unread.discard(symbol)
+
+    def _read_trades_of(self, symbol: str) -> bool:
+        """Reads page by page to the newest own trade; whether there was one. What was read stays read if it fails."""
+        found = False
+        while True:
+            asked: dict[str, Any] = {"symbol": symbol, "limit": PAGE}
+            last = self._last_trade.get(symbol)
+            begin_ms = self._asked_from_ms.get(symbol, self._since_ms or 0)
+            is_old = last is None and self._now is not None and _ms(self._now) - begin_ms > _WINDOW_MS
+            if last is not None:
+                asked["fromId"] = last + 1
+            else:
+                asked["startTime"] = begin_ms
+                if is_old:
+                    asked["endTime"] = begin_ms + _WINDOW_MS
+            rows = self._rows("fapiPrivateGetUserTrades", asked)
+            trades = sorted((_trade(row) for row in rows), key=lambda trade: trade.number)
+            new = [trade for trade in trades if last is None or trade.number > last]
+            if new:
+                found = True
+                self._trades += new
+                self._last_trade[symbol] = new[-1].number
+            elif is_old and not rows:
+                self._asked_from_ms[symbol] = begin_ms + _WINDOW_MS
+                continue
+            if len(rows) < PAGE or not new:
+                if is_old and new:
+                    continue  # only the window's trades are known to be all
+                return found
+
+    def _orders_of_trades(self) -> dict[str, _Behind]:
+        """The orders behind the trades to be told, asked for after the last of those was read."""
+        orders: dict[str, _Behind] = {}
+        while missing := {trade.order_id: trade.symbol for trade in self._trades if trade.order_id not in orders}:
+            for order_id, symbol in missing.items():
+                orders[order_id] = self._look_up(order_id, symbol)
+            for symbol in set(missing.values()):
+                known = len(self._trades)
+                if self._read_trades_of(symbol):
+                    for trade in self._trades[known:]:
+                        orders.pop(trade.order_id, None)
+        return orders
+
+    def _look_up(self, order_id: str, symbol: str) -> _Behind:
+        try:
+            row = self._row("fapiPrivateGetOrder", {"symbol": symbol, "orderId": order_id})
+        except _Failed as error:
+            if error.code not in _NO_SUCH_ORDER:
+                raise
+            return _Behind(order_id, None)  # the exchange forgets orders in time, their trades later
+        filled_qty = _number(row, "executedQty") if _text(row, "status") == "FILLED" else None
+        return _Behind(_text(row, "clientOrderId"), filled_qty)
+
+    # orders
+
+    def _send(self, order: Order) -> None:
+        kind = "market" if order.limit_price is None else "limit"
+        options = {
+            "newClientOrderId": order.client_order_id,
+            "postOnly": order.post_only,
+            **({"reduceOnly": True} if order.reduce_only else {}),
+        }
+        try:
+            self._begin()
+            self._connect()
+            options["hedged"] = self._is_hedged
+            arguments = (order.symbol, kind, order.side.lower(), order.qty, order.limit_price, options)
+            request = self._call("create_order_request", *arguments)
+        except VenueUnavailable as error:
+            self._refused.append((order, f"not sent: {error}"))
+            return
+        sent = _Sent(order, self._now)
+        began = time.monotonic()
+        try:
+            row = self._row("fapiPrivatePostOrder", request)
+            self._sent[order.client_order_id] = sent
+            self._learn(sent, row)
+            sent.latency_ms = (time.monotonic() - began) * 1000
+        except VenueUnavailable as error:
+            code = error.code if isinstance(error, _Failed) else None
+            if code is not None and code not in _UNKNOWN_OUTCOME:
+                self._refused.append((order, str(error)))
+                return
+            logging.getLogger(__name__).warning("order %s may have been sent: %s", order.client_order_id, error)
+            self._sent[order.client_order_id] = sent
+
+    def _take_back(self, sent: _Sent) -> None:
+        try:
+            asked = {"symbol": sent.order.symbol, "origClientOrderId": sent.order.client_order_id}
+            self._row("fapiPrivateDeleteOrder", asked)
+        except _Failed as error:
+            if error.code not in _NO_SUCH_ORDER:
+                raise
+        sent.is_unwanted = sent.order_id is None  # what may still arrive is asked back again
+
+    def _follow(self, sent: _Sent, now: datetime) -> None:
+        if sent.status in _ENDED or sent.status == "FILLED" or sent.has_never_arrived:
+            return
+        sent.sent_at = sent.sent_at or now
+        if sent.is_unwanted:
+            self._take_back(sent)
+        try:
+            asked = {"symbol": sent.order.symbol, "origClientOrderId": sent.order.client_order_id}
+            self._learn(sent, self._row("fapiPrivateGetOrder", asked))
+        except _Failed as error:
+            if error.code not in _NO_SUCH_ORDER:
+                raise
+            sent.has_never_arrived = sent.order_id is None and now - sent.sent_at > _ARRIVES_WITHIN
+
+    def _learn(self, sent: _Sent, row: Mapping[str, Any]) -> None:
+        order_id, status, executed = _text(row, "orderId"), _text(row, "status"), _number(row, "executedQty")
+        sent.changed_at = _instant(row, "updateTime")
+        sent.taken_at = sent.taken_at or _instant(row, "time" if "time" in row else "updateTime")
+        sent.order_id, sent.status, sent.executed_qty = order_id, status, executed
+
+    # telling
+
+    def _tell(self, now: datetime, orders: Mapping[str, _Behind]) -> list[Update]:
+        """What is not younger than ``now``, in the order of time; of one order first the ack, last the end."""
+        updates: list[tuple[datetime, int, int, Update]] = []
+        for order, reason in self._refused:
+            updates.append((now, 2, 0, Ended(order.client_order_id, None, order.symbol, now, "REJECTED", reason)))
+        self._refused = []
+        newest = {trade.order_id: trade.number for trade in sorted(self._trades, key=lambda trade: trade.number)}
+        due = [trade for trade in self._trades if trade.ts <= now]
+        self._trades = [trade for trade in self._trades if trade.ts > now]
+        own = {sent.order_id: sent for sent in self._sent.values() if sent.order_id is not None}
+        for sent in own.values():
+            if not sent.is_acked and (ack := _acked(sent, due)).ts <= now:
+                sent.is_acked = True
+                updates.append((ack.ts, 0, 0, ack))
+        for trade in sorted(due, key=lambda trade: (trade.ts, trade.number)):
+            behind, mine = orders[trade.order_id], own.get(trade.order_id)
+            is_last = behind.filled_qty is not None and trade.number == newest[trade.order_id]
+            if mine is not None:  # its trades may show up later than its state
+                mine.told_qty += trade.qty
+                is_last = behind.filled_qty is not None and _reaches(mine.told_qty, behind.filled_qty)
+            updates.append((trade.ts, 1, trade.number, _traded(trade, behind.client_order_id, is_last)))
+        for client_order_id, sent in list(self._sent.items()):
+            end = _ended(sent, now, due)
+            if end is not None:
+                updates.append((end.ts, 2, 0, end))
+            if end is not None or (sent.status == "FILLED" and _is_told(sent)):
+                del self._sent[client_order_id]
+        return [update for *_, update in sorted(updates, key=lambda entry: entry[:3])]
+
+
+def _exchange(api_key: str, secret: str, testnet: bool, base_url: str | None) -> tuple[Any, type[Exception]]:
+    """ccxt's exchange, silent and limited in rate, and the class of all its errors."""
+    try:
+        library = importlib.import_module("ccxt")
+    except ModuleNotFoundError as error:
+        if error.name != "ccxt":
+            raise
+        raise CcxtMissing from None
+    exchange = library.binanceusdm(
+        {"apiKey": api_key, "secret": secret, "enableRateLimit": True, "rateLimit": WEIGHT_MS}
+    )
+    exchange.has["fetchCurrencies"] = False  # it would ask the spot wallet, for which these keys may have no right
+    exchange.logger = logging.Logger("silent", logging.CRITICAL)  # ccxt's own logs the headers, with the key
+    exchange.session.max_redirects = 0  # a redirect would carry the key to wherever it points
+    logging.getLogger("urllib3.connectionpool").addFilter(_UNSIGNED)
+    if testnet:
+        exchange.enable_demo_trading(True)
+    if base_url is not None:
+        urls = exchange.urls["api"]
+        exchange.urls["api"] = {name: base_url.rstrip("/") + urlsplit(url).path for name, url in urls.items()}
+    return exchange, cast(type[Exception], library.BaseError)
+
+
+def _holding(row: Mapping[str, Any]) -> Holding:
+    """An open position. Kept apart (hedge mode), LONG is positive and SHORT negative whatever sign is stated."""
+    side, stated = _text(row, "positionSide"), _number(row, "positionAmt")
+    qty = stated if side == "BOTH" else abs(stated) if side == "LONG" else -abs(stated)
+    if "leverage" in row:
+        leverage = _number(row, "leverage")
+    else:  # V3 states the margin, which is the notional over the leverage
+        margin = _number(row, "positionInitialMargin")
+        if margin <= 0:
+            raise VenueUnavailable(f"leverage of {row.get('symbol')}: expected an initial margin, found {margin}")
+        leverage = round(abs(_number(row, "notional")) / margin, 2)
+    return Holding(_text(row, "symbol"), qty, _number(row, "entryPrice"), leverage)
+
+
+def _trade(row: Mapping[str, Any]) -> _Trade:
+    side = _text(row, "side")
+    if side not in ("BUY", "SELL"):
+        raise VenueUnavailable(f"side: expected BUY or SELL, found {side!r}")
+    return _Trade(
+        number=_whole(row, "id"),
+        order_id=_text(row, "orderId"),
+        symbol=_text(row, "symbol"),
+        side=cast(Side, side),
+        ts=_instant(row, "time"),
+        qty=_number(row, "qty"),
+        price=_number(row, "price"),
+        fee=_number(row, "commission"),
+        fee_asset=_text(row, "commissionAsset"),
+        is_maker=_flag(row, "maker"),
+    )
+
+
+def _acked(sent: _Sent, due: Iterable[_Trade]) -> Acked:
+    """The acknowledgement; never behind the order's first trade."""
+    taken_at = min([cast(datetime, sent.taken_at), *(trade.ts for trade in due if trade.order_id == sent.order_id)])
+    order = sent.order
+    return Acked(order.client_order_id, cast(str, sent.order_id), order.symbol, taken_at, "NEW", sent.latency_ms)
+
+
+def _traded(trade: _Trade, client_order_id: str, is_last: bool) -> Traded:
+    return Traded(
+        client_order_id=client_order_id,
+        order_id=trade.order_id,
+        trade_id=str(trade.number),
+        symbol=trade.symbol,
+        side=trade.side,
+        ts=trade.ts,
+        qty=trade.qty,
+        price=trade.price,
+        fee=trade.fee,
+        fee_asset=trade.fee_asset,
+        is_maker=trade.is_maker,
+        status="FILLED" if is_last else "PARTIALLY_FILLED",
+    )
+
+
+def _ended(sent: _Sent, now: datetime, due: Iterable[_Trade]) -> Ended | None:
+    """The end of an order that is not filled, once its ack and all its trades are told."""
+    order = sent.order
+    if sent.has_never_arrived:
+        return Ended(order.client_order_id, None, order.symbol, now, "REJECTED", "it never reached the venue")
+    status = _ENDED.get(sent.status)
+    if status is None or not sent.is_acked or not _is_told(sent):
+        return None
+    ended_at = max([cast(datetime, sent.changed_at), *(trade.ts for trade in due if trade.order_id == sent.order_id)])
+    if ended_at > now:
+        return None
+    reason = sent.status.lower().replace("_", " ")
+    return Ended(order.client_order_id, sent.order_id, order.symbol, ended_at, status, reason)
+
+
+def _is_told(sent: _Sent) -> bool:
+    return _reaches(sent.told_qty, sent.executed_qty)
+
+
+def _reaches(qty: float, whole: float) -> bool:
+    return qty >= whole or isclose(qty, whole, rel_tol=1e-9)
+
+
+def _text(row: Mapping[str, Any], key: str) -> str:
+    value = row.get(key)
+    if value is None or value == "":
+        raise VenueUnavailable(f"{key}: expected a text, found {value!r}")
+    return str(value)
+
+
+def _number(row: Mapping[str, Any], key: str) -> float:
+    value = row.get(key)
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        number = float("nan")
+    if not isfinite(number):
+        raise VenueUnavailable(f"{key}: expected a number, found {value!r}")
+    return number
+
+
+def _whole(row: Mapping[str, Any], key: str) -> int:
+    text = str(row.get(key))
+    if not text.isascii() or not text.isdigit():
+        raise VenueUnavailable(f"{key}: expected a whole number, found {text!r}")
+    return int(text)
+
+
+def _flag(row: Mapping[str, Any], key: str) -> bool:
+    value = row.get(key)
+    if not isinstance(value, bool):
+        raise VenueUnavailable(f"{key}: expected true or false, found {value!r}")
+    return value
+
+
+def _instant(row: Mapping[str, Any], key: str) -> datetime:
+    return _EPOCH + timedelta(milliseconds=_whole(row, key))
+
+
+def _ms(instant: datetime) -> int:
+    return int((instant - _EPOCH) / timedelta(milliseconds=1))
