@@ -102,6 +102,7 @@ class GlobalLimits(_Document):
 
     daily_loss_limit_pct: LossPct = None
     max_nav_drawdown_pct: LossPct = None
+    symbol_drawdown_cap_pct: LossPct = None
     cooldown_min: NotNegative = _key("cooldown_minutes_after_stop")
     max_trades_per_symbol_per_hour: Count = None
     max_gross_exposure_frac: ExposureFrac = _key("max_gross_exposure_pct")
@@ -295,6 +296,7 @@ DEFAULT_LIMITS: dict[str, Any] = {
     "global": {
         "daily_loss_limit_pct": 3.0,
         "max_nav_drawdown_pct": 6.0,
+        "symbol_drawdown_cap_pct": 1.0,
         "cooldown_minutes_after_stop": 15,
         "max_trades_per_symbol_per_hour": 12,
         "max_gross_exposure_pct": 120,

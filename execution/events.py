@@ -313,6 +313,16 @@ class OrderFailed(Event):
     payload: JsonValue | None = optional("the request as sent, without secrets")
 
 
+class FundingSettled(Event):
+    """Funding of a position was paid or received."""
+
+    table = "funding_payments"
+    event_type = "funding"
+
+    symbol: Symbol = required("instrument")
+    amount_usd: Number = required("what came into the wallet, negative is paid", unit="USD")
+
+
 class OrderMeasured(Event):
     """How the router did on one attempt. Rows with ``kind`` position_close are no router metrics."""
 
@@ -465,6 +475,7 @@ EVENTS: tuple[type[Event], ...] = (
     OrderFilled,
     OrderClosed,
     OrderFailed,
+    FundingSettled,
     OrderMeasured,
     IntentVetoed,
     ShadowDecided,

@@ -129,8 +129,12 @@ class PositionBook:
         book = cls()
         for symbol, rows in value.items():
             for qty, price in rows:
-                book._open(symbol, to_units(qty), float(price))
+                book.open(symbol, qty, float(price))
         return book
+
+    def open(self, symbol: str, qty: float, price: float) -> None:
+        """Adds a lot: a signed quantity that was opened before the book began."""
+        self._open(symbol, to_units(qty), price)
 
     def _open(self, symbol: str, units: int, price: float) -> None:
         if units:

@@ -55,7 +55,7 @@ class _Session:
     def open(self, *, read_only: bool = True) -> duckdb.DuckDBPyConnection:
         from store.database import open_database
 
-        return open_database(self.database, self.settings.resources, read_only=read_only)
+        return open_database(self.database, self.settings.resources(), read_only=read_only)
 
     @property
     def has_owner(self) -> bool:
@@ -120,7 +120,7 @@ def migrate(context: typer.Context) -> None:
 
     session: _Session = context.obj
     session.alone()
-    for line in migrate_database(session.database, session.settings.resources) or ["already up to date"]:
+    for line in migrate_database(session.database, session.settings.resources()) or ["already up to date"]:
         typer.echo(line)
 
 
@@ -140,7 +140,7 @@ def import_command(
     if not logs_dir.is_dir():
         raise typer.BadParameter(f"expected a folder, found nothing at {logs_dir}")
     session.alone()
-    migrate_database(session.database, session.settings.resources)
+    migrate_database(session.database, session.settings.resources())
     with closing(session.open(read_only=False)) as connection, import_progress(logs_dir) as on_file:
         report = import_logs(connection, logs_dir, now=datetime.now(UTC), on_file=on_file)
     print_import(report, as_json=as_json)
@@ -228,7 +228,7 @@ def _export_from_file(session: _Session, names: list[str], as_of: object, folder
     from store.status import newest_event
 
     if not session.database.exists():
-        migrate_database(session.database, session.settings.resources)
+        migrate_database(session.database, session.settings.resources())
     with closing(session.open()) as connection:
         newest = newest_event(connection) if as_of == NEWEST else None
         instant = as_of if isinstance(as_of, datetime) else newest or datetime.now(UTC)

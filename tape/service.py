@@ -153,9 +153,9 @@ class Owner:
         told = 0.0
         while not self._stop.is_set():
             try:
-                for line in migrate(self.database, self.settings.resources):
+                for line in migrate(self.database, self.settings.resources(threads=1)):
                     _LOG.info("%s", line)
-                return open_database(self.database, self.settings.resources)
+                return open_database(self.database, self.settings.resources(threads=1))
             except DatabaseLocked as error:
                 if time.monotonic() - told >= 10:
                     _LOG.warning("waiting: %s", error)

@@ -16,7 +16,7 @@ the price is from its start, and the pull back keeps a market that runs for week
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
@@ -90,6 +90,11 @@ def instrument(symbol: str) -> Instrument:
     price = 10 ** Random(symbol).uniform(-2, 2)  # noqa: S311 (seeded on purpose)
     digits = 4 - math.floor(math.log10(price))
     return Instrument(round(price, digits), digits, 2.0, 4_000.0)
+
+
+def _begun(symbol: str, start_prices: Mapping[str, float]) -> Instrument:
+    known = instrument(symbol)
+    return known._replace(start_price=start_prices.get(symbol, known.start_price))
 
 
 @dataclass(slots=True)
@@ -176,13 +181,21 @@ class RegimeMarket:
 
     __slots__ = ("_delta", "_next", "_paths", "_rng", "_source", "_start")
 
-    def __init__(self, symbols: Sequence[str], seed: int, start: datetime, step_s: float = 1.0) -> None:
+    def __init__(
+        self,
+        symbols: Sequence[str],
+        seed: int,
+        start: datetime,
+        step_s: float = 1.0,
+        start_prices: Mapping[str, float] | None = None,
+    ) -> None:
+        """``start_prices``: where symbols begin, in place of their instruments' own, so that a market can go on."""
         if step_s < 1e-3 or not symbols:
             raise ValueError(f"expected some symbols and steps of 1 ms or more, found {list(symbols)} and {step_s} s")
         self._start, self._delta = start, timedelta(seconds=step_s)
         self._rng = Random(f"{seed}:market")  # noqa: S311 (seeded on purpose)
         self._paths = [
-            _Path(symbol, instrument(symbol), Random(f"{seed}:{symbol}"))  # noqa: S311
+            _Path(symbol, _begun(symbol, start_prices or {}), Random(f"{seed}:{symbol}"))  # noqa: S311
             for symbol in sorted(set(symbols))
         ]
         self._source = self._run()

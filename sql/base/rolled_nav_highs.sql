@@ -1,5 +1,6 @@
--- What the roll-up of ticks knows of highest and first equity (semantics 11). Grain: one row, null without a minute. USD.
--- The day begins in the reset time zone, with a minute in every time zone. See open_nav_minutes for the minutes behind.
+-- What the roll-up of ticks knows of highest and first equity (semantics 11). USD.
+-- Grain: one row, null without a minute. See open_nav_minutes for the minutes behind it.
+-- The day begins in the reset time zone, with a minute in every time zone.
 select
     max(peak_equity_usd) as peak_equity_usd,
     max(peak_equity_usd) filter (where minute >= today.day_start) as peak_today_usd,

@@ -199,7 +199,7 @@ def test_a_file_that_failed_is_tried_again_within_ten_seconds_whatever_its_inter
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as failing:
-        failing.setattr(publisher_module, "write_atomically", fail)
+        failing.setattr(publisher_module, "replace_file", fail)
         assert published.after() == set()
         assert {each.failures for each in published.publisher.publications} == {1}
     assert published.after(1) == EVERY_TICK

@@ -50,13 +50,13 @@ def test_without_anything_set_flags_are_on_but_for_apply(tmp_path: Path) -> None
 
 
 def test_without_anything_set_the_database_may_use_little(tmp_path: Path) -> None:
-    assert load_settings(tmp_path).resources == Resources("400MB", 2)
+    assert load_settings(tmp_path).resources() == Resources("400MB", 2)
 
 
 def test_the_file_beats_the_default(tmp_path: Path) -> None:
     (tmp_path / "tape.toml").write_text('ENV = "prod"\nINTEL_V6_ENABLED = false\n[store]\nthreads = 1\n')
     assert (_configured(tmp_path)["ENV"], _configured(tmp_path)["INTEL_V6_ENABLED"]) == ("prod", False)
-    assert load_settings(tmp_path).resources == Resources("400MB", 1)
+    assert load_settings(tmp_path).resources() == Resources("400MB", 1)
 
 
 def test_the_environment_beats_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,7 +64,7 @@ def test_the_environment_beats_the_file(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("ENV", "staging")
     monkeypatch.setenv("TAPE_STORE__THREADS", "3")
     assert (_configured(tmp_path)["ENV"], _configured(tmp_path)["DRY_RUN"]) == ("staging", "0")
-    assert load_settings(tmp_path).resources == Resources("1GB", 3)
+    assert load_settings(tmp_path).resources() == Resources("1GB", 3)
 
 
 @pytest.mark.parametrize("name", FLAGS)

@@ -1,0 +1,4 @@
+-- Rows of funding_payments that the session sees: event time up to as_of(), stored up to known_seq(), no test noise.
+select *
+from funding_payments
+where ts <= as_of() and ingest_seq <= known_seq() and not is_test
