@@ -28,12 +28,14 @@ class Strategy(Protocol):
 
 @dataclass(slots=True)
 class _Seen:
-    """What is remembered of a symbol: two averages of its mid price, and for how many ticks a position is held."""
+    """What is remembered of a symbol: two averages of its mid price, and how long a position is held."""
 
     fast: float
     slow: float
     held_ticks: int = 0
     hold_for: int = 0
+    rests_for: int = 0
+    """Ticks until it may ask for an entry again."""
 
 
 @dataclass(slots=True)
@@ -43,12 +45,12 @@ class Momentum:
     seed: int
     new_id: Callable[[], str]
     name: str = "momentum"
-    enter_bps: float = 1.0
-    pace: float = 0.12
-    """Share of ticks with a move at which a flat symbol is entered."""
-    hold_ticks: tuple[int, int] = (5, 40)
+    enter_bps: float = 0.7
+    rest_ticks: tuple[int, int] = (5, 35)
+    """Between two entries of a symbol that it asks for."""
+    hold_ticks: tuple[int, int] = (4, 25)
     nav_share: tuple[float, float] = (0.02, 0.06)
-    greed: float = 0.08
+    greed: float = 0.1
     """Share of entries that ask for what the limits refuse."""
     _random: Random = field(init=False)
     _seen: dict[str, _Seen] = field(default_factory=dict)
@@ -92,8 +94,10 @@ class Momentum:
         return self._intent(now, quote, side, abs(qty) * share, move_bps, reduce_only=True)
 
     def _enter(self, now: datetime, quote: Quote, seen: _Seen, equity_usd: float, move_bps: float) -> Intent | None:
-        if abs(move_bps) < self.enter_bps or self._random.random() > self.pace or equity_usd <= 0:
+        seen.rests_for -= 1
+        if abs(move_bps) < self.enter_bps or seen.rests_for > 0 or equity_usd <= 0:
             return None
+        seen.rests_for = self._random.randint(*self.rest_ticks)
         seen.held_ticks, seen.hold_for = 0, self._random.randint(*self.hold_ticks)
         share, leverage = self._random.uniform(*self.nav_share), self._random.choice((1.0, 2.0, 3.0))
         if self._random.random() < self.greed:

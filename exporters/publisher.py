@@ -40,9 +40,9 @@ class Publication:
     every_s: float
     max_age_s: float
     published_at: float | None = None
-    """Monotonic seconds."""
+    """Seconds of the publisher's clock."""
     tried_at: float | None = None
-    """Monotonic seconds, whether it worked or not."""
+    """Likewise, whether it worked or not."""
     versions: dict[str, int] = field(default_factory=dict)
     published: int = 0
     failures: int = 0
@@ -50,7 +50,7 @@ class Publication:
     """Of the last attempt, ``None`` when it worked."""
 
     def is_due(self, versions: Mapping[str, int], at: float) -> bool:
-        """Whether it is to be published at a moment of the monotonic clock."""
+        """Whether it is to be published at a moment of the publisher's clock."""
         if self.tried_at is None:
             return True
         age_s = at - self.tried_at
@@ -104,15 +104,17 @@ class Publisher:
         as_of: datetime,
         *,
         writing: AbstractContextManager[object],
+        at: float | None = None,
     ) -> list[str]:
         """Publishes what is due as of an instant; returns the names of the files written.
 
         ``versions``: per table a number that grows with its rows. ``writing`` is held while the exports are recorded.
+        ``at``: seconds of the clock by which files become due, the monotonic one unless given.
 
         Raises:
             duckdb.Error: the database is broken; anything else is a failure of its file.
         """
-        at = time.monotonic()
+        at = time.monotonic() if at is None else at
         todo = [publication for publication in self.publications if publication.is_due(versions, at)]
         done: list[Export] = []
         while todo:

@@ -31,7 +31,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -69,7 +69,7 @@ class Journal:
 
     Any thread of the process may record; a forked child opens its own. ``on_error="drop"``: what cannot be written is
     counted in ``dropped``, and its number stays missing in the journal, instead of raised. ``run_id`` identifies this
-    run of the producer; it is made up unless given.
+    run of the producer; it is made up unless given. ``clock_ns`` tells when a batch is recorded: a replay has its own.
 
     Raises:
         JournalError: the segment cannot be created.
@@ -85,6 +85,7 @@ class Journal:
         on_error: Literal["raise", "drop"] = "raise",
         fsync_every_s: float = FSYNC_EVERY_S,
         segment_bytes: int = SEGMENT_BYTES,
+        clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self.producer = producer
         self.run_id = run_id or f"{datetime.now(UTC):%Y%m%dT%H%M%S}.{os.urandom(4).hex()}"
@@ -99,6 +100,7 @@ class Journal:
         """Batches that could not be written, with ``on_error="drop"``."""
         self._folder = journal_folder(Path(home))
         self._drops = on_error == "drop"
+        self._clock_ns = clock_ns
         self._segment_bytes = segment_bytes
         self._pid = os.getpid()
         self._ids = count(1)
@@ -193,7 +195,7 @@ class Journal:
             # taken before it is written: where an interrupt ends the write, nobody gets the number again
             seq = self._seq = self._seq + 1
             try:
-                self._write(seq, b"%d %d [%b]" % (seq, time.time_ns() // 1000, b",".join(items)))
+                self._write(seq, b"%d %d [%b]" % (seq, self._clock_ns() // 1000, b",".join(items)))
             except OSError as error:
                 if not self._drops:
                     self._seq = seq - 1

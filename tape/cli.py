@@ -76,7 +76,7 @@ class _Session:
         refuse_beside_owner(self.home)
 
 
-NEWEST = "newest"
+NEWEST, MAX = "newest", "max"
 _UsageError: Any = typer.BadParameter.__base__
 """Typer's usage error, which lies in click or in typer itself, by version."""
 
@@ -337,6 +337,60 @@ def serve(context: typer.Context) -> None:
 
     session: _Session = context.obj
     serve_home(session.home, session.settings)
+
+
+def _speed(text: str) -> float | str:
+    if text == MAX:
+        return MAX
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0 < speed < float("inf"):
+        raise typer.BadParameter(f"expected {MAX} or a multiple of real time such as 60, found {text!r}")
+    return speed
+
+
+@app.command("run")
+def run_runtime(
+    context: typer.Context,
+    seconds: Annotated[float | None, typer.Option(min=0.1, help="End after so long; else with Ctrl-C.")] = None,
+    replay: Annotated[
+        Path | None,
+        typer.Option(metavar="MARKET", help="Trade recorded candles (Parquet, CSV) or raw Binance frames instead."),
+    ] = None,
+    speed: Annotated[str, typer.Option(parser=_speed, metavar="X", help="Replay: max, or x times real time.")] = "max",
+    seed: Annotated[int, typer.Option(help="Replay: the same seed gives the same database.")] = 1,
+    interval: Annotated[
+        float | None, typer.Option(min=0.05, help="Replay: seconds from tick to tick; else the market's own.")
+    ] = None,
+    publish_every: Annotated[float, typer.Option(min=1, help="Replay: its seconds from export to export.")] = 3600,
+) -> None:
+    """Run a whole trading runtime: executor, owner and exporters in one process, on paper money unless configured.
+
+    With --replay it trades a recorded market on that market's clock, in a home without history, and ends with it.
+    """
+    session: _Session = context.obj
+    if replay is None:
+        from tape.run import run as run_home
+
+        run_home(session.home, session.settings, seconds=seconds)
+        return
+    from tape.display import print_replayed, replay_progress
+    from tape.replay import replay as replay_home
+
+    with replay_progress() as tell:
+        done = replay_home(
+            session.home,
+            session.settings,
+            replay,
+            speed=None if isinstance(speed, str) else speed,
+            seed=seed,
+            interval_s=interval,
+            publish_every_s=publish_every,
+            tell=tell,
+        )
+    print_replayed(done)
 
 
 @app.command()

@@ -8,14 +8,14 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from exporters.state_files import finite
@@ -23,6 +23,7 @@ from exporters.state_files import finite
 if TYPE_CHECKING:
     from store.importer import ImportReport
     from tape.load import Loaded
+    from tape.replay import Replayed
 
 FORMATS = ("table", "json", "csv", "arrow")
 _WIDTH = 100
@@ -55,6 +56,47 @@ def import_progress(folder: Path) -> Iterator[Callable[[Path], None]]:
             progress.update(task, description=str(path.relative_to(folder)), advance=1)
 
         yield on_file
+
+
+@contextmanager
+def replay_progress() -> Iterator[Callable[[Replayed], None]]:
+    """How far a replay is: a bar on a terminal, and nothing elsewhere."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("replay", total=1.0)
+
+        def tell(done: Replayed) -> None:
+            part = (done.now - done.first) / ((done.last - done.first) or timedelta.resolution)
+            nav = "-" if done.counts.equity_usd is None else f"{done.counts.equity_usd:,.2f}"
+            progress.update(task, description=f"{done.now:%Y-%m-%d %H:%M} NAV {nav}", completed=part)
+
+        yield tell
+
+
+def print_replayed(done: Replayed) -> None:
+    """What a replay did."""
+    counts = done.counts
+    rows = {
+        "market": f"{done.first:%Y-%m-%d %H:%M} to {done.now:%Y-%m-%d %H:%M} UTC",
+        "took": f"{done.seconds:,.1f} s",
+        "NAV": "-" if counts.equity_usd is None else f"{counts.equity_usd:,.2f} USD",
+        "realized": f"{counts.realized_usd:+,.2f} USD",
+        "ticks": f"{counts.ticks:,}",
+        "events": f"{counts.events:,} recorded, {done.stored:,} stored",
+        "attempts": f"{counts.attempts:,}",
+        "fills": f"{counts.fills:,}",
+        "closes": f"{counts.closes:,}",
+        "vetoes": f"{counts.vetoes:,}",
+        "shadow": f"{counts.shadow_allowed:,} allowed, {counts.shadow_vetoed:,} vetoed",
+        "exports": f"{done.files:,} files in {done.rounds:,} rounds",
+    }
+    table = Table.grid(padding=(0, 2))
+    table.add_column(justify="right")
+    table.add_column()
+    for label, text in rows.items():
+        table.add_row(label, text)
+    _console().print(table)
 
 
 def print_import(report: ImportReport, *, as_json: bool) -> None:

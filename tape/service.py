@@ -117,6 +117,8 @@ class Owner:
         self.versions: dict[str, int] = {}
         """Per table the number of its newest row stored by this process."""
         self.workers: list[Worker] = []
+        self.serving = threading.Event()
+        """Set once everything runs."""
         self._stop = threading.Event()
         self._fatal: Exception | None = None
 
@@ -136,7 +138,7 @@ class Owner:
         """
         with ExitStack() as stack:
             stack.enter_context(owning(self.home))
-            scratch = Path(stack.enter_context(_scratch()))
+            scratch = Path(stack.enter_context(scratch_folder()))
             if (connection := self._open()) is None:
                 return
             self.connection = stack.enter_context(closing(connection))
@@ -193,6 +195,7 @@ class Owner:
             thread.start()
         stack.enter_context(Door(self))
         _LOG.info("serving %s, pid %d", self.home, os.getpid())
+        self.serving.set()
 
     def _break(self, error: Exception) -> None:
         self._fatal = self._fatal or error
@@ -329,7 +332,7 @@ class Owner:
 
 
 @contextmanager
-def _scratch() -> Iterator[str]:
+def scratch_folder() -> Iterator[str]:
     """A private folder, in memory where the machine has one."""
     memory = Path("/dev/shm")  # noqa: S108 (mkdtemp makes it private)
     with tempfile.TemporaryDirectory(prefix="tape-", dir=memory if os.access(memory, os.W_OK) else None) as folder:
@@ -347,7 +350,11 @@ def serve(home: Path, settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: owner.stop())
     owner.run()
+    leave()
+
+
+def leave() -> None:
+    """Ends the process where a thread is still inside the database, which would abort it later on."""
     if threading.active_count() > 1:
-        # a thread inside the database that is stopped with the interpreter would end the process by SIGABRT
         logging.shutdown()
         os._exit(0)

@@ -12,15 +12,19 @@ import tomllib
 from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from execution.config import ConfigInvalid, parse_limits, parse_universe
 from execution.v6_flags import FIELDS, Flags
 from store.database import Resources
 from store.errors import StoreError
+
+SECRETS = ("BINANCE_API_KEY", "BINANCE_API_SECRET")
+"""Settings that are never shown."""
 
 
 class SettingsInvalid(StoreError):
@@ -33,7 +37,8 @@ class SettingsInvalid(StoreError):
             super().__init__(f"settings ({source}): {config}")
             return
         key = ".".join(str(part) for part in first["loc"])
-        super().__init__(f"settings ({source}): {key}: {first['msg']}, found {first['input']!r}")
+        found = "something else" if key in SECRETS else repr(first["input"])
+        super().__init__(f"settings ({source}): {key}: {first['msg']}, found {found}")
 
 
 def _is_on(value: object) -> object:
@@ -65,6 +70,13 @@ FileStem = Annotated[str, AfterValidator(_file_stem)]
 Switch = Annotated[bool, BeforeValidator(_is_on)]
 """On iff 1, true, yes or on."""
 
+
+def _words(value: object) -> object:
+    return frozenset(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
+
+
+Words = Annotated[frozenset[str], BeforeValidator(_words)]
+"""A list of words, or a text with commas between them."""
 
 _SIZE = r"^[0-9.]+ ?([KMGT]i?B)$"
 
@@ -102,6 +114,40 @@ class DoorSettings(Section):
     max_rows: int = Field(10_000, ge=1, description="rows it gets")
 
 
+class ExecutorSettings(Section):
+    """``[executor]``: the tick loop, and the venue it trades on."""
+
+    venue: Literal["paper", "ccxt"] = Field("paper", description="paper money, or an account at Binance USD-M futures")
+    interval_s: float = Field(1, ge=0.05, description="seconds from tick to tick")
+    maker_wait_s: float = Field(4, gt=0, description="how long a maker order may rest, before patience")
+    equity_usd: float = Field(10_000, gt=0, description="what a new paper account begins with")
+    seed: int = Field(1, description="of the paper market and of the strategy")
+    trading: bool = Field(False, description="whether orders go to a real account, which else is only read")
+
+
+class AutotuneSettings(Section):
+    """``[autotune]``: what may be applied of the routing suggestions, once ROUTER_AUTOTUNE_V6_APPLY_ENABLED is on."""
+
+    symbol_allowlist: Words = frozenset()
+    max_bias_delta: float = Field(0.05, ge=0, le=1)
+    max_offset_step_bps: float = Field(2, ge=0)
+    max_offset_abs_bps: float = Field(10, ge=0)
+    allow_flip: Switch = False
+    require_quality: Words = frozenset({"good", "ok"})
+
+
+class _AutotuneVariables(PydanticBaseSettingsSource):
+    """The autotune settings under the contract's names: ROUTER_AUTOTUNE_V6_MAX_BIAS_DELTA and so on."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        names = {name: f"ROUTER_AUTOTUNE_V6_{name.upper()}" for name in AutotuneSettings.model_fields}
+        found = {name: os.environ[variable] for name, variable in names.items() if variable in os.environ}
+        return {"autotune": found} if found else {}
+
+
 class Settings(BaseSettings):
     """Everything that can be set. Flags unset mean on, but for APPLY."""
 
@@ -110,6 +156,8 @@ class Settings(BaseSettings):
     store: StoreSettings = StoreSettings()
     backup: BackupSettings = BackupSettings()
     door: DoorSettings = DoorSettings()
+    executor: ExecutorSettings = ExecutorSettings()
+    autotune: AutotuneSettings = AutotuneSettings()
     intervals: dict[FileStem, Annotated[float, Field(gt=0)]] = {}
     limits: Annotated[dict[str, Any] | None, _parsed_by(parse_limits)] = None
     universe: Annotated[dict[str, Any] | list[Any] | None, _parsed_by(parse_universe)] = None
@@ -123,6 +171,8 @@ class Settings(BaseSettings):
     dry_run: str = Field("1", validation_alias="DRY_RUN")
     testnet: str = Field("0", validation_alias="BINANCE_TESTNET")
     engine_version: str = Field("", validation_alias="ENGINE_VERSION")
+    api_key: SecretStr = Field(SecretStr(""), validation_alias="BINANCE_API_KEY")
+    api_secret: SecretStr = Field(SecretStr(""), validation_alias="BINANCE_API_SECRET")
 
     @classmethod
     def settings_customise_sources(
@@ -133,7 +183,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return (env_settings, init_settings)
+        return (_AutotuneVariables(settings_cls), env_settings, init_settings)
 
     def resources(self, *, threads: int = 2) -> Resources:
         """What the database may use; ``threads``: of it, unless set.

@@ -1,0 +1,211 @@
+"""The runtime: an executor with its venue and journal, stepped at its interval.
+
+Here, at the edge, the executor gets what it must not reach for itself: a clock, ids, a journal, a venue, the published
+files, and, for a paper account, a file that it goes on from after a restart (``logs/cache/paper_account.json``).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from execution.autotune import Autotune
+from execution.config import DEFAULT_LIMITS, DEFAULT_UNIVERSE
+from execution.events import Event
+from execution.executor_live import Config, Executor
+from execution.published import Published
+from execution.strategy import Momentum
+from execution.venues.paper import PaperVenue
+from execution.venues.regimes import RegimeMarket
+from execution.venues.venue import Venue
+from store.errors import StoreError
+from store.journal import Journal
+from tape.settings import Settings
+
+_LOG = logging.getLogger("tape")
+_TOLD_EVERY_S = 60.0
+
+
+def executor_of(
+    home: Path,
+    settings: Settings,
+    venue: Venue,
+    record: Callable[[Sequence[Event]], object],
+    new_id: Callable[[], str],
+    *,
+    seed: int | None = None,
+) -> Executor:
+    """An executor on a venue, as it is configured in a home."""
+    flags, tuning = settings.flags, settings.autotune
+    return Executor(
+        venue,
+        record,
+        strategy=Momentum(settings.executor.seed if seed is None else seed, new_id),
+        config=config_of(settings),
+        flags=flags,
+        published=Published(home / "logs" / "state"),
+        new_id=new_id,
+        autotune=Autotune(
+            is_on=flags.is_router_autotune_apply_on,
+            allowlist=tuning.symbol_allowlist,
+            max_bias_delta=tuning.max_bias_delta,
+            max_offset_step_bps=tuning.max_offset_step_bps,
+            max_offset_abs_bps=tuning.max_offset_abs_bps,
+            may_flip=tuning.allow_flip,
+            qualities=tuning.require_quality,
+        ),
+        maker_wait_s=settings.executor.maker_wait_s,
+    )
+
+
+def config_of(settings: Settings) -> Config:
+    """Limits and universe as configured, else the defaults of a paper account."""
+    limits = DEFAULT_LIMITS if settings.limits is None else settings.limits
+    universe = DEFAULT_UNIVERSE if settings.universe is None else settings.universe
+    return Config.of(limits, universe)
+
+
+@contextmanager
+def live_executor(home: Path, settings: Settings, venue_name: str | None = None) -> Iterator[Loop]:
+    """An executor that records into the journal of a home, and the loop that steps it.
+
+    Raises:
+        StoreError: the venue cannot be had as it is configured.
+    """
+    name = venue_name or settings.executor.venue
+    with Journal(home, "executor", on_error="drop") as journal:
+        account = PaperAccount(home / "logs" / "cache" / "paper_account.json") if name == "paper" else None
+        venue = _real(settings) if account is None else account.venue(settings, datetime.now(UTC))
+        executor = executor_of(home, settings, venue, journal.record, journal.new_id)
+        loop = Loop(executor, settings.executor.interval_s, account.save if account else lambda: None)
+        try:
+            yield loop
+        finally:
+            if account is not None:
+                account.save()
+            if journal.dropped:
+                _LOG.error("%d batches could not be recorded", journal.dropped)
+
+
+def _real(settings: Settings) -> Venue:
+    flags = settings.flags
+    if settings.executor.trading and (flags.dry_run.strip() != "0" or not flags.is_risk_engine_on):
+        raise StoreError(
+            "settings: executor.trading: expected DRY_RUN = 0 and RISK_ENGINE_V6_ENABLED = 1 with it, found"
+            f" DRY_RUN = {flags.dry_run} and RISK_ENGINE_V6_ENABLED = {int(flags.is_risk_engine_on)}"
+        )
+    if not settings.api_key.get_secret_value() or not settings.api_secret.get_secret_value():
+        raise StoreError("settings: venue ccxt: expected BINANCE_API_KEY and BINANCE_API_SECRET, found none")
+    from execution.venues.ccxt import CcxtMissing, CcxtVenue
+
+    try:
+        return CcxtVenue(
+            config_of(settings).universe.enabled,
+            api_key=settings.api_key.get_secret_value(),
+            secret=settings.api_secret.get_secret_value(),
+            trading=settings.executor.trading,
+            testnet=flags.testnet.strip().lower() in ("1", "true", "yes", "on"),
+        )
+    except CcxtMissing as error:
+        raise StoreError(str(error)) from error
+
+
+class PaperAccount:
+    """The file that a paper account goes on from: what it was after the last trade. Made anew where there is none."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._venue: PaperVenue | None = None
+        self._saved = b""
+
+    def venue(self, settings: Settings, now: datetime) -> PaperVenue:
+        """The paper venue, its market made up from here on.
+
+        Raises:
+            StoreError: the file is none that was written here.
+        """
+        state = self._load()
+        quotes = {} if state is None else {quote[0]: (quote[2] + quote[3]) / 2 for quote in state["quotes"]}
+        listed = config_of(settings).universe.listed
+        held = () if state is None else tuple(state["lots"])
+        symbols = sorted({entry.symbol for entry in listed} | set(held))
+        # another start, another path: the seed alone would make every day the same one
+        seed = settings.executor.seed if state is None else settings.executor.seed + int(state["orders"])
+        market = RegimeMarket(symbols, seed, now, settings.executor.interval_s, start_prices=quotes)
+        self._venue = PaperVenue(market, equity_usd=settings.executor.equity_usd, seed=settings.executor.seed)
+        if state is not None:
+            self._venue.restore(state)
+            _LOG.info("the paper account goes on from %s", state["now"])
+        return self._venue
+
+    def save(self) -> None:
+        """Writes the account where something was traded since; a file is replaced whole."""
+        if self._venue is None or not self._venue.quotes():
+            return
+        state = self._venue.state()
+        traded = orjson.dumps([state["wallet_usd"], state["lots"], state["orders"]])
+        if traded == self._saved:
+            return
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}.tmp")
+        temporary.touch(mode=0o600)
+        temporary.write_bytes(orjson.dumps(state, option=orjson.OPT_INDENT_2))
+        temporary.replace(self._path)
+        self._saved = traded
+
+    def _load(self) -> dict[str, Any] | None:
+        if not self._path.exists():
+            return None
+        try:
+            return dict(orjson.loads(self._path.read_bytes()))
+        except ValueError as error:
+            raise StoreError(f"paper account {self._path}: expected JSON, found {error}; move it away") from error
+
+
+class Loop:
+    """Steps an executor at its interval. A step that takes too long costs ticks, which are counted, never caught up."""
+
+    def __init__(self, executor: Executor, interval_s: float, keep: Callable[[], None]) -> None:
+        self.executor = executor
+        self.failures = 0
+        self._interval_s = interval_s
+        self._keep = keep
+        self._told_at = -_TOLD_EVERY_S
+
+    def run(self, stop: threading.Event) -> None:
+        counts, due = self.executor.counts, time.monotonic()
+        while not stop.is_set():
+            counts.lag_s = max(0.0, time.monotonic() - due)
+            self._step()
+            due += self._interval_s
+            late = time.monotonic() - due
+            if late > 0:
+                left_out = int(late // self._interval_s) + 1
+                counts.overruns += left_out
+                due += left_out * self._interval_s
+                self._tell("a tick took %.2f s, expected at most %.2f s", self._interval_s + late, self._interval_s)
+            stop.wait(max(0.0, due - time.monotonic()))
+
+    def _step(self) -> None:
+        try:
+            self.executor.step(datetime.now(UTC))
+            self._keep()
+        except Exception:  # noqa: BLE001 (a process loop: logged once, counted)
+            self.failures += 1
+            if self.failures == 1:
+                _LOG.exception("a tick failed; the next one is tried")
+
+    def _tell(self, text: str, *values: float) -> None:
+        """Says it at most once a minute."""
+        if time.monotonic() - self._told_at >= _TOLD_EVERY_S:
+            self._told_at = time.monotonic()
+            _LOG.warning(text, *values)
