@@ -199,7 +199,7 @@ class WorkingOrder:
         )
 
     def filled(self, trade: Traded, quote: Quote | None) -> OrderFilled:
-        """The fill state behind a trade; the fees so far are those in the trade's asset, and of each if there are more."""
+        """The fill state behind a trade; its fees are those paid in the trade's asset, beside them all if there are more."""
         fills = self.fills
         return OrderFilled(
             ts=trade.ts,
