@@ -199,7 +199,7 @@ class WorkingOrder:
         )
 
     def filled(self, trade: Traded, quote: Quote | None) -> OrderFilled:
-        """The fill state behind a trade; its fees are those paid in the trade's asset, beside them all if there are more."""
+        """The fill state behind a trade: fees in the trade's asset, and all of them beside where there are more."""
         fills = self.fills
         return OrderFilled(
             ts=trade.ts,

@@ -283,6 +283,26 @@ def test_a_fill_that_wins_the_race_against_the_cancel_ends_the_attempt() -> None
     assert (desk.metric.route, desk.metric.is_maker_final, desk.metric.status) == ("maker", True, "FILLED")
 
 
+def test_a_maker_order_that_traded_whole_before_it_was_taken_away_is_not_followed() -> None:
+    desk = Desk()
+    desk.sends("BUY", 0.3)
+    desk.router.send(at(4))
+    desk.trades("c1", 4.01, 0.1, 99.9, maker=True)
+    desk.trades("c1", 4.02, 0.2, 99.9, maker=True)
+    desk.ends("c1", 4.05)
+    desk.router.send(at(5))
+    assert len(desk.venue.orders) == 1
+    assert (desk.metric.contracts_qty, desk.metric.used_fallback) == (0.3, False)
+
+
+def test_an_attempt_that_took_once_was_not_filled_as_maker() -> None:
+    desk = Desk()
+    desk.sends("BUY", 1.0, TAKER)
+    desk.trades("c1", 1, 0.5, 100.1)
+    desk.trades("c1", 2, 0.5, 100.1, maker=True, last=True)
+    assert desk.metric.is_maker_final is False
+
+
 def test_a_maker_order_that_would_take_is_followed_by_a_taker_order_and_is_no_failure() -> None:
     desk = Desk()
     desk.sends("BUY", 1.0)
