@@ -100,7 +100,8 @@ class Router:
 
     def _send(self, attempt: Attempt, now: datetime) -> None:
         intent, policy = attempt.intent, attempt.policy
-        is_maker, is_first = policy.maker_first and not attempt.used_fallback, not attempt.used_fallback
+        is_first = not attempt.used_fallback
+        is_maker = is_first and policy.maker_first
         price = maker_price(intent.side, attempt.quote, policy.offset_bps) if is_maker else None
         order = Order(
             client_order_id=self._new_id(),
