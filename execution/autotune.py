@@ -56,7 +56,10 @@ def published_policy(health: Mapping[str, Any] | None) -> Policy:
 
 @dataclass(frozen=True, slots=True)
 class Autotune:
-    """What may be applied of the suggestions. An empty ``allowlist`` is every symbol."""
+    """What may be applied of the suggestions. An empty ``allowlist`` is every symbol.
+
+    ``max_offset_abs_bps``: no offset is moved beyond it; one that is published beyond it comes back by its steps.
+    """
 
     is_on: bool = False
     allowlist: frozenset[str] = frozenset()
@@ -73,15 +76,17 @@ class Autotune:
         if (self.allowlist and symbol not in self.allowlist) or policy.quality not in self.qualities:
             return policy
         proposed = suggestion["proposed_policy"]
-        offset_bps = _towards(policy.offset_bps, float(proposed["offset_bps"]), self.max_offset_step_bps)
+        farthest = self.max_offset_abs_bps
+        wanted_bps = max(-farthest, min(farthest, float(proposed["offset_bps"])))
         flips = self.may_flip and mode == "normal"
         return replace(
             policy,
             taker_bias=_towards(policy.taker_bias, float(proposed["taker_bias"]), self.max_bias_delta),
-            offset_bps=min(offset_bps, self.max_offset_abs_bps),
+            offset_bps=_towards(policy.offset_bps, wanted_bps, self.max_offset_step_bps),
             maker_first=bool(proposed["maker_first"]) if flips else policy.maker_first,
         )
 
 
 def _towards(value: float, wanted: float, step: float) -> float:
-    return value + max(-step, min(step, wanted - value))
+    """What is wanted, exactly, or as far towards it as a step goes."""
+    return max(value - step, min(value + step, wanted))

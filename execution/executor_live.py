@@ -212,7 +212,7 @@ class Executor:
             if isinstance(update, FundingPaid):
                 heard.append(FundingSettled(ts=update.ts, symbol=update.symbol, amount_usd=update.amount_usd))
             else:
-                heard += self._router.on_update(update, self._markets.at, now)
+                heard += self._router.on_update(update, self._markets.at)
         for event in heard:
             self._learn(event)
         self._put(heard)

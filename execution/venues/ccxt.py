@@ -27,6 +27,7 @@ from typing import Any, Literal, cast
 from urllib.parse import urlsplit
 
 from execution.venues.venue import (
+    WOULD_TAKE,
     Account,
     Acked,
     Ended,
@@ -53,6 +54,7 @@ _PAUSE_S = {429: 30.0, 418: 120.0}
 _UNKNOWN_OUTCOME = {-1000, -1001, -1006, -1007}
 _CLOCK_IS_OFF = -1021
 _NO_SUCH_ORDER = {-2011, -2013}
+_COULD_NOT_BE_MAKER = -5022
 _ENDED: Mapping[str, Literal["CANCELED", "EXPIRED", "REJECTED"]] = {
     "CANCELED": "CANCELED",
     "EXPIRED": "EXPIRED",
@@ -440,7 +442,7 @@ class CcxtVenue:
         except VenueUnavailable as error:
             code = error.code if isinstance(error, _Failed) else None
             if code is not None and code not in _UNKNOWN_OUTCOME:
-                self._refused.append((order, str(error)))
+                self._refused.append((order, WOULD_TAKE if code == _COULD_NOT_BE_MAKER else str(error)))
                 return
             logging.getLogger(__name__).warning("order %s may have been sent: %s", order.client_order_id, error)
             self._sent[order.client_order_id] = sent

@@ -28,6 +28,7 @@ from execution.venues.ledger import Fees, Ledger
 from execution.venues.liquidity import Chance
 from execution.venues.market import Market, Step
 from execution.venues.venue import (
+    WOULD_TAKE,
     Account,
     Acked,
     Ended,
@@ -269,7 +270,7 @@ class PaperVenue:
         if not _is_valid(live):
             return "invalid order"
         if order.post_only and order.limit_price and liquidity.crosses(order.side, order.limit_price, quote):
-            return "would take"
+            return WOULD_TAKE
         return None if order.reduce_only or self._is_covered(live, quote) else "insufficient margin"
 
     def _work(self, live: _Live, is_first: bool, ts: datetime) -> None:

@@ -17,6 +17,9 @@ from typing import Literal, Protocol
 
 Side = Literal["BUY", "SELL"]
 
+WOULD_TAKE = "would take"
+"""The reason of an end, on every venue: a post-only order was refused because it would have traded at once."""
+
 
 def sign(side: Side) -> int:
     """1 for BUY, -1 for SELL."""

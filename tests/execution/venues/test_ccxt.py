@@ -27,7 +27,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from execution.venues.ccxt import CcxtMissing, CcxtVenue
-from execution.venues.venue import Acked, Ended, Holding, Order, Quote, Traded, Update, VenueUnavailable
+from execution.venues.venue import WOULD_TAKE, Acked, Ended, Holding, Order, Quote, Traded, Update, VenueUnavailable
 
 needs_ccxt = pytest.mark.skipif(importlib.util.find_spec("ccxt") is None, reason="needs ccxt: pip install 'tape[ccxt]'")
 
@@ -605,6 +605,18 @@ def test_a_refused_order_ends_with_the_exchange_s_reason(server: Server, exchang
     assert isinstance(small, Ended)
     assert small.reason.startswith("not sent: ")
     assert len(exchange.asked_of("v1/order", "POST")) == 1
+
+
+@needs_ccxt
+def test_a_post_only_order_that_would_take_is_refused_as_on_every_venue(server: Server, exchange: Exchange) -> None:
+    venue = Fast(server, trading=True)
+    venue.advance(at(0))
+    said = "Due to the order could not be executed as maker, the Post Only order will be rejected."
+    exchange.faults["v1/order"] = [Fault(400, json.dumps({"code": -5022, "msg": said}, separators=(",", ":")))]
+    venue.submit(order())
+    (end,) = venue.advance(at(1))
+    assert isinstance(end, Ended)
+    assert (end.status, end.reason) == ("REJECTED", WOULD_TAKE)
 
 
 @needs_ccxt
