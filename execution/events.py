@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Annotated, Any, ClassVar
 
 from pydantic import AliasChoices, AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
@@ -115,6 +116,7 @@ def unit_of(field: FieldInfo) -> str | None:
     return None if unit is None else str(unit)
 
 
+@cache
 def document_fields(event: type[Event]) -> frozenset[str]:
     """The fields of an event that hold documents or lists: JSON in the store."""
     return frozenset(
