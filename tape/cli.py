@@ -364,7 +364,7 @@ def run_runtime(
     interval: Annotated[
         float | None, typer.Option(min=0.05, help="Replay: seconds from tick to tick; else the market's own.")
     ] = None,
-    publish_every: Annotated[float, typer.Option(min=1, help="Replay: its seconds from export to export.")] = 3600,
+    publish_every: Annotated[float, typer.Option(min=1, help="Replay: its seconds from export to export.")] = 7200,
 ) -> None:
     """Run a whole trading runtime: executor, owner and exporters in one process, on paper money unless configured.
 

@@ -31,7 +31,7 @@ from tape.runtime import executor_of
 from tape.service import scratch_folder
 from tape.settings import Settings
 
-PUBLISH_EVERY_S = 3600.0
+PUBLISH_EVERY_S = 7200.0
 FSYNC_EVERY_S = 1.0
 
 
