@@ -1,12 +1,15 @@
-# `make run` does the main job, `make test` passes the tests; both set up what they need in .venv first.
+# `make run` starts the runtime, `make test` the tests; each sets up what it needs in .venv first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 REAL_LOGS := $(wildcard ../shared/data/real_logs)
-LOGS ?= $(or $(REAL_LOGS),$(OUT)/sample-logs)
-OUT ?= build/run
+LOGS ?= $(or $(REAL_LOGS),$(EXAMPLE)/sample-logs)
+LIVE ?= build/live
+EXAMPLE ?= build/example
+# on a terminal until Ctrl-C, elsewhere for a minute
+SECONDS ?= $(if $(MAKE_TERMOUT),,60)
 
-.PHONY: setup run test lint types layers sql-lint docs docs-check migrations-check check bench lock clean
+.PHONY: setup run example test lint types layers sql-lint docs docs-check migrations-check check bench lock clean
 
 setup: $(VENV)/.ready
 
@@ -17,10 +20,13 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	touch $@
 
 run: setup
+	@$(BIN)/tape --home $(LIVE) run $(if $(SECONDS),--seconds $(SECONDS))
+
+example: setup
 	@test -d "$(LOGS)" || $(BIN)/python -m tape.sample "$(LOGS)"
-	@$(BIN)/tape --home $(OUT) import "$(LOGS)"
-	@$(BIN)/tape --home $(OUT) export --as-of newest
-	@echo "ask it anything: $(BIN)/tape --home $(OUT) sql 'from symbol_scores'"
+	@$(BIN)/tape --home $(EXAMPLE) import "$(LOGS)"
+	@$(BIN)/tape --home $(EXAMPLE) export --as-of newest
+	@echo "ask it anything: $(BIN)/tape --home $(EXAMPLE) sql 'from symbol_scores'"
 
 test: setup
 	$(BIN)/python -m pytest

@@ -431,10 +431,28 @@ def load(
     print_loaded(load_home(session.home, rate=rate, seconds=seconds, producers=producers, seed=seed), as_json=as_json)
 
 
-def run() -> None:
+executor_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+@executor_app.command()
+def execute(
+    home: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Home folder; else TAPE_HOME, else the current folder."),
+    ] = None,
+    seconds: Annotated[float | None, typer.Option(min=0.1, help="End after so long; else with Ctrl-C.")] = None,
+) -> None:
+    """Run the executor alone, beside `tape serve`."""
+    from tape.run import run_executor
+
+    session = _Session(home)
+    run_executor(session.home, session.settings, seconds=seconds)
+
+
+def run(program: typer.Typer = app) -> None:
     """The program: runs a command and turns its failure into one line on stderr and an exit code."""
     try:
-        code = app(args=sys.argv[1:] or ["--help"], standalone_mode=False)
+        code = program(args=sys.argv[1:] or (["--help"] if program is app else []), standalone_mode=False)
     except (typer.Abort, KeyboardInterrupt):
         _fail("interrupted", 1)
     except BrokenPipeError:

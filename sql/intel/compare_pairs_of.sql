@@ -5,7 +5,16 @@
 -- carries the attempt's id. Notionals in USD; expected slippage is the shadow route's, realised that of the attempt's
 -- latest metric.
 create macro compare_pairs_of(decision_count, after_seq := -1) as table
-with sample as (
+with decisions as (
+    select *
+    from seen_shadow_decisions
+    where not is_heartbeat and ingest_seq > after_seq
+    order by ts desc, ingest_seq desc
+    limit decision_count
+),
+
+-- only of these the documents are read
+sample as (
     select
         event_id,
         ts,
@@ -28,10 +37,7 @@ with sample as (
                 then json_number(decision, '$.router_decision.effective_px.maker')
             else json_number(decision, '$.router_decision.effective_px.taker')
         end as effective_price,
-    from seen_shadow_decisions
-    where not is_heartbeat and ingest_seq > after_seq
-    order by ts desc, ingest_seq desc
-    limit decision_count
+    from decisions
 ),
 
 by_id as (
