@@ -193,13 +193,12 @@ class Executor:
         if self._is_deaf:
             _LOG.info("%s answers again", self._venue.name)
         self._is_deaf = False
-        updates, self._unheard = self._unheard, []
         if not self._has_book:
-            self._open_book(account, updates)
+            self._open_book(account, self._unheard)
         heard: list[Event] = []
         try:
-            for update in updates:
-                heard += self._on_update(update, now)
+            while self._unheard:
+                heard += self._on_update(self._unheard.pop(0), now)
         finally:
             for event in heard:
                 self._learn(event)
@@ -209,7 +208,11 @@ class Executor:
     def _on_update(self, update: Update, now: datetime) -> Sequence[Event]:
         if isinstance(update, FundingPaid):
             return [FundingSettled(ts=update.ts, symbol=update.symbol, amount_usd=update.amount_usd)]
-        return self._router.on_update(update, self._markets.at, now)
+        try:
+            return self._router.on_update(update, self._markets.at, now)
+        except VenueUnavailable as error:
+            self._say_deaf(error)
+            return []
 
     def _say_deaf(self, error: VenueUnavailable) -> None:
         if not self._is_deaf:
@@ -280,23 +283,23 @@ class Executor:
 
     def _trade(self, now: datetime, account: Account) -> None:
         """Every intent is shadowed, then vetoed or routed; what was decided is on record before anything is sent."""
+        errors = self.counts.strategy_errors
         batch: list[Event] = []
         taken: list[Intent] = []
         for intent in self._intents(now, account):
             quote = self._markets.now.get(intent.symbol)
-            veto = market_veto(intent, quote, now)
-            if veto is None and quote is not None:
-                seen = self._risk_view(now, account, intent.symbol, taken)
-                if self._flags.is_pipeline_shadow_on:
-                    batch.append(self._shadow(intent, seen, quote))
-                if self._flags.is_risk_engine_on:
-                    veto = check(intent, seen, self._config.limits, self._config.universe)
-                if veto is None:
-                    taken.append(intent)
-                    batch.append(self._route(intent, quote, now))
-            if veto is not None:
-                self.counts.vetoes += 1
-                batch.append(veto_event(intent, veto, quote))
+            try:
+                decided, is_refused = self._decided(intent, now, quote, account, taken)
+            except Exception:  # noqa: BLE001 (a strategy may ask for anything: logged once, counted)
+                self._strategy_failed()
+                continue
+            batch += decided
+            if quote is not None and not is_refused:
+                taken.append(intent)
+                batch.append(self._route(intent, quote, now))
+        if self._is_strategy_down and self.counts.strategy_errors == errors:
+            self._is_strategy_down = False
+            _LOG.info("the strategy decides again")
         self._put(batch)
         try:
             self._router.send(now)
@@ -304,32 +307,55 @@ class Executor:
             self._say_deaf(error)
 
     def _intents(self, now: datetime, account: Account) -> Sequence[Intent]:
-        """What the strategy asks for. One that fails asks for nothing, logged once until it decides again."""
+        """What the strategy asks for; one that fails asks for nothing."""
         try:
-            intents = self._strategy.decide(now, dict(self._markets.now), account, self._router.is_working)
+            return list(self._strategy.decide(now, dict(self._markets.now), account, self._router.is_working))
         except Exception:  # noqa: BLE001 (whatever a strategy does: logged once, counted)
-            self.counts.strategy_errors += 1
-            if not self._is_strategy_down:
-                _LOG.exception("the strategy failed: nothing is entered or left until it decides again")
-            self._is_strategy_down = True
+            self._strategy_failed()
             return ()
-        if self._is_strategy_down:
-            _LOG.info("the strategy decides again")
-        self._is_strategy_down = False
-        return intents
+
+    def _strategy_failed(self) -> None:
+        """Counts a failure that is being handled, and logs the first of them."""
+        self.counts.strategy_errors += 1
+        if not self._is_strategy_down:
+            _LOG.exception("the strategy failed: what it asked for is left out until it decides again")
+        self._is_strategy_down = True
+
+    def _decided(
+        self, intent: Intent, now: datetime, quote: Quote | None, account: Account, taken: Sequence[Intent]
+    ) -> tuple[list[Event], bool]:
+        """What is decided on an intent, and whether it is refused."""
+        decided: list[Event] = []
+        veto = market_veto(intent, quote, now)
+        if veto is None and quote is not None:
+            seen = self._risk_view(now, account, intent.symbol, taken)
+            if self._flags.is_pipeline_shadow_on:
+                decided.append(self._shadow(intent, seen, quote))
+            if self._flags.is_risk_engine_on:
+                veto = check(intent, seen, self._config.limits, self._config.universe)
+        if veto is not None:
+            decided.append(veto_event(intent, veto, quote))
+            self.counts.vetoes += 1
+        return decided, veto is not None
 
     def _route(self, intent: Intent, quote: Quote, now: datetime) -> Event:
+        """Takes an intent to the router; where that fails, what the router has taken on is never sent."""
         policy, published, _ = self._policy(intent.symbol)
+        try:
+            attempted = self._router.route(intent, policy, published, quote, now)
+        except BaseException:
+            self._is_over = True
+            raise
         self.counts.attempts += 1
         self._attempts.setdefault(intent.symbol, deque()).append(now)
-        return self._router.route(intent, policy, published, quote, now)
+        return attempted
 
     def _risk_view(self, now: datetime, account: Account, symbol: str, taken: Sequence[Intent]) -> RiskView:
         """What is seen for an intent; ``taken``: those of this tick that are routed and not sent yet."""
         notional: dict[str, float] = {}
         entries = {holding.symbol: holding.entry_price for holding in account.holdings}
         quantities = [(holding.symbol, holding.qty) for holding in account.holdings]
-        quantities += [(intent.symbol, intent.signed_qty) for intent in taken]
+        quantities += [(intent.symbol, intent.signed_qty) for intent in taken if not intent.reduce_only]
         for name, qty in [*quantities, *self._router.working_qty().items()]:
             quote = self._markets.now.get(name)
             price = quote.mark if quote is not None else entries.get(name)

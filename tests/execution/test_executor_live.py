@@ -439,6 +439,28 @@ def test_a_strategy_that_fails_is_logged_once_counted_and_costs_no_tick(
     assert of(bench.step(3, intent()), OrderAttempted)
 
 
+def test_an_intent_that_cannot_be_decided_costs_itself_and_is_logged_once(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken: Any = "a lot"
+    for second in range(3):
+        events = bench.step(second, intent(qty=broken), intent("ETHUSDT", number=2))
+        assert [attempt.symbol for attempt in of(events, OrderAttempted)] == ["ETHUSDT"]
+    assert bench.executor.counts.strategy_errors == 3
+    assert len([record for record in caplog.records if record.exc_info]) == 1
+
+
+def test_an_update_that_cannot_be_taken_costs_no_other(bench: Bench) -> None:
+    bench.step(0)
+    bench.venue.updates += [
+        traded(0.5, "BUY", qty, 100.0, number=number) for number, qty in enumerate((1.0, float("inf"), 2.0))
+    ]
+    with pytest.raises(OverflowError):
+        bench.step(1)
+    assert len([entry for entry in bench.diary if isinstance(entry, list) and of(entry, OrderFilled)]) == 1
+    assert [fill.executed_qty for fill in of(bench.step(2), OrderFilled)] == [2.0]
+
+
 @pytest.mark.parametrize("content", ["{", "[]", '{"symbols": {"BTCUSDT": {}}, "series": 5}', '{"symbols": [{}]}'])
 def test_bad_published_files_stop_nothing(tmp_path: Path, content: str) -> None:
     bench = Bench(tmp_path, autotune=Autotune(is_on=True))

@@ -72,8 +72,8 @@ def test_an_allowed_decision_has_every_part_of_the_contract() -> None:
 
 
 def test_the_logged_document_reads_back_as_the_event() -> None:
-    for asked, limits in ((intent(), {}), (intent(leverage=9.0), {"max_leverage": 3})):
-        event, decision = decided(asked, **limits)
+    for leverage in (1.0, 9.0):
+        event, decision = decided(intent(leverage=leverage), max_leverage=3)
         assert parse_event("shadow_decision", decision) == event
 
 

@@ -40,7 +40,8 @@ def test_a_missing_file_is_as_if_nothing_had_been_published(tmp_path: Path, capl
     published = Published(tmp_path / "nowhere")
     assert published.document("nav") is None
     assert published.size_factor("BTCUSDT") is None
-    assert published.switched_off() is published.drawdowns_pct() is None
+    assert published.switched_off() is None
+    assert published.drawdowns_pct() is None
     assert published.policy("BTCUSDT") == Policy()
     assert published.proposed_policy("BTCUSDT", Policy()) is None
     assert caplog.messages == []
@@ -104,7 +105,8 @@ def test_a_file_of_another_shape_never_raises_and_is_told_once(
         for stem in (SNAPSHOT, HEALTH, SUGGESTIONS, ALLOCATIONS):
             publish(tmp_path, stem, document)
         assert published.size_factor("BTCUSDT") is None
-        assert published.switched_off() is published.drawdowns_pct() is None
+        assert published.switched_off() is None
+        assert published.drawdowns_pct() is None
         assert published.policy("BTCUSDT") == Policy()
         assert published.proposed_policy("BTCUSDT", Policy()) is None
         assert published.risk_mode(NOW) == "cautious"
