@@ -287,8 +287,8 @@ class Executor:
         batch: list[Event] = []
         taken: list[Intent] = []
         for intent in self._intents(now, account):
-            quote = self._markets.now.get(intent.symbol)
             try:
+                quote = self._markets.now.get(intent.symbol)
                 decided, is_refused = self._decided(intent, now, quote, account, taken)
             except Exception:  # noqa: BLE001 (a strategy may ask for anything: logged once, counted)
                 self._strategy_failed()

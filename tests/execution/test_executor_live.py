@@ -130,7 +130,7 @@ class Asks:
         if self.error is not None:
             raise self.error
         intents, self.intents = self.intents, []
-        return [replace(intent, ts=now, signal_ts=now) for intent in intents]
+        return [replace(each, ts=now, signal_ts=now) if isinstance(each, Intent) else each for each in intents]
 
 
 class Bench:
@@ -443,8 +443,11 @@ def test_an_intent_that_cannot_be_decided_costs_itself_and_is_logged_once(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
     broken: Any = "a lot"
-    for second in range(3):
-        events = bench.step(second, intent(qty=broken), intent("ETHUSDT", number=2))
+    for second, first in enumerate((intent(qty=broken), broken, intent(qty=broken))):
+        bench.asks.intents = [first, intent("ETHUSDT", number=2)]
+        begin = len(bench.diary)
+        bench.executor.step(at(second))
+        events = [event for batch in bench.diary[begin:] if isinstance(batch, list) for event in batch]
         assert [attempt.symbol for attempt in of(events, OrderAttempted)] == ["ETHUSDT"]
     assert bench.executor.counts.strategy_errors == 3
     assert len([record for record in caplog.records if record.exc_info]) == 1
@@ -551,11 +554,16 @@ def test_a_restart_takes_up_the_losses_of_the_day(tmp_path: Path) -> None:
 # -- ten minutes on paper
 
 
-def on_paper(folder: Path, seed: int, seconds: int = 600) -> tuple[list[list[Event]], Executor]:
+def on_paper(
+    folder: Path, seed: int, seconds: int = 600, begin: int = 0, state: Mapping[str, Any] | None = None
+) -> tuple[list[list[Event]], Executor, PaperVenue]:
+    """Batches and parts of a run from ``begin`` on; with the ``state`` of a venue, a restart."""
     batches: list[list[Event]] = []
     ids = count(1)
     config = Config.of(DEFAULT_LIMITS, DEFAULT_UNIVERSE)
-    venue = PaperVenue(RegimeMarket(config.universe.enabled, seed, START), equity_usd=10_000.0, seed=seed)
+    venue = PaperVenue(RegimeMarket(config.universe.enabled, seed, at(begin)), equity_usd=10_000.0, seed=seed)
+    if state is not None:
+        venue.restore(state)
     strategy: Strategy = Momentum(seed, lambda: f"s{next(ids)}")
     executor = Executor(
         venue,
@@ -566,19 +574,22 @@ def on_paper(folder: Path, seed: int, seconds: int = 600) -> tuple[list[list[Eve
         published=Published(folder),
         new_id=lambda: f"e{next(ids)}",
     )
-    for second in range(seconds + 1):
+    for second in range(begin, begin + seconds + 1):
         executor.step(at(second))
         assert all(event.ts <= at(second) for event in batches[-1])
-    return batches, executor
+    return batches, executor, venue
+
+
+Run = tuple[list[list[Event]], Executor, PaperVenue]
 
 
 @pytest.fixture(scope="module")
-def paper(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[list[Event]], Executor]:
+def paper(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return on_paper(tmp_path_factory.mktemp("state"), 7)
 
 
-def test_ten_minutes_on_paper_make_events_of_every_kind(paper: tuple[list[list[Event]], Executor]) -> None:
-    batches, executor = paper
+def test_ten_minutes_on_paper_make_events_of_every_kind(paper: Run) -> None:
+    batches, executor, _ = paper
     kinds = Counter(event.event_type for batch in batches for event in batch)
     assert set(kinds) >= set(EVENTS_BY_TYPE) - {"order_error", "funding", "symbol_toggle", "router_health"}
     assert kinds["tick"] == executor.counts.ticks == 601
@@ -590,7 +601,7 @@ def test_ten_minutes_on_paper_make_events_of_every_kind(paper: tuple[list[list[E
     assert len(reasons) >= 3
 
 
-def test_every_event_of_it_is_valid_and_survives_json(paper: tuple[list[list[Event]], Executor]) -> None:
+def test_every_event_of_it_is_valid_and_survives_json(paper: Run) -> None:
     for event in (event for batch in paper[0] for event in batch):
         document = json.loads(event.model_dump_json())
         assert type(event).model_validate(document) == event
@@ -598,7 +609,7 @@ def test_every_event_of_it_is_valid_and_survives_json(paper: tuple[list[list[Eve
 
 
 def test_every_attempt_of_it_was_shadowed_and_every_fill_belongs_to_one(
-    paper: tuple[list[list[Event]], Executor],
+    paper: Run,
 ) -> None:
     events = [event for batch in paper[0] for event in batch]
     attempts = {attempt.attempt_id for attempt in of(events, OrderAttempted)}
@@ -608,13 +619,28 @@ def test_every_attempt_of_it_was_shadowed_and_every_fill_belongs_to_one(
     assert attempts.isdisjoint(veto.attempt_id for veto in of(events, IntentVetoed))
 
 
-def test_it_is_the_same_for_a_seed(paper: tuple[list[list[Event]], Executor], tmp_path: Path) -> None:
+def test_it_is_the_same_for_a_seed(paper: Run, tmp_path: Path) -> None:
     assert on_paper(tmp_path, 7)[0] == paper[0]
     assert on_paper(tmp_path, 8)[0] != paper[0]
 
 
-def test_its_book_is_the_venues(paper: tuple[list[list[Event]], Executor]) -> None:
+def test_its_book_is_the_venues(paper: Run) -> None:
     last = next(batch for batch in reversed(paper[0]) if of(batch, Ticked))
     held = {position.symbol: position.qty for position in of(last, PositionMarked)}
     book = paper[1].book
     assert {symbol: book.qty(symbol) for symbol in book.symbols()} == held
+
+
+def test_a_restart_on_paper_goes_on_with_the_positions_there_are(tmp_path: Path) -> None:
+    """A run that is stopped with a position open is taken up by another executor."""
+    _, first, venue = next(
+        run for seconds in range(60, 600, 20) if (run := on_paper(tmp_path, 7, seconds))[2].account().holdings
+    )
+    begin = int((venue.account().ts - START).total_seconds())
+    batches, second, after = on_paper(tmp_path, 9, 120, begin, venue.state())
+    opened = next(batch for batch in batches if of(batch, Ticked))
+    assert [position.symbol for position in of(opened, PositionMarked)] == list(first.book.symbols())
+    held = {holding.symbol: holding.qty for holding in after.account().holdings}
+    assert {symbol: second.book.qty(symbol) for symbol in second.book.symbols()} == held
+    fills = [fill.attempt_id for batch in batches for fill in of(batch, OrderFilled)]
+    assert None not in fills
