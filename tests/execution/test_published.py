@@ -182,9 +182,9 @@ def test_without_allocations_the_mode_is_cautious_told_once_each_time_they_are_g
 def test_fresh_allocations_do_not_tell_the_faults_of_other_files_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    publish(tmp_path, SNAPSHOT, "{")
     published = Published(tmp_path)
     for _ in range(3):
+        publish(tmp_path, SNAPSHOT, "{")
         publish(tmp_path, ALLOCATIONS, allocations())
         assert published.size_factor("BTCUSDT") is None
         assert published.risk_mode(NOW) == "normal"
