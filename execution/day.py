@@ -1,62 +1,116 @@
-"""The trading day of the account: where it began, its peak, and what was realised since, in the reset time zone."""
+"""The trading day of the account: where it began, its peak, and what was realised since, in the reset time zone.
+
+Laws kept here: a day only ever turns to a later one, so that what is heard late of yesterday neither ends today nor
+counts in it; a restart may find the day worse than it was, never better.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from math import isfinite
 from typing import Any
 
 import pytz
 
+SERIES_POINTS = 500
+"""Points that a published NAV series has at most (semantics 11)."""
+
 
 @dataclass(slots=True)
 class Day:
-    """Equity in USD, null before the day's first tick. ``realized_usd``: by symbol, gross of fees."""
+    """Equity in USD, null before the day's first tick. ``realized_usd``: of this run by symbol, gross of fees.
+
+    What runs before this one made of the day: ``carried_usd`` realised over all symbols, ``lost_usd`` by symbol.
+    """
 
     timezone: str
     today: date | None = None
     start_equity_usd: float | None = None
     peak_equity_usd: float | None = None
     realized_usd: dict[str, float] = field(default_factory=dict)
+    carried_usd: float = 0.0
+    lost_usd: dict[str, float] = field(default_factory=dict)
 
     def see(self, now: datetime, equity_usd: float) -> None:
-        """Takes a tick into the day it belongs to; the first of a new day begins it."""
+        """Takes a tick into the day it belongs to; the first of a new day begins it. No equity moves nothing."""
         self.turn(now)
-        if equity_usd > 0:
+        if equity_usd > 0 and isfinite(equity_usd) and self._date(now) == self.today:
             self.start_equity_usd = equity_usd if self.start_equity_usd is None else self.start_equity_usd
             self.peak_equity_usd = max(equity_usd, self.peak_equity_usd or equity_usd)
 
     def turn(self, now: datetime) -> None:
         """Begins a new day where the last one is over."""
-        today = now.astimezone(pytz.timezone(self.timezone)).date()
-        if today != self.today:
+        today = self._date(now)
+        if self.today is None or today > self.today:
             self.today = today
             self.start_equity_usd = self.peak_equity_usd = None
-            self.realized_usd = {}
+            self.realized_usd, self.lost_usd, self.carried_usd = {}, {}, 0.0
 
-    def realize(self, symbol: str, pnl_usd: float) -> None:
-        self.realized_usd[symbol] = self.realized_usd.get(symbol, 0.0) + pnl_usd
+    def realize(self, ts: datetime, symbol: str, pnl_usd: float) -> None:
+        """Counts a close in its day; one of a day that is over is left out."""
+        self.turn(ts)
+        if self._date(ts) == self.today:
+            self.realized_usd[symbol] = self.realized_usd.get(symbol, 0.0) + pnl_usd
+
+    @property
+    def pnl_usd(self) -> float:
+        """What was realised today over all symbols, by runs before this one too."""
+        return self.carried_usd + sum(self.realized_usd.values())
+
+    def pnl_by_symbol(self) -> dict[str, float]:
+        """What was realised today by symbol; of runs before this one the losses only."""
+        symbols = {**self.realized_usd, **self.lost_usd}
+        return {name: self.realized_usd.get(name, 0.0) - self.lost_usd.get(name, 0.0) for name in sorted(symbols)}
 
     def end(self, now: datetime) -> datetime:
-        """When the day of an instant is over."""
-        zone = pytz.timezone(self.timezone)
-        tomorrow = now.astimezone(zone).date() + timedelta(days=1)
-        return zone.localize(datetime(tomorrow.year, tomorrow.month, tomorrow.day))
+        """When the day of an instant is over: the first instant of a later date, UTC.
+
+        A midnight that the clocks skip is the instant of the change; of one that comes twice the first counts.
+        """
+        zone, tomorrow = pytz.timezone(self.timezone), self._date(now) + timedelta(days=1)
+        midnight = datetime(tomorrow.year, tomorrow.month, tomorrow.day)
+        both = [zone.localize(midnight, is_dst=is_dst).astimezone(UTC) for is_dst in (True, False)]
+        return min((instant for instant in both if self._date(instant) >= tomorrow), default=max(both))
 
     def resume(self, now: datetime, nav: Mapping[str, Any] | None) -> None:
         """Takes up the day from a published nav.json, so that a restart forgets no loss.
 
-        The day's start is the first point of today that the file still has, which is exact for some eight hours.
+        The day's start is the first point of today. A series that is full of today no longer has it: then the day's
+        peak stands for it, which is no lower.
+
+        Raises LookupError, TypeError or ValueError where the document has another shape; then nothing is taken up.
         """
         self.turn(now)
-        points = [] if nav is None else nav["series"]
-        zone = pytz.timezone(self.timezone)
-        today = [
-            point["equity"]
-            for point in points
-            if datetime.fromisoformat(point["t"]).astimezone(zone).date() == self.today
-        ]
-        if nav is not None and today:
-            self.start_equity_usd = today[0]
-            self.peak_equity_usd = max(*today, nav["total_equity"] + nav["drawdown_abs"])
+        if nav is None:
+            return
+        points = [(self._date(_instant(point["t"])), point["equity"]) for point in nav["series"]]
+        today = [float(equity) for day, equity in points if day == self.today and equity is not None]
+        if not today:
+            return
+        peaks, (total_usd, below_usd) = list(today), (nav["total_equity"], nav["drawdown_abs"])
+        if total_usd is not None and below_usd is not None:
+            peaks.append(total_usd + below_usd)
+        carried_usd = float(nav["realized_pnl_today"] or 0.0)
+        has_start = len(points) < SERIES_POINTS or points[0][0] != self.today
+        self.peak_equity_usd, self.carried_usd = max(peaks), carried_usd
+        self.start_equity_usd = today[0] if has_start else self.peak_equity_usd
+
+    def resume_losses(self, as_of: datetime, drawdown_pct: Mapping[str, float]) -> None:
+        """Takes up what symbols have lost from their published drawdowns, per cent of the day's start, <= 0.
+
+        These count from the symbol's best of the day and with what is unrealised: about what was realised.
+        """
+        if self._date(as_of) == self.today and self.start_equity_usd is not None:
+            share = self.start_equity_usd / 100
+            self.lost_usd = {symbol: -pct * share for symbol, pct in drawdown_pct.items() if pct < 0}
+
+    def _date(self, instant: datetime) -> date:
+        return instant.astimezone(pytz.timezone(self.timezone)).date()
+
+
+def _instant(text: str) -> datetime:
+    """RFC 3339, without an offset UTC."""
+    instant = datetime.fromisoformat(text)
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)

@@ -4,7 +4,10 @@ Laws kept here:
 - ``step`` is told the time; what it records is never younger than that, and is on record before an order goes out;
 - it has no database and reads no network but its venue's; what the store makes of its events it reads from the
   published files;
-- a venue that cannot be asked costs the ticks of that time, and nothing else: it is said once, and counted.
+- a venue that cannot be asked costs the ticks of that time, and nothing else: it is said once, and counted;
+- a strategy that fails costs its intents of the tick: the traceback is logged once, each failure counted; ticks, orders
+  on their way and heartbeats go on. A published file that cannot be used is as if it were not there, said once;
+- an executor that could not record is over: its orders that are not on record are never sent.
 
 The names with an underscore are the contract's: ``_pub_tick`` records what the files of a tick are made of;
 ``_maybe_emit_risk_snapshot`` what the risk snapshot has beside it: symbols that were switched off;
@@ -18,13 +21,14 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import isfinite
 from typing import Any
 
 from execution import pipeline_v6_shadow as shadow
-from execution.autotune import Autotune, Policy, RiskMode, published_policy
+from execution.autotune import Autotune, Policy, RiskMode
 from execution.config import Limits, Universe, parse_limits, parse_universe
 from execution.day import Day
 from execution.events import (
@@ -36,22 +40,22 @@ from execution.events import (
     OrderClosed,
     OrderFilled,
     PositionMarked,
-    SymbolToggled,
     Ticked,
 )
+from execution.every import Every
 from execution.intents import Intent
-from execution.positions import PositionBook
-from execution.published import Published
+from execution.markets import Markets, market_veto
+from execution.positions import PositionBook, opening
+from execution.published import SUGGESTIONS, Published
 from execution.risk_limits import RiskView, check, veto_event
 from execution.router import MAKER_WAIT_S, Router
 from execution.strategy import Strategy
+from execution.toggles import Toggles
 from execution.v6_flags import Flags
-from execution.venues.venue import Account, FundingPaid, Quote, Traded, Update, Venue, VenueUnavailable, sign
+from execution.venues.venue import Account, FundingPaid, Quote, Traded, Update, Venue, VenueUnavailable
 
 _LOG = logging.getLogger(__name__)
 HEARTBEAT_S, RISK_SNAPSHOT_S, INTEL_S, PROBE_S, SHADOW_HEARTBEAT_S = 60.0, 5.0, 5.0, 300.0, 600.0
-QUOTE_MAX_AGE = timedelta(seconds=90)
-"""An older quote is no mark of the moment: it is left out of a tick."""
 _HOUR = timedelta(hours=1)
 
 Record = Callable[[Sequence[Event]], object]
@@ -87,43 +91,13 @@ class Counts:
     overruns: int = 0
     missed_ticks: int = 0
     """Ticks at which the venue could not be asked."""
+    strategy_errors: int = 0
+    """Ticks at which the strategy failed."""
     lag_s: float = 0.0
     """How late the last tick began."""
     equity_usd: float | None = None
     positions: int = 0
     realized_usd: float = 0.0
-
-
-class _Every:
-    """Whether so many seconds are over, by the time that is passed in; the first time always."""
-
-    def __init__(self, seconds: float) -> None:
-        self._period = timedelta(seconds=seconds)
-        self._next: datetime | None = None
-
-    def is_due(self, now: datetime) -> bool:
-        if self._next is not None and now < self._next:
-            return False
-        self._next = now + self._period
-        return True
-
-
-@dataclass
-class _Markets:
-    """The quotes of this tick and of the one before: what happened in between happened in the older one's market."""
-
-    now: dict[str, Quote] = field(default_factory=dict)
-    before: dict[str, Quote] = field(default_factory=dict)
-
-    def turn(self, quotes: Mapping[str, Quote]) -> None:
-        self.before, self.now = self.now, dict(quotes)
-
-    def at(self, symbol: str, ts: datetime) -> Quote | None:
-        """The newest known quote that is not younger than an instant."""
-        for quote in (self.now.get(symbol), self.before.get(symbol)):
-            if quote is not None and quote.ts <= ts:
-                return quote
-        return None
 
 
 class Executor:
@@ -150,24 +124,32 @@ class Executor:
         self._flags = flags
         self._published = published
         self._new_id = new_id
-        self._autotune = autotune or Autotune()
+        is_applied = flags.is_router_autotune_on and flags.is_router_autotune_apply_on
+        self._autotune = autotune if autotune is not None and is_applied else Autotune()
         self.book = PositionBook()
         self.day = Day(config.limits.reset_timezone)
         self._router = Router(venue, self.book, new_id, maker_wait_s=maker_wait_s)
-        self._markets = _Markets()
+        self._markets = Markets()
+        self._unheard: list[Update] = []
         self._stops: dict[str, datetime] = {}
         self._attempts: dict[str, deque[datetime]] = {}
-        self._toggled: dict[str, SymbolToggled] = {}
+        self._toggles = Toggles()
         self._policies: dict[str, tuple[Policy, Policy, Policy]] = {}
         self._size_factors: dict[str, float | None] = {}
         self._nav_ts: datetime | None = None
-        self._is_resumed = self._is_deaf = self._has_book = False
-        self._probe, self._beat = _Every(PROBE_S), _Every(HEARTBEAT_S)
-        self._risk_snapshot, self._intel = _Every(RISK_SNAPSHOT_S), _Every(INTEL_S)
-        self._shadow_beat = _Every(SHADOW_HEARTBEAT_S)
+        self._is_resumed = self._is_deaf = self._has_book = self._is_strategy_down = self._is_over = False
+        self._probe, self._beat = Every(PROBE_S), Every(HEARTBEAT_S)
+        self._risk_snapshot, self._intel = Every(RISK_SNAPSHOT_S), Every(INTEL_S)
+        self._shadow_beat = Every(SHADOW_HEARTBEAT_S)
 
     def step(self, now: datetime) -> None:
-        """One tick."""
+        """One tick.
+
+        Raises:
+            Whatever ``record`` raises, then and at every step behind it: what is not on record is never traded.
+        """
+        if self._is_over:
+            raise RuntimeError("executor: expected one that could record, found one that could not; start another")
         if not self._is_resumed:
             self._resume(now)
         account = self._hear(now)
@@ -180,64 +162,82 @@ class Executor:
             self.counts.missed_ticks += 1
         self._maybe_write_v6_runtime_probe(now)
         self._maybe_beat(now)
+        self._maybe_beat_shadow(now)
 
     # -- what is seen
 
     def _resume(self, now: datetime) -> None:
         """Says what it runs with, and takes the day up where a run before left it."""
         self._is_resumed = True
-        self.day.resume(now, self._published.document("nav"))
         documents = {"limits": self._config.limits_document, "universe": self._config.universe_document}
         self._put([ConfigChanged(ts=now, kind=kind, payload=payload) for kind, payload in documents.items()])
         self._maybe_write_v6_runtime_probe(now)
+        self.day.turn(now)
+        self._published.taken("nav", lambda nav: self.day.resume(now, nav), None)
+        drawdowns = self._published.drawdowns_pct()
+        if drawdowns is not None:
+            self.day.resume_losses(*drawdowns)
 
     def _hear(self, now: datetime) -> Account | None:
-        """Puts on record what happened at the venue since the last tick; the account as it stands, if it can be had."""
+        """Puts on record what happened at the venue since the last tick; the account as it stands, if it can be had.
+
+        A venue tells each thing once: what it told before it could not be asked further waits for the next tick.
+        """
         try:
-            updates = self._venue.advance(now)
+            self._unheard += self._venue.advance(now)
             self._markets.turn(self._venue.quotes())
             account = self._venue.account()
         except VenueUnavailable as error:
-            if not self._is_deaf:
-                _LOG.warning("%s cannot be asked: %s", self._venue.name, error)
-            self._is_deaf = True
+            self._say_deaf(error)
             return None
         if self._is_deaf:
             _LOG.info("%s answers again", self._venue.name)
         self._is_deaf = False
         if not self._has_book:
-            self._open_book(account, updates)
+            self._open_book(account, self._unheard)
         heard: list[Event] = []
-        for update in updates:
-            if isinstance(update, FundingPaid):
-                heard.append(FundingSettled(ts=update.ts, symbol=update.symbol, amount_usd=update.amount_usd))
-            else:
-                heard += self._router.on_update(update, self._markets.at)
-        for event in heard:
-            self._learn(event)
-        self._put(heard)
+        try:
+            while self._unheard:
+                heard += self._on_update(self._unheard.pop(0))
+        finally:
+            for event in heard:
+                self._learn(event)
+            self._put(heard)
         return account
 
+    def _on_update(self, update: Update) -> Sequence[Event]:
+        if isinstance(update, FundingPaid):
+            return [FundingSettled(ts=update.ts, symbol=update.symbol, amount_usd=update.amount_usd)]
+        try:
+            return self._router.on_update(update, self._markets.at)
+        except VenueUnavailable as error:
+            self._say_deaf(error)
+            return []
+
+    def _say_deaf(self, error: VenueUnavailable) -> None:
+        if not self._is_deaf:
+            _LOG.warning("%s cannot be asked: %s", self._venue.name, error)
+        self._is_deaf = True
+
     def _open_book(self, account: Account, updates: Sequence[Update]) -> None:
-        """Begins with the positions there were before the updates, as one lot each, at the venue's entry price."""
+        """Begins with the positions there were before the updates, as one lot each."""
         self._has_book = True
-        for holding in account.holdings:
-            traded = sum(
-                sign(update.side) * update.qty
-                for update in updates
-                if isinstance(update, Traded) and update.symbol == holding.symbol
-            )
-            self.book.open(holding.symbol, holding.qty - traded, holding.entry_price)
+        trades: dict[str, list[Traded]] = {}
+        for update in updates:
+            if isinstance(update, Traded):
+                trades.setdefault(update.symbol, []).append(update)
+        held = {holding.symbol: holding for holding in account.holdings}
+        for symbol in sorted({*held, *trades}):
+            self.book.open(symbol, *opening(held.get(symbol), trades.get(symbol, ())))
 
     def _learn(self, event: Event) -> None:
         """What later decisions need to know of what happened."""
         if isinstance(event, OrderClosed):
             self.counts.closes += 1
             self.counts.realized_usd += event.realized_pnl_usd
-            self.day.turn(event.ts)
-            self.day.realize(event.symbol, event.realized_pnl_usd)
+            self.day.realize(event.ts, event.symbol, event.realized_pnl_usd)
             if event.realized_pnl_usd < 0:
-                self._stops[event.symbol] = event.ts
+                self._stops[event.symbol] = max(event.ts, self._stops.get(event.symbol, event.ts))
         elif isinstance(event, OrderFilled):
             self.counts.fills += 1
 
@@ -248,7 +248,7 @@ class Executor:
         self._nav_ts = account.ts
         self.counts.ticks += 1
         self.counts.equity_usd, self.counts.positions = account.equity_usd, len(account.holdings)
-        quotes = self._markets.now
+        quotes = self._markets.fresh(now)
         self._put(
             [
                 Ticked(
@@ -257,7 +257,7 @@ class Executor:
                     equity_usd=account.equity_usd,
                     nav_usd=account.equity_usd,
                     unrealized_pnl_usd=account.unrealized_pnl_usd,
-                    realized_pnl_usd=sum(self.day.realized_usd.values()),
+                    realized_pnl_usd=self.day.pnl_usd,
                     position_count=len(account.holdings),
                 ),
                 *(
@@ -275,7 +275,6 @@ class Executor:
                 *(
                     MarkObserved(ts=now, symbol=symbol, mark_price=quote.mark, bid_price=quote.bid, ask_price=quote.ask)
                     for symbol, quote in sorted(quotes.items())
-                    if now - quote.ts <= QUOTE_MAX_AGE
                 ),
             ]
         )
@@ -284,34 +283,84 @@ class Executor:
 
     def _trade(self, now: datetime, account: Account) -> None:
         """Every intent is shadowed, then vetoed or routed; what was decided is on record before anything is sent."""
-        intents = self._strategy.decide(now, self._markets.now, account, self._router.is_working)
+        errors = self.counts.strategy_errors
         batch: list[Event] = []
-        for intent in intents:
-            seen = self._risk_view(now, account, intent.symbol)
-            quote = self._markets.now[intent.symbol]
-            policy, published, proposed = self._policy(intent.symbol)
-            if self._flags.is_pipeline_shadow_on:
-                batch.append(self._shadow(intent, seen, proposed, quote))
-            veto = check(intent, seen, self._config.limits, self._config.universe)
-            if veto is not None and self._flags.is_risk_engine_on:
-                self.counts.vetoes += 1
-                batch.append(veto_event(intent, veto, quote))
+        taken: list[Intent] = []
+        for intent in self._intents(now, account):
+            try:
+                quote = self._markets.now.get(intent.symbol)
+                decided, is_refused = self._decided(intent, now, quote, account, taken)
+            except Exception:  # noqa: BLE001 (a strategy may ask for anything: logged once, counted)
+                self._strategy_failed()
                 continue
-            self.counts.attempts += 1
-            self._attempts.setdefault(intent.symbol, deque()).append(now)
-            batch.append(self._router.route(intent, policy, published, quote, now))
-        if self._shadow_beat.is_due(now) and self._flags.is_pipeline_shadow_on:
-            counts = self.counts
-            batch.append(shadow.heartbeat(now, None, counts.shadow_allowed, counts.shadow_vetoed))
+            batch += decided
+            if quote is not None and not is_refused:
+                taken.append(intent)
+                batch.append(self._route(intent, quote, now))
+        if self._is_strategy_down and self.counts.strategy_errors == errors:
+            self._is_strategy_down = False
+            _LOG.info("the strategy decides again")
         self._put(batch)
-        self._router.send(now)
+        try:
+            self._router.send(now)
+        except VenueUnavailable as error:
+            self._say_deaf(error)
 
-    def _risk_view(self, now: datetime, account: Account, symbol: str) -> RiskView:
+    def _intents(self, now: datetime, account: Account) -> Sequence[Intent]:
+        """What the strategy asks for; one that fails asks for nothing."""
+        try:
+            return list(self._strategy.decide(now, dict(self._markets.now), account, self._router.is_working))
+        except Exception:  # noqa: BLE001 (whatever a strategy does: logged once, counted)
+            self._strategy_failed()
+            return ()
+
+    def _strategy_failed(self) -> None:
+        """Counts a failure that is being handled, and logs the first of them."""
+        self.counts.strategy_errors += 1
+        if not self._is_strategy_down:
+            _LOG.exception("the strategy failed: what it asked for is left out until it decides again")
+        self._is_strategy_down = True
+
+    def _decided(
+        self, intent: Intent, now: datetime, quote: Quote | None, account: Account, taken: Sequence[Intent]
+    ) -> tuple[list[Event], bool]:
+        """What is decided on an intent, and whether it is refused."""
+        decided: list[Event] = []
+        veto = market_veto(intent, quote, now)
+        if veto is None and quote is not None:
+            seen = self._risk_view(now, account, intent.symbol, taken)
+            if self._flags.is_pipeline_shadow_on:
+                decided.append(self._shadow(intent, seen, quote))
+            if self._flags.is_risk_engine_on:
+                veto = check(intent, seen, self._config.limits, self._config.universe)
+        if veto is not None:
+            decided.append(veto_event(intent, veto, quote))
+            self.counts.vetoes += 1
+        return decided, veto is not None
+
+    def _route(self, intent: Intent, quote: Quote, now: datetime) -> Event:
+        """Takes an intent to the router; where that fails, what the router has taken on is never sent."""
+        policy, published, _ = self._policy(intent.symbol)
+        try:
+            attempted = self._router.route(intent, policy, published, quote, now)
+        except BaseException:
+            self._is_over = True
+            raise
+        self.counts.attempts += 1
+        self._attempts.setdefault(intent.symbol, deque()).append(now)
+        return attempted
+
+    def _risk_view(self, now: datetime, account: Account, symbol: str, taken: Sequence[Intent]) -> RiskView:
+        """What is seen for an intent; ``taken``: those of this tick that are routed and not sent yet."""
         notional: dict[str, float] = {}
+        entries = {holding.symbol: holding.entry_price for holding in account.holdings}
         quantities = [(holding.symbol, holding.qty) for holding in account.holdings]
+        quantities += [(intent.symbol, intent.signed_qty) for intent in taken if not intent.reduce_only]
         for name, qty in [*quantities, *self._router.working_qty().items()]:
             quote = self._markets.now.get(name)
-            notional[name] = notional.get(name, 0.0) + qty * (quote.mark if quote is not None else 0.0)
+            price = quote.mark if quote is not None else entries.get(name)
+            if price is not None and isfinite(qty):  # how much is left of an order by hand is not known
+                notional[name] = notional.get(name, 0.0) + qty * price
         attempts = self._attempts.setdefault(symbol, deque())
         while attempts and attempts[0] <= now - _HOUR:
             attempts.popleft()
@@ -325,11 +374,11 @@ class Executor:
             open_positions=len({holding.symbol for holding in account.holdings}),
             stops=self._stops,
             attempts=attempts,
-            disabled=self._disabled(),
+            disabled=self._toggles.disabled(now),
         )
 
-    def _shadow(self, intent: Intent, seen: RiskView, proposed: Policy, quote: Quote) -> Event:
-        factor = self._size_factors.get(intent.symbol)
+    def _shadow(self, intent: Intent, seen: RiskView, quote: Quote) -> Event:
+        factor, (_, _, proposed) = self._size_factors.get(intent.symbol), self._policy(intent.symbol)
         candidate = shadow.Candidate(self._config.limits, self._config.universe, proposed, factor)
         decided = shadow.decide(intent, seen, candidate, quote)
         self.counts.shadow_allowed += decided.is_allowed is True
@@ -340,35 +389,13 @@ class Executor:
         """The policy to route by, the one published, and the one proposed."""
         return self._policies.get(symbol, (Policy(), Policy(), Policy()))
 
-    def _disabled(self) -> dict[str, datetime | None]:
-        """Symbols that are switched off and until when: as published, and what was toggled here since."""
-        snapshot = self._published.document("risk_snapshot") or {}
-        as_of = snapshot.get("updated_ts", 0.0)
-        found: dict[str, datetime | None] = {}
-        for entry in snapshot.get("symbols", ()):
-            if entry["risk"]["toggle_active"]:
-                until = entry["risk"]["toggle_meta"]["disabled_until"]
-                found[entry["symbol"]] = None if until is None else datetime.fromisoformat(until)
-        for symbol, toggle in self._toggled.items():
-            if toggle.ts.timestamp() > as_of:
-                found[symbol] = toggle.until_ts
-        return found
-
     # -- what is due now and then
 
     def _maybe_emit_risk_snapshot(self, now: datetime) -> None:
         """Switches a symbol off for the rest of the day when it has lost its cap."""
-        cap_pct, start_usd = self._config.limits.overall.symbol_drawdown_cap_pct, self.day.start_equity_usd
-        if not self._risk_snapshot.is_due(now) or cap_pct is None or start_usd is None:
-            return
-        disabled, end = self._disabled(), self.day.end(now)
-        for symbol, pnl_usd in self.day.realized_usd.items():
-            if symbol not in disabled and -100 * pnl_usd / start_usd >= cap_pct:
-                toggle = SymbolToggled(
-                    ts=now, symbol=symbol, is_disabled=True, until_ts=end, reason=f"lost {cap_pct:g} % of the day's NAV"
-                )
-                self._toggled[symbol] = toggle
-                self._put([toggle])
+        self._toggles.read(self._published.switched_off())
+        if self._risk_snapshot.is_due(now):
+            self._put(self._toggles.guard(now, self.day, self._config.limits.overall.symbol_drawdown_cap_pct))
 
     def _maybe_publish_execution_intel(self, now: datetime) -> None:
         """Takes published routing policies, suggestions and size factors into the router and the candidate pipeline."""
@@ -380,18 +407,11 @@ class Executor:
             self._size_factors[symbol] = self._published.size_factor(symbol)
 
     def _policies_of(self, symbol: str, mode: RiskMode) -> tuple[Policy, Policy, Policy]:
-        published = published_policy(self._published.of_symbol("router_health", symbol))
-        suggestion = self._published.of_symbol("router_policy_suggestions_v6", symbol)
-        proposed = published
-        if suggestion is not None:
-            proposal = suggestion["proposed_policy"]
-            proposed = Policy(
-                maker_first=proposal["maker_first"],
-                taker_bias=proposal["taker_bias"],
-                offset_bps=proposal["offset_bps"],
-                quality=published.quality,
-                reason="proposed",
-            )
+        published = self._published.policy(symbol)
+        proposed = self._published.proposed_policy(symbol, published)
+        if proposed is None:
+            return published, published, published
+        suggestion = self._published.of_symbol(SUGGESTIONS, symbol)
         return self._autotune.apply(published, suggestion, symbol, mode), published, proposed
 
     def _maybe_write_v6_runtime_probe(self, now: datetime) -> None:
@@ -404,7 +424,23 @@ class Executor:
             working = len(self._router.working_qty())
             self._put([HeartbeatSent(ts=now, service="executor", lag_s=self.counts.lag_s, queue_depth=working)])
 
+    def _maybe_beat_shadow(self, now: datetime) -> None:
+        if self._flags.is_pipeline_shadow_on and self._shadow_beat.is_due(now):
+            self._put([shadow.heartbeat(now, None, self.counts.shadow_allowed, self.counts.shadow_vetoed)])
+
     def _put(self, batch: Sequence[Event]) -> None:
-        if batch:
+        if not batch:
+            return
+        try:
             self._record(batch)
-            self.counts.events += len(batch)
+        except BaseException:
+            self._is_over = True
+            raise
+        self.counts.events += len(batch)
+
+
+if __name__ == "__main__":
+    # the one place where execution reaches out: what it is wired with is tape's to say
+    from tape.cli import executor_app, run
+
+    run(executor_app)

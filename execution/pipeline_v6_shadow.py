@@ -1,7 +1,8 @@
 """The candidate pipeline: what it would do with the intents of the live one, on the same inputs (semantics 10).
 
 It differs from the live pipeline in three ways: it cuts what is too large to what the limits leave instead of refusing
-it, it sizes by the published size factor of the symbol, and it routes by the proposed policy. It sends nothing.
+it, it sizes by the published size factor of the symbol (never above what was asked for), and it routes by the proposed
+policy. It sends nothing.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from execution.intents import Intent
 from execution.risk_limits import SIZE_REASONS, RiskView, Veto, check, largest_allowed_qty
 from execution.router import maker_price, touch
 from execution.venues.venue import Quote
+
+NO_SIZE = "no_size"
+"""The reason where nothing is left of an intent that no limit refuses: a size factor of 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,8 @@ def decide(intent: Intent, seen: RiskView, candidate: Candidate, quote: Quote) -
     wanted = intent if intent.reduce_only else replace(intent, qty=intent.qty * _factor(candidate))
     qty = largest_allowed_qty(wanted, seen, limits, universe)
     veto = check(replace(wanted, qty=qty) if qty > 0 else wanted, seen, limits, universe)
+    reasons = list(veto.reasons) if veto is not None else [] if qty > 0 else [NO_SIZE]
+    is_allowed = not reasons
     hit_caps = [] if qty == wanted.qty else sorted(_caps(check(wanted, seen, limits, universe)))
     decision: dict[str, Any] = {
         "symbol": intent.symbol,
@@ -48,22 +54,22 @@ def decide(intent: Intent, seen: RiskView, candidate: Candidate, quote: Quote) -
             "reduce_only": intent.reduce_only,
         },
         "risk_decision": {
-            "allowed": veto is None,
-            "clamped_qty": qty if veto is None else 0.0,
-            "reasons": [] if veto is None else list(veto.reasons),
+            "allowed": is_allowed,
+            "clamped_qty": qty if is_allowed else 0.0,
+            "reasons": reasons,
             "hit_caps": hit_caps,
-            "diagnostics": {"size_factor": candidate.size_factor} if veto is None else dict(veto.observed),
+            "diagnostics": {"size_factor": candidate.size_factor, **(veto.observed if veto is not None else {})},
         },
         "heartbeat": False,
     }
-    if veto is None:
+    if is_allowed:
         decision["size_decision"] = {"gross_usd": qty * intent.price, "qty": qty}
         decision["router_decision"] = _route(intent, candidate.policy, quote)
     return ShadowDecided(
         ts=seen.now,
         symbol=intent.symbol,
         attempt_id=intent.attempt_id,
-        is_allowed=veto is None,
+        is_allowed=is_allowed,
         decision=decision,
     )
 

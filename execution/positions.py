@@ -11,11 +11,11 @@ Laws kept here:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from execution.venues.venue import Traded, sign
+from execution.venues.venue import Holding, Traded, sign
 
 UNITS = 1_000_000_000
 """Whole units per base unit."""
@@ -160,3 +160,19 @@ def _average(lots: Iterable[Lot]) -> float:
     """The average price of lots of one sign, by quantity."""
     rows = list(lots)
     return sum(lot.worth_usd() for lot in rows) / to_qty(sum(lot.units for lot in rows))
+
+
+def opening(held: Holding | None, trades: Sequence[Traded]) -> tuple[float, float]:
+    """The signed quantity there was before some trades of a symbol led to what is held, and its entry price.
+
+    A venue states the average entry of what is held. Of a position that the trades closed or turned nothing is left
+    to tell its entry: it begins at the first trade's price, so that its close realises nothing.
+    """
+    traded = sum(sign(trade.side) * trade.qty for trade in trades)
+    qty = held.qty if held is not None else 0.0
+    before = qty - traded
+    if held is None or before * qty <= 0:
+        return before, trades[0].price if trades else 0.0
+    cost_usd = qty * held.entry_price - sum(sign(trade.side) * trade.qty * trade.price for trade in trades)
+    has_grown = abs(before) < abs(qty) and cost_usd / before > 0
+    return before, cost_usd / before if has_grown else held.entry_price

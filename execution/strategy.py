@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import floor
 from random import Random
 from typing import Protocol
 
@@ -28,12 +29,15 @@ class Strategy(Protocol):
 
 @dataclass(slots=True)
 class _Seen:
-    """What is remembered of a symbol: two averages of its mid price, and how long a position is held."""
+    """What is remembered of a symbol: two averages of its mid price, and how long a position is held.
+
+    ``hold_for``: null for a position that was not entered from here, e.g. by a run before.
+    """
 
     fast: float
     slow: float
     held_ticks: int = 0
-    hold_for: int = 0
+    hold_for: int | None = None
     rests_for: int = 0
     """Ticks until it may ask for an entry again."""
 
@@ -86,16 +90,18 @@ class Momentum:
 
     def _leave(self, now: datetime, quote: Quote, seen: _Seen, qty: float, move_bps: float) -> Intent | None:
         seen.held_ticks += 1
+        if seen.hold_for is None:
+            seen.hold_for = self._random.randint(*self.hold_ticks)
         has_turned = move_bps * qty < 0 and abs(move_bps) > self.enter_bps
         if seen.held_ticks < seen.hold_for and not has_turned:
             return None
-        share = 0.5 if self._random.random() < 0.25 else 1.0
+        part = _whole_units(abs(qty) / 2) if self._random.random() < 0.25 else abs(qty)
         side: Side = "SELL" if qty > 0 else "BUY"
-        return self._intent(now, quote, side, abs(qty) * share, move_bps, reduce_only=True)
+        return self._intent(now, quote, side, part or abs(qty), move_bps, reduce_only=True)
 
     def _enter(self, now: datetime, quote: Quote, seen: _Seen, equity_usd: float, move_bps: float) -> Intent | None:
         seen.rests_for -= 1
-        if abs(move_bps) < self.enter_bps or seen.rests_for > 0 or equity_usd <= 0:
+        if abs(move_bps) < self.enter_bps or seen.rests_for > 0 or not equity_usd > 0:
             return None
         seen.rests_for = self._random.randint(*self.rest_ticks)
         seen.held_ticks, seen.hold_for = 0, self._random.randint(*self.hold_ticks)
@@ -103,7 +109,7 @@ class Momentum:
         if self._random.random() < self.greed:
             share, leverage = self._random.choice(((0.0004, 1.0), (0.3, 2.0), (0.9, 3.0), (0.03, 20.0)))
         side: Side = "BUY" if move_bps > 0 else "SELL"
-        return self._intent(now, quote, side, share * equity_usd / quote.mid, move_bps, leverage=leverage)
+        return self._intent(now, quote, side, _whole_units(share * equity_usd / quote.mid), move_bps, leverage=leverage)
 
     def _intent(
         self,
@@ -122,7 +128,7 @@ class Momentum:
             ts=now,
             symbol=quote.symbol,
             side=side,
-            qty=round(qty, 9),
+            qty=qty,
             price=quote.mid,
             strategy=self.name,
             signal_ts=quote.ts,
@@ -131,3 +137,8 @@ class Momentum:
             confidence=min(1.0, abs(move_bps) / 20),
             expected_edge=abs(move_bps) / 1e4,
         )
+
+
+def _whole_units(qty: float) -> float:
+    """Rounded down to billionths of a base unit, so that a part is never more than the whole."""
+    return floor(qty * 1e9) / 1e9

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execution.positions import Lot, PositionBook, Realized, to_qty, to_units
-from execution.venues.venue import Side, Traded, sign
+from execution.positions import Lot, PositionBook, Realized, opening, to_qty, to_units
+from execution.venues.venue import Holding, Side, Traded, sign
 
 NOON = datetime(2025, 11, 1, 12, tzinfo=UTC)
 SYMBOLS = ("BTCUSDT", "SUIUSDT")
@@ -129,3 +129,21 @@ def test_a_book_comes_back_from_json(deals: list[Deal]) -> None:
     again = PositionBook.from_json(json.loads(json.dumps(book.to_json())))
     assert again.to_json() == book.to_json()
     assert [again.lots(symbol) for symbol in SYMBOLS] == [book.lots(symbol) for symbol in SYMBOLS]
+
+
+@pytest.mark.parametrize(
+    ("held", "trades", "expected"),
+    [
+        (Holding("BTCUSDT", 1.5, 100.0, 1.0), [], (1.5, 100.0)),
+        (Holding("BTCUSDT", 1.5, 100.0, 1.0), [traded("BTCUSDT", "SELL", 0.5, 120.0)], (2.0, 100.0)),  # reduced
+        (Holding("BTCUSDT", 2.0, 110.0, 1.0), [traded("BTCUSDT", "BUY", 1.0, 120.0)], (1.0, 100.0)),  # grown
+        (Holding("BTCUSDT", -2.0, 110.0, 1.0), [traded("BTCUSDT", "SELL", 1.0, 120.0)], (-1.0, 100.0)),
+        (Holding("BTCUSDT", 1.0, 120.0, 1.0), [traded("BTCUSDT", "BUY", 1.0, 120.0)], (0.0, 120.0)),  # opened
+        (None, [traded("BTCUSDT", "SELL", 1.0, 120.0)], (1.0, 120.0)),  # closed: its entry is not known any more
+        (Holding("BTCUSDT", -1.0, 120.0, 1.0), [traded("BTCUSDT", "SELL", 3.0, 120.0)], (2.0, 120.0)),  # turned
+    ],
+)
+def test_what_there_was_before_trades_led_to_what_is_held(
+    held: Holding | None, trades: list[Traded], expected: tuple[float, float]
+) -> None:
+    assert opening(held, trades) == expected

@@ -1,0 +1,52 @@
+"""The quotes of this tick and of the one before: what happened in between happened in the older one's market."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from execution.intents import Intent
+from execution.risk_limits import Veto
+from execution.venues.venue import Quote
+
+QUOTE_MAX_AGE = timedelta(seconds=90)
+"""An older quote is no market of the moment: it is no mark, and nothing is entered by it."""
+
+
+def is_fresh(quote: Quote, now: datetime) -> bool:
+    """Whether a quote is of the moment."""
+    return now - quote.ts <= QUOTE_MAX_AGE
+
+
+@dataclass(slots=True)
+class Markets:
+    """Quotes by symbol."""
+
+    now: dict[str, Quote] = field(default_factory=dict)
+    before: dict[str, Quote] = field(default_factory=dict)
+
+    def turn(self, quotes: Mapping[str, Quote]) -> None:
+        """Takes the quotes of a new tick."""
+        self.before, self.now = self.now, dict(quotes)
+
+    def at(self, symbol: str, ts: datetime) -> Quote | None:
+        """The newest known quote that stood at an instant and was of the moment then."""
+        for quote in (self.now.get(symbol), self.before.get(symbol)):
+            if quote is not None and quote.ts <= ts:
+                return quote if is_fresh(quote, ts) else None
+        return None
+
+    def fresh(self, now: datetime) -> dict[str, Quote]:
+        """The quotes of the moment."""
+        return {symbol: quote for symbol, quote in self.now.items() if is_fresh(quote, now)}
+
+
+def market_veto(intent: Intent, quote: Quote | None, now: datetime) -> Veto | None:
+    """An intent without a market cannot be worked; by an old one nothing is entered, but one may always get out."""
+    if quote is None:
+        return Veto(now, "no_quote", ("no_quote",), {}, {})
+    if intent.reduce_only or is_fresh(quote, now):
+        return None
+    max_age_s, age_s = QUOTE_MAX_AGE.total_seconds(), (now - quote.ts).total_seconds()
+    return Veto(now, "quote_stale", ("quote_stale",), {"quote_max_age_s": max_age_s}, {"quote_age_s": age_s})
