@@ -24,7 +24,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import isfinite
 from typing import Any
 
 from execution import pipeline_v6_shadow as shadow
@@ -137,7 +136,9 @@ class Executor:
         self._policies: dict[str, tuple[Policy, Policy, Policy]] = {}
         self._size_factors: dict[str, float | None] = {}
         self._nav_ts: datetime | None = None
-        self._is_resumed = self._is_deaf = self._has_book = self._is_strategy_down = self._is_over = False
+        self._is_resumed = self._is_deaf = self._has_book = self._is_strategy_down = False
+        self.is_over = False
+        """Something could not be recorded: no further step is taken."""
         self._probe, self._beat = Every(PROBE_S), Every(HEARTBEAT_S)
         self._risk_snapshot, self._intel = Every(RISK_SNAPSHOT_S), Every(INTEL_S)
         self._shadow_beat = Every(SHADOW_HEARTBEAT_S)
@@ -148,7 +149,7 @@ class Executor:
         Raises:
             Whatever ``record`` raises, then and at every step behind it: what is not on record is never traded.
         """
-        if self._is_over:
+        if self.is_over:
             raise RuntimeError("executor: expected one that could record, found one that could not; start another")
         if not self._is_resumed:
             self._resume(now)
@@ -285,17 +286,15 @@ class Executor:
         """Every intent is shadowed, then vetoed or routed; what was decided is on record before anything is sent."""
         errors = self.counts.strategy_errors
         batch: list[Event] = []
-        taken: list[Intent] = []
         for intent in self._intents(now, account):
             try:
                 quote = self._markets.now.get(intent.symbol)
-                decided, is_refused = self._decided(intent, now, quote, account, taken)
+                decided, is_refused = self._decided(intent, now, quote, account)
             except Exception:  # noqa: BLE001 (a strategy may ask for anything: logged once, counted)
                 self._strategy_failed()
                 continue
             batch += decided
             if quote is not None and not is_refused:
-                taken.append(intent)
                 batch.append(self._route(intent, quote, now))
         if self._is_strategy_down and self.counts.strategy_errors == errors:
             self._is_strategy_down = False
@@ -322,13 +321,13 @@ class Executor:
         self._is_strategy_down = True
 
     def _decided(
-        self, intent: Intent, now: datetime, quote: Quote | None, account: Account, taken: Sequence[Intent]
+        self, intent: Intent, now: datetime, quote: Quote | None, account: Account
     ) -> tuple[list[Event], bool]:
         """What is decided on an intent, and whether it is refused."""
         decided: list[Event] = []
         veto = market_veto(intent, quote, now)
         if veto is None and quote is not None:
-            seen = self._risk_view(now, account, intent.symbol, taken)
+            seen = self._risk_view(now, account, intent.symbol)
             if self._flags.is_pipeline_shadow_on:
                 decided.append(self._shadow(intent, seen, quote))
             if self._flags.is_risk_engine_on:
@@ -344,22 +343,21 @@ class Executor:
         try:
             attempted = self._router.route(intent, policy, published, quote, now)
         except BaseException:
-            self._is_over = True
+            self.is_over = True
             raise
         self.counts.attempts += 1
         self._attempts.setdefault(intent.symbol, deque()).append(now)
         return attempted
 
-    def _risk_view(self, now: datetime, account: Account, symbol: str, taken: Sequence[Intent]) -> RiskView:
-        """What is seen for an intent; ``taken``: those of this tick that are routed and not sent yet."""
+    def _risk_view(self, now: datetime, account: Account, symbol: str) -> RiskView:
+        """What is seen for an intent of a symbol; what the router has taken on counts, sent or not."""
         notional: dict[str, float] = {}
         entries = {holding.symbol: holding.entry_price for holding in account.holdings}
         quantities = [(holding.symbol, holding.qty) for holding in account.holdings]
-        quantities += [(intent.symbol, intent.signed_qty) for intent in taken if not intent.reduce_only]
         for name, qty in [*quantities, *self._router.working_qty().items()]:
             quote = self._markets.now.get(name)
             price = quote.mark if quote is not None else entries.get(name)
-            if price is not None and isfinite(qty):  # how much is left of an order by hand is not known
+            if price is not None:
                 notional[name] = notional.get(name, 0.0) + qty * price
         attempts = self._attempts.setdefault(symbol, deque())
         while attempts and attempts[0] <= now - _HOUR:
@@ -434,7 +432,7 @@ class Executor:
         try:
             self._record(batch)
         except BaseException:
-            self._is_over = True
+            self.is_over = True
             raise
         self.counts.events += len(batch)
 

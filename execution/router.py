@@ -69,11 +69,18 @@ class Router:
                 self._venue.cancel(working.order.client_order_id)
 
     def working_qty(self) -> dict[str, float]:
-        """Signed quantity by symbol that is in the market or about to be, and not filled."""
+        """Signed quantity by symbol that may still be added: in the market or about to be, not filled, no reduction.
+
+        What only reduces a position counts once it is filled.
+        """
         rests = [
-            (each.order.symbol, each.order.side, each.order.qty - each.fills.qty) for each in self._working.values()
+            (each.order.symbol, each.order.side, each.order.qty - each.fills.qty)
+            for each in self._working.values()
+            if not each.order.reduce_only
         ]
-        rests += [(each.intent.symbol, each.intent.side, each.rest) for each in self._pending]
+        rests += [
+            (each.intent.symbol, each.intent.side, each.rest) for each in self._pending if not each.intent.reduce_only
+        ]
         open_qty: dict[str, float] = {}
         for symbol, side, rest in rests:
             open_qty[symbol] = open_qty.get(symbol, 0.0) + sign(side) * rest

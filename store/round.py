@@ -82,8 +82,9 @@ class Round:
 
 def _catalog(cursor: duckdb.DuckDBPyConnection) -> str:
     """The database's name, quoted."""
-    row = cursor.execute("select current_database()").fetchone()
-    return '"' + str(row[0] if row else "").replace('"', '""') + '"'
+    # read to its end: a result that is not keeps its transaction open, and then no checkpoint empties the log
+    ((name,),) = cursor.execute("select current_database()").fetchall()
+    return '"' + str(name).replace('"', '""') + '"'
 
 
 def fetch_rows(result: duckdb.DuckDBPyConnection) -> Iterator[Row]:

@@ -9,6 +9,7 @@ Laws kept here:
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -80,6 +81,8 @@ def replay(
         StoreError: the home has a history, or an owner; or the market cannot be read.
     """
     market = _market(market_path)
+    # between two exports of a replay allocations grow older than a live runtime's ever do
+    logging.getLogger("execution.published").setLevel(logging.ERROR)
     started, interval = time.monotonic(), timedelta(seconds=interval_s or max(1.0, market.step_s))
     with ExitStack() as stack:
         stack.enter_context(owning(home))

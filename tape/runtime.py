@@ -199,7 +199,9 @@ class Loop:
         try:
             self.executor.step(datetime.now(UTC))
             self._keep()
-        except Exception:  # noqa: BLE001 (a process loop: logged once, counted)
+        except Exception:
+            if self.executor.is_over:
+                raise
             self.failures += 1
             if self.failures == 1:
                 _LOG.exception("a tick failed; the next one is tried")
