@@ -107,7 +107,7 @@ class Momentum:
         seen.held_ticks, seen.hold_for = 0, self._random.randint(*self.hold_ticks)
         share, leverage = self._random.uniform(*self.nav_share), self._random.choice((1.0, 2.0, 3.0))
         if self._random.random() < self.greed:
-            share, leverage = self._random.choice(((0.0004, 1.0), (0.3, 2.0), (0.9, 3.0), (0.03, 20.0)))
+            share, leverage = self._random.choice(((0.0004, 1.0), (0.11, 2.0), (0.9, 3.0), (0.03, 20.0)))
         side: Side = "BUY" if move_bps > 0 else "SELL"
         return self._intent(now, quote, side, _whole_units(share * equity_usd / quote.mid), move_bps, leverage=leverage)
 
