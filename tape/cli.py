@@ -394,6 +394,30 @@ def run_runtime(
 
 
 @app.command()
+def toggle(
+    context: typer.Context,
+    symbol: Annotated[str, typer.Argument(help="Instrument, e.g. BTCUSDT.")],
+    off: Annotated[bool, typer.Option("--off/--on", help="No new positions, or new positions again.")],
+    minutes: Annotated[float | None, typer.Option(min=0, help="How long it is off; else until it is on again.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why, for the record.")] = None,
+) -> None:
+    """Switch a symbol off or on again: a record that the executor reads back from the published risk snapshot."""
+    from datetime import timedelta
+
+    from execution.events import SymbolToggled
+    from store.journal import Journal
+
+    session: _Session = context.obj
+    now = datetime.now(UTC)
+    until = now + timedelta(minutes=minutes) if off and minutes is not None else None
+    toggled = SymbolToggled(ts=now, symbol=symbol, is_disabled=off, until_ts=until, reason=reason)
+    with Journal(session.home, "ops") as journal:
+        journal.record([toggled], durable=True)
+    ends = "" if until is None else f" until {until:%Y-%m-%d %H:%M:%S} UTC"
+    typer.echo(f"{toggled.symbol} {'off' if off else 'on'}{ends}: on record, in force with the next risk snapshot")
+
+
+@app.command()
 def backup(
     context: typer.Context, dest: Annotated[Path, typer.Argument(metavar="DEST", help="File, or folder.")]
 ) -> None:

@@ -16,6 +16,7 @@ import duckdb
 import pytest
 
 from exporters.contract import STATE_FILES
+from store.ingest import Ingest
 from tape.sample import write_sample
 from tests.store.old_logs import CLOSE, EXECUTED, HEARTBEAT, HEARTBEATS, NAV, text, write_files
 
@@ -283,3 +284,20 @@ def test_a_setting_that_cannot_be_parsed_is_told_in_one_line(empty_home: Path) -
 
 def test_an_empty_query_fails_in_one_line(empty_home: Path) -> None:
     fails(tape("--home", empty_home, "sql", ""), 1)
+
+
+def test_a_symbol_is_switched_off_for_a_while_and_on_again(empty_home: Path) -> None:
+    off = tape("--home", empty_home, "toggle", "btcusdt", "--off", "--minutes", "30", "--reason", "maintenance")
+    assert (off.code, off.err) == (0, "")
+    assert off.out.startswith("BTCUSDT off until ")
+    assert tape("--home", empty_home, "toggle", "BTCUSDT", "--on").out.startswith("BTCUSDT on:")
+    with duckdb.connect(empty_home / "logs" / "tape.duckdb") as connection:
+        Ingest(connection, empty_home, empty_home).run_once()
+        rows = connection.execute(
+            "select symbol, is_disabled, round(epoch(until_ts - ts) / 60), reason, producer from symbol_toggles order by ts"
+        ).fetchall()
+    assert rows == [("BTCUSDT", True, 30.0, "maintenance", "ops"), ("BTCUSDT", False, None, None, "ops")]
+
+
+def test_a_toggle_says_which_way(empty_home: Path) -> None:
+    fails(tape("--home", empty_home, "toggle", "BTCUSDT"), 2, "--off")
