@@ -294,7 +294,8 @@ def test_a_symbol_is_switched_off_for_a_while_and_on_again(empty_home: Path) -> 
     with duckdb.connect(empty_home / "logs" / "tape.duckdb") as connection:
         Ingest(connection, empty_home, empty_home).run_once()
         rows = connection.execute(
-            "select symbol, is_disabled, round(epoch(until_ts - ts) / 60), reason, producer from symbol_toggles order by ts"
+            "select symbol, is_disabled, round(epoch(until_ts - ts) / 60), reason, producer"
+            " from symbol_toggles order by ts"
         ).fetchall()
     assert rows == [("BTCUSDT", True, 30.0, "maintenance", "ops"), ("BTCUSDT", False, None, None, "ops")]
 
