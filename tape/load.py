@@ -19,6 +19,7 @@ from execution.events import (
     ConfigChanged,
     Event,
     FlagsRecorded,
+    FundingSettled,
     HeartbeatSent,
     IntentVetoed,
     MarkObserved,
@@ -128,6 +129,7 @@ class Market:
             ),
             ConfigChanged(ts=now, kind="universe", payload=universe),
             SymbolToggled(ts=now, symbol=SYMBOLS[-1], is_disabled=False, reason="load"),
+            FundingSettled(ts=now, symbol=SYMBOLS[0], amount_usd=-0.12),
         ]
 
     def _tick(self) -> list[Event]:
