@@ -229,9 +229,9 @@ class PaperAccount:
         except ValidationError as error:
             first = error.errors(include_input=False)[0]
             where = ".".join(str(part) for part in first["loc"]) or "the file"
+            told = " ".join(first["msg"].removeprefix("Value error, ").split())
             raise StoreError(
-                f"paper account {self._path}: {where}: {' '.join(first['msg'].split())};"
-                " move it away to begin another account"
+                f"paper account {self._path}: {where}: {told}; move it away to begin another account"
             ) from error
 
 

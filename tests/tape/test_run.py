@@ -175,7 +175,7 @@ def test_files_were_fresh_while_it_ran(ran: Ran) -> None:
 def test_every_file_is_what_sql_says_of_its_own_instant(tmp_path: Path, ran: Ran) -> None:
     newest = dict(rows(ran.home, "select file, max(export_id) from exports group by file"))
     assert newest.keys() == NAMES
-    compared = set()
+    same: dict[datetime, list[str]] = {}
     for name, export_id in newest.items():
         ((as_of, known_seq),) = rows(ran.home, f"select as_of, known_seq from exports where export_id = {export_id}")
         document = ran.document(name)
@@ -189,11 +189,13 @@ def test_every_file_is_what_sql_says_of_its_own_instant(tmp_path: Path, ran: Ran
         )
         if rows(ran.home, f"select count(*) from ({late})") == [(0,)]:
             # nothing that happened before was stored behind it, so that SQL says today what it said then
-            words = ("export", "--as-of", as_of.isoformat(), "--out", tmp_path / name, name)
-            assert tape("--home", ran.home, *words).code == 0
-            assert (tmp_path / name / name).read_bytes() == (ran.home / "logs" / "state" / name).read_bytes(), name
-            compared.add(name)
-    assert compared, "else this test shows nothing"
+            same.setdefault(as_of, []).append(name)
+    assert same, "else this test shows nothing"
+    for as_of, names in same.items():
+        out = tmp_path / f"{as_of.timestamp()}"
+        assert tape("--home", ran.home, "export", "--as-of", as_of.isoformat(), "--out", out, *names).code == 0
+        for name in names:
+            assert (out / name).read_bytes() == (ran.home / "logs" / "state" / name).read_bytes(), name
 
 
 def test_every_file_comes_out_again_to_the_byte(tmp_path: Path, ran: Ran) -> None:
@@ -407,3 +409,69 @@ def test_a_torn_paper_account_is_refused_in_one_line_and_left_as_it_is(tmp_path:
     saved.write_bytes(b'{"now": "2025-01-0')
     fails(tape("--home", home, "run", "--seconds", "5"), 1, str(saved), "move it away")
     assert saved.read_bytes() == b'{"now": "2025-01-0'
+
+
+FAULTY = """
+import errno, itertools, sys, time
+import duckdb
+import tape.runtime, tape.service
+import store.journal
+from tape.cli import run
+
+fault, home = sys.argv[1:]
+steps = itertools.count()
+if fault == "venue hangs":
+    tape.runtime.Loop._step = lambda self: time.sleep(30)
+elif fault == "database breaks":
+    mirror = tape.service.Owner._mirror
+    def _mirror(self):
+        if next(steps) > 8:
+            raise duckdb.FatalException("the disk is gone")
+        mirror(self)
+    tape.service.Owner._mirror = _mirror
+else:
+    write = store.journal.Journal._write
+    def _write(self, seq, body):
+        if next(steps) > 8:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(self, seq, body)
+    store.journal.Journal._write = _write
+sys.argv = ["tape", "--home", home, "run"]
+run()
+"""
+
+
+def _faulty(home: Path, fault: str) -> Running:
+    script = home / "faulty_runtime.py"
+    script.write_text(FAULTY)
+    return Running(home, fault, str(home), program="faulty_runtime", PYTHONPATH=f"{PROJECT}{os.pathsep}{home}")
+
+
+def test_ctrl_c_ends_it_in_time_when_the_venue_hangs(tmp_path: Path) -> None:
+    home = _home(tmp_path / "home")
+    with _faulty(home, "venue hangs") as process:
+        wait_for(lambda: published(home) == NAMES, "not all files are published")
+        code, took_s = process.end(signal.SIGINT)
+        assert (code, took_s < _ENDS_WITHIN_S) == (0, True), (took_s, process.log)
+        assert "the executor is left in the middle of a step" in process.log
+        assert " INFO stopped: " in process.log.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [("database breaks", "can no longer be used: .*the disk is gone"), ("journal full", "No space left on device")],
+)
+def test_when_one_half_dies_both_end_with_one_line_and_the_next_run_goes_on(
+    tmp_path: Path, fault: str, told: str
+) -> None:
+    home = _home(tmp_path / "home")
+    with _faulty(home, fault) as process:
+        assert process.process.wait(timeout=60) == 1
+        assert re.fullmatch(f"tape: .*{told}.*", process.log.splitlines()[-1]), process.log
+        assert "Traceback" not in process.log
+    assert (home / "logs" / "cache" / "paper_account.json").exists() == (fault == "database breaks")
+    with running(home, "--seconds", "3") as again:
+        assert again.process.wait(timeout=60) == 0, again.log
+    with closing(open_database(home / "logs" / "tape.duckdb", read_only=True)) as connection:
+        assert [each.gaps for each in certificates(connection)] == [0]
+    assert len(rows(home, "select distinct run_id from ticks")) == 2
