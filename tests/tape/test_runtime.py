@@ -20,7 +20,7 @@ import pytest
 from execution.config import DEFAULT_LIMITS, DEFAULT_UNIVERSE
 from execution.executor_live import Counts, Executor
 from execution.venues.paper import PaperVenue
-from execution.venues.venue import Order
+from execution.venues.venue import Ended, Order
 from store.errors import ExecutorRuns, StoreError
 from store.journal import journal_folder, segment_paths
 from store.owner_lock import trading
@@ -178,10 +178,8 @@ def test_an_account_goes_on_as_it_was_at_the_saved_prices(tmp_path: Path) -> Non
     assert {name: value for name, value in after.state().items() if name != "open"} == {
         name: value for name, value in json.loads(path.read_bytes()).items() if name != "open"
     }
-    updates = after.advance(later)
-    assert [
-        (update.client_order_id, getattr(update, "status", None)) for update in updates if hasattr(update, "reason")
-    ] == [("b", "CANCELED")]
+    ended = [(each.client_order_id, each.status) for each in after.advance(later) if isinstance(each, Ended)]
+    assert ended == [("b", "CANCELED")]
     assert after.account().holdings == before.account().holdings
     assert after.account().wallet_usd == before.account().wallet_usd
     for symbol, quote in before.quotes().items():
