@@ -470,7 +470,7 @@ def test_when_one_half_dies_both_end_with_one_line_and_the_next_run_goes_on(
         assert re.fullmatch(f"tape: .*{told}.*", process.log.splitlines()[-1]), process.log
         assert "Traceback" not in process.log
     assert (home / "logs" / "cache" / "paper_account.json").exists()
-    with running(home, "--seconds", "3") as again:
+    with running(home, "--seconds", "2") as again:
         assert again.process.wait(timeout=60) == 0, again.log
     with closing(open_database(home / "logs" / "tape.duckdb", read_only=True)) as connection:
         assert [each.gaps for each in certificates(connection)] == [0]
