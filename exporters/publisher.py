@@ -94,8 +94,9 @@ class Publisher:
         folder.mkdir(parents=True, exist_ok=True)
         given = intervals or {}
         self.publications = [_publication(file, given.get(file.stem)) for file in files]
-        row = self._cursor.execute("select coalesce(max(export_id), 0) from exports").fetchone()
-        self._last_id = 0 if row is None else int(row[0])
+        # read to its end, else its transaction stays open, and no checkpoint empties the log
+        ((last_id,),) = self._cursor.execute("select coalesce(max(export_id), 0) from exports").fetchall()
+        self._last_id = int(last_id)
         self._digests = {item.name: item.digest for item in sql_objects()}
 
     def publish_due(

@@ -47,3 +47,11 @@ class OwnerRuns(StoreError):
     def __init__(self, home: Path, pid: int) -> None:
         self.home, self.pid = home, pid
         super().__init__(f"home {home} has a running owner, pid {pid}: stop it first")
+
+
+class ExecutorRuns(StoreError):
+    """The home has a running executor: another one would trade the same account."""
+
+    def __init__(self, home: Path, pid: int) -> None:
+        self.home, self.pid = home, pid
+        super().__init__(f"home {home} has a running executor, pid {pid}: stop it first")

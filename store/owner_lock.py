@@ -12,10 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from store.errors import OwnerRuns
+from store.errors import ExecutorRuns, OwnerRuns
 
 _PATIENCE_S = 0.3
 """How long a lock may be that of somebody who only asks, and has it for a moment."""
+
+
+CLAIMS = ("tape.pid", "executor.pid")
+"""Files under ``logs`` that hold a claim, and nothing that happened."""
 
 
 def _path(home: Path) -> Path:
@@ -29,11 +33,27 @@ def owning(home: Path) -> Iterator[None]:
     Raises:
         OwnerRuns: another process holds it.
     """
-    path = _path(home)
+    with _holding(_path(home), home, OwnerRuns):
+        yield
+
+
+@contextmanager
+def trading(home: Path) -> Iterator[None]:
+    """Holds the executor's claim, in the same way: ``flock`` on ``logs/executor.pid``.
+
+    Raises:
+        ExecutorRuns: another process holds it.
+    """
+    with _holding(home / "logs" / "executor.pid", home, ExecutorRuns):
+        yield
+
+
+@contextmanager
+def _holding(path: Path, home: Path, refusal: type[OwnerRuns | ExecutorRuns]) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        _lock(fd, home)
+        _lock(fd, home, refusal)
         os.ftruncate(fd, 0)
         os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
         yield
@@ -41,14 +61,14 @@ def owning(home: Path) -> Iterator[None]:
         os.close(fd)
 
 
-def _lock(fd: int, home: Path) -> None:
+def _lock(fd: int, home: Path, refusal: type[OwnerRuns | ExecutorRuns]) -> None:
     until = time.monotonic() + _PATIENCE_S
     while True:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() > until:
-                raise OwnerRuns(home, _pid(fd)) from None
+                raise refusal(home, _pid(fd)) from None
             time.sleep(0.01)
         else:
             return

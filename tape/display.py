@@ -79,6 +79,7 @@ def print_replayed(done: Replayed) -> None:
     counts = done.counts
     rows = {
         "market": f"{done.first:%Y-%m-%d %H:%M} to {done.now:%Y-%m-%d %H:%M} UTC",
+        **({"left out": f"{done.left_out:,} frames, the first in {done.first_left_out}"} if done.left_out else {}),
         "took": f"{done.seconds:,.1f} s",
         "NAV": "-" if counts.equity_usd is None else f"{counts.equity_usd:,.2f} USD",
         "realized": f"{counts.realized_usd:+,.2f} USD",

@@ -126,5 +126,6 @@ class Panel:
 
 def _span(seconds: float) -> str:
     minutes, rest = divmod(int(seconds), 60)
+    tenths = int(seconds * 10) / 10
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}" if minutes else f"{seconds:.1f} s"
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}" if minutes else f"{tenths:.1f} s"

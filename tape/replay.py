@@ -27,7 +27,7 @@ from store.database import closing, migrate, open_database
 from store.errors import StoreError
 from store.ingest import Ingest
 from store.journal import Journal
-from store.owner_lock import owning
+from store.owner_lock import CLAIMS, owning
 from tape.runtime import executor_of
 from tape.service import scratch_folder
 from tape.settings import Settings
@@ -48,6 +48,10 @@ class Replayed:
     rounds: int = 0
     files: int = 0
     seconds: float = 0.0
+    left_out: int = 0
+    """Frames of the market that could not be read."""
+    first_left_out: str | None = None
+    """Line and reason of the first of them."""
 
 
 class Pace:
@@ -81,10 +85,9 @@ def replay(
         StoreError: the home has a history, or an owner; or the market cannot be read.
     """
     market = _market(market_path)
-    # between two exports of a replay allocations grow older than a live runtime's ever do
-    logging.getLogger("execution.published").setLevel(logging.ERROR)
     started, interval = time.monotonic(), timedelta(seconds=interval_s or max(1.0, market.step_s))
     with ExitStack() as stack:
+        stack.enter_context(_without_warnings(logging.getLogger("execution.published")))
         stack.enter_context(owning(home))
         _refuse_history(home)
         scratch = Path(stack.enter_context(scratch_folder()))
@@ -103,8 +106,21 @@ def replay(
                 done.stored, done.files = stage.publish(now), done.files + stage.published
                 done.rounds += 1
                 done.seconds = time.monotonic() - started
+                if isinstance(market, FrameMarket):
+                    done.left_out, done.first_left_out = market.rejected, market.first_rejection
                 tell(done)
     return done
+
+
+@contextmanager
+def _without_warnings(logger: logging.Logger) -> Iterator[None]:
+    """Between two exports of a replay allocations grow older than a live runtime's ever do."""
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _market(path: Path) -> CandleMarket | FrameMarket:
@@ -115,9 +131,10 @@ def _market(path: Path) -> CandleMarket | FrameMarket:
 
 
 def _refuse_history(home: Path) -> None:
-    for path in (home / "logs" / "tape.duckdb", home / "logs" / "journal"):
-        if path.is_file() or (path.is_dir() and any(path.iterdir())):
-            raise StoreError(f"replay: expected a home without history, found {path}")
+    """Files of any run before would show in the replay: the executor reads what is published, logs are appended to."""
+    found = sorted(path for path in (home / "logs").rglob("*") if path.is_file() and path.name not in CLAIMS)
+    if found:
+        raise StoreError(f"replay: expected a home without history, found {found[0]}")
 
 
 def _ticks(first: datetime, last: datetime, interval: timedelta) -> Iterator[datetime]:

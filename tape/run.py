@@ -1,21 +1,32 @@
-"""Runs a whole runtime in the foreground: executor, owner and exporters in one process, or the executor alone."""
+"""Runs a whole runtime in the foreground: executor, owner and exporters in one process, or the executor alone.
+
+Laws kept here:
+- SIGINT and SIGTERM end it within two seconds, also when a venue does not answer: an executor that is still in the
+  middle of a step is left behind, as a kill would leave it;
+- the executor ends first, so that the owner stores what it recorded last; when one fails, both end;
+- what cannot run is refused before anything is begun, in one line.
+"""
 
 from __future__ import annotations
 
 import logging
 import signal
-import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from queue import SimpleQueue
 
+from store.owner_lock import refuse_beside_owner
 from tape.panel import Panel, Watched
-from tape.runtime import live_executor
+from tape.runtime import live_executor, refuse_unusable
 from tape.service import Owner, leave
 from tape.settings import Settings
 
 _LOG = logging.getLogger("tape")
-_JOIN_S = 1.0
+_STEP_ENDS_S = 0.5
+"""How long the executor's step under way is waited for at the end."""
 
 
 def run(home: Path, settings: Settings, *, seconds: float | None = None) -> None:
@@ -24,8 +35,11 @@ def run(home: Path, settings: Settings, *, seconds: float | None = None) -> None
     Raises:
         StoreError: as ``Owner.run``, or the venue cannot be had.
     """
+    refuse_beside_owner(home)
+    refuse_unusable(home, settings)
     owner, stop = Owner(home, settings), threading.Event()
-    watched, failed = Watched(owner), []
+    watched = Watched(owner)
+    failed: list[Exception] = []
 
     def trade() -> None:
         try:
@@ -38,22 +52,28 @@ def run(home: Path, settings: Settings, *, seconds: float | None = None) -> None
         except Exception as error:  # noqa: BLE001 (raised in the main thread)
             failed.append(error)
         finally:
-            # what was recorded last is stored by the owner on its way out
-            owner.stop()
+            stop.set()
 
-    with Panel(watched) as panel:
-        _stop_on_signals(stop)
-        trader = threading.Thread(target=trade, name="executor")
-        timer = threading.Timer(seconds, stop.set) if seconds is not None else None
+    trader = threading.Thread(target=trade, name="executor", daemon=True)
+
+    def end() -> None:
+        stop.wait(seconds)
+        stop.set()
+        trader.join(_STEP_ENDS_S)
+        if trader.is_alive():
+            _LOG.warning("the executor is left in the middle of a step")
+        # what was recorded last is stored by the owner on its way out
+        owner.stop()
+
+    ender = threading.Thread(target=end, name="ender", daemon=True)
+    with _set_by_signals(stop), Panel(watched) as panel:
         trader.start()
-        if timer is not None:
-            timer.daemon = True
-            timer.start()
+        ender.start()
         try:
             owner.run()
         finally:
             stop.set()
-            trader.join(_JOIN_S)
+            ender.join()
     if failed:
         raise failed[0]
     panel.sum_up()
@@ -61,27 +81,42 @@ def run(home: Path, settings: Settings, *, seconds: float | None = None) -> None
 
 
 def run_executor(home: Path, settings: Settings, *, seconds: float | None = None) -> None:
-    """The executor alone, beside an owner in another process.
+    """The executor alone, beside an owner in another process. A signal ends it behind the step under way.
 
     Raises:
-        StoreError: the venue cannot be had.
+        StoreError: the venue cannot be had, or the home has an executor.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    stop = threading.Event()
-    _stop_on_signals(stop)
-    if seconds is not None:
-        timer = threading.Timer(seconds, stop.set)
-        timer.daemon = True
-        timer.start()
-    started = time.monotonic()
-    with live_executor(home, settings) as loop:
+    stop, started = threading.Event(), time.monotonic()
+    timer = threading.Timer(seconds or 0.0, stop.set)
+    timer.daemon = True
+    with live_executor(home, settings) as loop, _set_by_signals(stop):
+        if seconds is not None:
+            timer.start()
         _LOG.info("trading at %s", home)
         loop.run(stop)
+    timer.cancel()
     counts = loop.executor.counts
     _LOG.info("stopped after %.0f s: %d ticks, %d events", time.monotonic() - started, counts.ticks, counts.events)
-    sys.stdout.flush()
 
 
-def _stop_on_signals(stop: threading.Event) -> None:
+@contextmanager
+def _set_by_signals(stop: threading.Event) -> Iterator[None]:
+    """SIGTERM and SIGINT set an event, out of a thread: a handler that did would wait for ever for a lock of the
+    event that the interrupted thread holds. ``SimpleQueue.put`` may interrupt anything.
+    """
+    came: SimpleQueue[bool] = SimpleQueue()
+
+    def listen() -> None:
+        while came.get():
+            stop.set()
+
+    listener = threading.Thread(target=listen, name="signals", daemon=True)
+    listener.start()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda *_: came.put(True))
+    try:
+        yield
+    finally:
+        came.put(False)
+        listener.join()

@@ -2,6 +2,12 @@
 
 Here, at the edge, the executor gets what it must not reach for itself: a clock, ids, a journal, a venue, the published
 files, and, for a paper account, a file that it goes on from after a restart (``logs/cache/paper_account.json``).
+
+Laws kept here:
+- a home has one executor at a time: two would trade one account twice (``flock`` on ``logs/executor.pid``);
+- what cannot be recorded is not traded: the executor ends, and its supervisor starts it again;
+- a paper account is kept behind every tick that traded. Killed between a tick's record and this, it goes on from the
+  tick before: that tick's trades are on record, and not in the account.
 """
 
 from __future__ import annotations
@@ -14,9 +20,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from execution.autotune import Autotune
 from execution.config import DEFAULT_LIMITS, DEFAULT_UNIVERSE
@@ -28,8 +35,9 @@ from execution.venues.paper import PaperVenue
 from execution.venues.regimes import RegimeMarket
 from execution.venues.venue import Venue
 from store.errors import StoreError
-from store.journal import Journal
-from tape.settings import Settings
+from store.journal import Journal, JournalError
+from store.owner_lock import trading
+from tape.settings import SECRETS, Settings
 
 _LOG = logging.getLogger("tape")
 _TOLD_EVERY_S = 60.0
@@ -74,26 +82,41 @@ def config_of(settings: Settings) -> Config:
     return Config.of(limits, universe)
 
 
+def refuse_unusable(home: Path, settings: Settings) -> None:
+    """Finds what would end an executor before it begins, without beginning anything.
+
+    Raises:
+        StoreError: the venue cannot be had as it is configured, or the paper account cannot be read.
+    """
+    if settings.executor.venue == "paper":
+        _account(home).venue(settings, datetime.now(UTC))
+    else:
+        _real(settings)
+
+
 @contextmanager
-def live_executor(home: Path, settings: Settings, venue_name: str | None = None) -> Iterator[Loop]:
+def live_executor(home: Path, settings: Settings) -> Iterator[Loop]:
     """An executor that records into the journal of a home, and the loop that steps it.
 
     Raises:
-        StoreError: the venue cannot be had as it is configured.
+        StoreError: the venue cannot be had as it is configured, the home has an executor, or it cannot be recorded.
     """
-    name = venue_name or settings.executor.venue
-    with Journal(home, "executor", on_error="drop") as journal:
-        account = PaperAccount(home / "logs" / "cache" / "paper_account.json") if name == "paper" else None
+    with trading(home):
+        account = _account(home) if settings.executor.venue == "paper" else None
         venue = _real(settings) if account is None else account.venue(settings, datetime.now(UTC))
-        executor = executor_of(home, settings, venue, journal.record, journal.new_id)
-        loop = Loop(executor, settings.executor.interval_s, account.save if account else lambda: None)
         try:
-            yield loop
-        finally:
-            if account is not None:
-                account.save()
-            if journal.dropped:
-                _LOG.error("%d batches could not be recorded", journal.dropped)
+            with Journal(home, "executor") as journal:
+                executor = executor_of(home, settings, venue, journal.record, journal.new_id)
+                loop = Loop(executor, settings.executor.interval_s, account.save if account else lambda: None)
+                yield loop
+                if account is not None:
+                    account.save(is_last=True)
+        except JournalError as error:
+            raise StoreError(str(error)) from error
+
+
+def _account(home: Path) -> PaperAccount:
+    return PaperAccount(home / "logs" / "cache" / "paper_account.json")
 
 
 def _real(settings: Settings) -> Venue:
@@ -103,20 +126,50 @@ def _real(settings: Settings) -> Venue:
             "settings: executor.trading: expected DRY_RUN = 0 and RISK_ENGINE_V6_ENABLED = 1 with it, found"
             f" DRY_RUN = {flags.dry_run} and RISK_ENGINE_V6_ENABLED = {int(flags.is_risk_engine_on)}"
         )
-    if not settings.api_key.get_secret_value() or not settings.api_secret.get_secret_value():
-        raise StoreError("settings: venue ccxt: expected BINANCE_API_KEY and BINANCE_API_SECRET, found none")
+    key, secret = (each.get_secret_value().strip() for each in (settings.api_key, settings.api_secret))
+    missing = [name for name, value in zip(SECRETS, (key, secret), strict=True) if not value]
+    if missing:
+        raise StoreError(f"settings: venue ccxt: expected {' and '.join(SECRETS)}, found no {' and no '.join(missing)}")
+    symbols = config_of(settings).universe.enabled
+    if not symbols:
+        raise StoreError("settings: universe: expected an enabled symbol to trade, found none")
     from execution.venues.ccxt import CcxtMissing, CcxtVenue
 
     try:
         return CcxtVenue(
-            config_of(settings).universe.enabled,
-            api_key=settings.api_key.get_secret_value(),
-            secret=settings.api_secret.get_secret_value(),
+            symbols,
+            api_key=key,
+            secret=secret,
             trading=settings.executor.trading,
             testnet=flags.testnet.strip().lower() in ("1", "true", "yes", "on"),
         )
     except CcxtMissing as error:
         raise StoreError(str(error)) from error
+
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Price = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Number = Annotated[int, Field(ge=0)]
+
+
+class _Saved(BaseModel):
+    """What ``PaperVenue.state`` tells: quotes are (symbol, ts, bid, ask, mark), lots (signed quantity, price)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    now: AwareDatetime
+    wallet_usd: Finite
+    lots: dict[str, list[tuple[Finite, Price]]]
+    orders: Number
+    trades: Number
+    quotes: list[tuple[str, AwareDatetime, Price, Price, Price]]
+    open: list[tuple[str, str | None, str]]
+
+    @model_validator(mode="after")
+    def _is_quoted(self) -> _Saved:
+        if unquoted := sorted(self.lots.keys() - {quote[0] for quote in self.quotes}):
+            raise ValueError(f"expected a quote of what is held, found none of {unquoted[0]}")
+        return self
 
 
 class PaperAccount:
@@ -147,18 +200,24 @@ class PaperAccount:
             _LOG.info("the paper account goes on from %s", state["now"])
         return self._venue
 
-    def save(self) -> None:
-        """Writes the account where something was traded since; a file is replaced whole."""
+    def save(self, *, is_last: bool = False) -> None:
+        """Writes the account where something was traded or sent since; at the end always, for the prices.
+
+        The file is private, on disk before it has its name, and replaced whole.
+        """
         if self._venue is None or not self._venue.quotes():
             return
         state = self._venue.state()
-        traded = orjson.dumps([state["wallet_usd"], state["lots"], state["orders"]])
-        if traded == self._saved:
+        traded = orjson.dumps([state["wallet_usd"], state["lots"], state["orders"], state["open"]])
+        if traded == self._saved and not is_last:
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}.tmp")
-        temporary.touch(mode=0o600)
-        temporary.write_bytes(orjson.dumps(state, option=orjson.OPT_INDENT_2))
+        temporary = self._path.with_name(f".{self._path.name}.tmp")
+        temporary.unlink(missing_ok=True)
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+            file.write(orjson.dumps(state, option=orjson.OPT_INDENT_2))
+            file.flush()
+            os.fsync(file.fileno())
         temporary.replace(self._path)
         self._saved = traded
 
@@ -166,19 +225,28 @@ class PaperAccount:
         if not self._path.exists():
             return None
         try:
-            return dict(orjson.loads(self._path.read_bytes()))
-        except ValueError as error:
-            raise StoreError(f"paper account {self._path}: expected JSON, found {error}; move it away") from error
+            return _Saved.model_validate_json(self._path.read_bytes()).model_dump(mode="json")
+        except ValidationError as error:
+            first = error.errors(include_input=False)[0]
+            where = ".".join(str(part) for part in first["loc"]) or "the file"
+            told = " ".join(first["msg"].removeprefix("Value error, ").split())
+            raise StoreError(
+                f"paper account {self._path}: {where}: {told}; move it away to begin another account"
+            ) from error
 
 
 class Loop:
-    """Steps an executor at its interval. A step that takes too long costs ticks, which are counted, never caught up."""
+    """Steps an executor at its interval. A step that takes too long costs ticks, which are counted, never caught up.
+
+    A step that fails is counted, and logged once until one works again; an executor that is over ends the loop.
+    """
 
     def __init__(self, executor: Executor, interval_s: float, keep: Callable[[], None]) -> None:
         self.executor = executor
         self.failures = 0
         self._interval_s = interval_s
         self._keep = keep
+        self._is_failing = False
         self._told_at = -_TOLD_EVERY_S
 
     def run(self, stop: threading.Event) -> None:
@@ -203,8 +271,13 @@ class Loop:
             if self.executor.is_over:
                 raise
             self.failures += 1
-            if self.failures == 1:
+            if not self._is_failing:
                 _LOG.exception("a tick failed; the next one is tried")
+            self._is_failing = True
+        else:
+            if self._is_failing:
+                _LOG.info("ticks work again")
+            self._is_failing = False
 
     def _tell(self, text: str, *values: float) -> None:
         """Says it at most once a minute."""

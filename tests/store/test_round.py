@@ -472,3 +472,33 @@ def test_live_rounds_work_again_after_they_were_closed(live: _Live) -> None:
     live.rounds.close()
     assert live.read(AS_OF) == live.fresh(AS_OF)
     assert live.store.connection.execute("select count(*) from duckdb_tables() where temporary").fetchone() == (0,)
+
+
+def test_live_rounds_leave_no_transaction_open_on_the_connection(database: Path) -> None:
+    """A result that was not read to its end kept one, and then no checkpoint emptied the log."""
+    log = database.with_name(f"{database.name}.wal")
+    with closing(open_database(database)) as connection:
+        connection.execute("delete from ingest_counter")
+        connection.execute("insert into ingest_counter values (1)")
+        rounds = LiveRounds(connection, "{}")
+        writer = connection.cursor()
+
+        def write_and_checkpoint() -> int:
+            with transaction(writer):
+                # an update, as each batch stored makes one: it keeps what open transactions may still ask for
+                writer.execute("update ingest_counter set last_ingest_seq = last_ingest_seq + 1")
+            assert log.stat().st_size > 0, "else this test shows nothing"
+            writer.execute("checkpoint")
+            return log.stat().st_size if log.exists() else 0
+
+        assert write_and_checkpoint() == 0
+        for file in STATE_FILES:
+            with rounds.open(AS_OF, {}) as reading:
+                render(file, reading)
+            assert write_and_checkpoint() == 0, file.name
+        with open_round(connection, as_of=AS_OF) as reading:
+            assert reading.last_seq > 0
+            render(STATE_FILES[0], reading)
+        assert write_and_checkpoint() == 0
+        rounds.close()
+        writer.close()

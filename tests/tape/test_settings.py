@@ -33,6 +33,8 @@ def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         "TAPE_STORE__MEMORY_LIMIT",
         "TAPE_STORE",
         "TAPE_LIMITS",
+        "BINANCE_API_KEY",
+        "BINANCE_API_SECRET",
     ):
         monkeypatch.delenv(name, raising=False)
 
@@ -232,3 +234,96 @@ def test_home_is_the_option_else_the_environment_else_here(tmp_path: Path, monke
     monkeypatch.setenv("TAPE_HOME", str(tmp_path / "b"))
     assert home_folder(None) == tmp_path / "b"
     assert home_folder(tmp_path / "a") == tmp_path / "a"
+
+
+def test_without_anything_set_the_executor_trades_on_paper(tmp_path: Path) -> None:
+    executor = load_settings(tmp_path).executor
+    assert (executor.venue, executor.interval_s, executor.equity_usd, executor.trading) == ("paper", 1, 10_000, False)
+
+
+def test_executor_settings_come_from_the_environment_else_from_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tape.toml").write_text('[executor]\nvenue = "ccxt"\ninterval_s = 0.5\nmaker_wait_s = 2\n')
+    monkeypatch.setenv("TAPE_EXECUTOR__INTERVAL_S", "2")
+    executor = load_settings(tmp_path).executor
+    assert (executor.venue, executor.interval_s, executor.maker_wait_s) == ("ccxt", 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("content", "key"),
+    [
+        ('[executor]\nvenue = "mt5"\n', "executor.venue"),
+        ("[executor]\ninterval_s = 0.01\n", "executor.interval_s"),
+        ("[executor]\nequity_usd = 0\n", "executor.equity_usd"),
+        ("[executor]\nseconds = 1\n", "executor.seconds"),
+        ("[autotune]\nmax_bias_delta = 1.5\n", "autotune.max_bias_delta"),
+        ("[autotune]\nsymbols = 1\n", "autotune.symbols"),
+    ],
+)
+def test_a_wrong_executor_or_autotune_setting_is_refused_by_name(tmp_path: Path, content: str, key: str) -> None:
+    (tmp_path / "tape.toml").write_text(content)
+    with pytest.raises(SettingsInvalid, match=rf"\b{key}: .*found ") as refused:
+        load_settings(tmp_path)
+    assert "\n" not in str(refused.value)
+
+
+def test_autotune_is_careful_unless_told_otherwise(tmp_path: Path) -> None:
+    tuning = load_settings(tmp_path).autotune
+    assert not tuning.symbol_allowlist
+    assert tuning.require_quality == {"good", "ok"}
+    assert (tuning.max_bias_delta, tuning.max_offset_step_bps, tuning.max_offset_abs_bps) == (0.05, 2, 10)
+    assert tuning.allow_flip is False
+
+
+def test_autotune_takes_the_contracts_variables_with_lists_by_commas(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tape.toml").write_text(
+        '[autotune]\nsymbol_allowlist = ["XRPUSDT"]\nmax_offset_abs_bps = 7\nallow_flip = false\n'
+    )
+    given = {
+        "SYMBOL_ALLOWLIST": " BTCUSDT, ETHUSDT,,",
+        "MAX_BIAS_DELTA": "0.1",
+        "MAX_OFFSET_STEP_BPS": "1.5",
+        "ALLOW_FLIP": "yes",
+        "REQUIRE_QUALITY": "good",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(f"ROUTER_AUTOTUNE_V6_{name}", value)
+    tuning = load_settings(tmp_path).autotune
+    assert tuning.symbol_allowlist == {"BTCUSDT", "ETHUSDT"}
+    assert (tuning.max_bias_delta, tuning.max_offset_step_bps, tuning.allow_flip) == (0.1, 1.5, True)
+    assert tuning.require_quality == {"good"}
+    assert tuning.max_offset_abs_bps == 7, "what the environment leaves out stays the file's"
+
+
+def test_a_wrong_contract_variable_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROUTER_AUTOTUNE_V6_MAX_BIAS_DELTA", "lots")
+    with pytest.raises(SettingsInvalid, match=r"autotune\.max_bias_delta: .*found 'lots'"):
+        load_settings(tmp_path)
+
+
+def test_secrets_stand_in_no_repr(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BINANCE_API_KEY", "hush-key")
+    monkeypatch.setenv("BINANCE_API_SECRET", "hush-secret")
+    settings = load_settings(tmp_path)
+    assert settings.api_secret.get_secret_value() == "hush-secret"
+    for shown in (repr(settings), str(settings), settings.model_dump_json(), settings.configured):
+        assert "hush" not in shown
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        'BINANCE_API_SECRET = ["hush"]\n',
+        "[BINANCE_API_KEY]\nvalue = 'hush'\n",
+        'BINANCE_API_SECRETS = "hush"\n',
+        "BINANCE_API_KEY = 'hush'\n[store]\nthreads = 0\n",
+    ],
+)
+def test_secrets_stand_in_no_error(tmp_path: Path, content: str) -> None:
+    (tmp_path / "tape.toml").write_text(content)
+    with pytest.raises(StoreError) as refused:
+        load_settings(tmp_path)
+    assert "hush" not in str(refused.value)
