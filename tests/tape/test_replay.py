@@ -198,6 +198,30 @@ def test_at_every_tick_the_equity_is_what_the_trades_on_record_make_of_the_first
         assert equity_usd == pytest.approx(expected_usd, abs=0.005), ts
 
 
+def test_equity_is_the_trades_at_their_decision_marks_less_slippage_fees_and_funding(ran: Ran) -> None:
+    """Slippage as it is measured, per attempt: bps of the mark it was decided at, positive is cost."""
+    ((equity, at_marks, slippage, fees, funding, held),) = _rows(
+        ran.home,
+        """
+        with traded as (
+            select *, case side when 'BUY' then 1 else -1 end as sign
+            from order_metrics
+            where contracts_qty > 0
+        )
+
+        select
+            (select arg_max(equity_usd, ts) from ticks),
+            (select sum(-sign * contracts_qty * mark_price) from traded),
+            (select sum(slippage_bps / 1e4 * mark_price * contracts_qty) from traded),
+            (select sum(fees_usd) from traded),
+            (select coalesce(sum(amount_usd), 0) from funding_payments),
+            (select coalesce(sum(qty * mark_price), 0) from positions where ts = (select max(ts) from ticks))
+        """,
+    )
+    assert abs(slippage) > 0.5, "else this test shows nothing"
+    assert equity == pytest.approx(10_000 + at_marks - slippage - fees + funding + held, abs=0.005)
+
+
 def test_the_logs_hold_every_row(ran: Ran) -> None:
     logs = {"execution/risk_vetoes.jsonl": "vetoes", "pipeline_v6_shadow.jsonl": "shadow_decisions"}
     for name, table in logs.items():
