@@ -367,10 +367,19 @@ def test_one_failure_is_made_good_within_the_call_and_many_are_given_up(faults: 
     with pytest.raises(RemoteFailed, match="UNAVAILABLE"):
         client.send([ONE], rewrite=False)
     assert len(left) == 7
-    left[:] = [grpc.StatusCode.PERMISSION_DENIED] * 9
-    with pytest.raises(RemoteFailed, match="PERMISSION_DENIED"):
-        client.send([ONE], rewrite=False)
-    assert len(left) == 8
+    for status in (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.RESOURCE_EXHAUSTED):
+        left[:] = [status] * 9
+        with pytest.raises(RemoteFailed, match=status.name):
+            client.send([ONE], rewrite=False)
+        assert len(left) == 8, "it is not asked again at once"
+    client.close()
+
+
+def test_a_slow_server_is_waited_for(faults: FaultServer) -> None:
+    faults.fault = lambda *_: time.sleep(1)
+    client = FirestoreClient("dev")
+    assert client.send([ONE], rewrite=False) == {"state/nav": "sent"}
+    assert faults.calls == ["BatchGetDocuments", "Commit"]
     client.close()
 
 
