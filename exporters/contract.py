@@ -426,7 +426,8 @@ class StateFile:
     """One published file and when it is published again.
 
     When its inputs changed, ``every_s`` after the last time; when rows came into one of the tables ``at_once``, a tick
-    after it; in any case ``max_age_s`` after it.
+    after it; in any case ``max_age_s`` after it. To Firestore a change goes with the next cycle, on the average of a
+    day at most every ``synced_every_s``: together they stay under its free quota, whatever changes.
     """
 
     name: str
@@ -435,6 +436,7 @@ class StateFile:
     every_s: float
     max_age_s: float
     at_once: tuple[str, ...] = ()
+    synced_every_s: float = 300.0
 
     @property
     def stem(self) -> str:
@@ -445,12 +447,12 @@ TICK_S, INTEL_S, SHADOW_S, COMPARE_S, PROBE_S = 1.0, 120.0, 600.0, 900.0, 300.0
 _TRADES = ("order_closes", "order_metrics")
 
 STATE_FILES: tuple[StateFile, ...] = (
-    StateFile("nav.json", "nav_document", Nav, TICK_S, 60),
-    StateFile("positions.json", "positions_document", Positions, TICK_S, 60),
-    StateFile("risk_snapshot.json", "risk_snapshot_document", RiskSnapshot, TICK_S, 120),
-    StateFile("router_health.json", "router_health_document", RouterHealth, TICK_S, 300),
+    StateFile("nav.json", "nav_document", Nav, TICK_S, 60, synced_every_s=20),
+    StateFile("positions.json", "positions_document", Positions, TICK_S, 60, synced_every_s=20),
+    StateFile("risk_snapshot.json", "risk_snapshot_document", RiskSnapshot, TICK_S, 120, synced_every_s=120),
+    StateFile("router_health.json", "router_health_document", RouterHealth, TICK_S, 300, synced_every_s=120),
     StateFile("expectancy_v6.json", "expectancy_document", Expectancy, INTEL_S, 1800, at_once=_TRADES),
-    StateFile("symbol_scores_v6.json", "symbol_scores_document", SymbolScores, TICK_S, 1800),
+    StateFile("symbol_scores_v6.json", "symbol_scores_document", SymbolScores, TICK_S, 1800, synced_every_s=120),
     StateFile(
         "router_policy_suggestions_v6.json",
         "router_policy_suggestions_document",
@@ -470,7 +472,7 @@ STATE_FILES: tuple[StateFile, ...] = (
     StateFile("pipeline_v6_shadow_head.json", "shadow_head_document", ShadowHead, SHADOW_S, SHADOW_S),
     StateFile("pipeline_v6_compare_summary.json", "compare_summary_document", CompareSummary, COMPARE_S, COMPARE_S),
     StateFile("v6_runtime_probe.json", "runtime_probe_document", RuntimeProbe, PROBE_S, PROBE_S),
-    StateFile("synced_state.json", "synced_state_document", SyncedState, TICK_S, 60),
+    StateFile("synced_state.json", "synced_state_document", SyncedState, TICK_S, 60, synced_every_s=20),
 )
 """``every_s`` and ``max_age_s`` are the cadences of the contract in seconds."""
 

@@ -314,6 +314,7 @@ def status(context: typer.Context, as_json: Json = False) -> None:
         print_status(answer, as_json=as_json)
         return
     from exporters.contract import STATE_FILES
+    from exporters.firestore import sync_status
     from store.database import closing
     from store.ingest import certificates
     from store.status import table_status
@@ -327,7 +328,8 @@ def status(context: typer.Context, as_json: Json = False) -> None:
         for file in STATE_FILES
         for path in [session.logs / "state" / file.name]
     }
-    print_status({"tables": tables, "files": ages, "journal": journal}, as_json=as_json)
+    synced = sync_status(session.home, now)
+    print_status({"tables": tables, "files": ages, "journal": journal, "sync": synced}, as_json=as_json)
 
 
 @app.command()
@@ -337,6 +339,15 @@ def serve(context: typer.Context) -> None:
 
     session: _Session = context.obj
     serve_home(session.home, session.settings)
+
+
+@app.command()
+def sync(context: typer.Context) -> None:
+    """Mirror the published files to Firestore as they change, in a process of its own. Ends with SIGTERM or Ctrl-C."""
+    from tape.sync import sync as sync_home
+
+    session: _Session = context.obj
+    sync_home(session.home, session.settings)
 
 
 def _speed(text: str) -> float | str:

@@ -150,6 +150,8 @@ def print_status(status: dict[str, Any], *, as_json: bool) -> None:
             f" stored 1..{producer['stored']:,}{refused}, gaps {producer['gaps']:,}",
             soft_wrap=True,
         )
+    if status.get("sync") is not None:
+        console.print(_sync_shown(status["sync"]), soft_wrap=True)
     if "pid" not in status:
         console.print("no owner runs")
         return
@@ -160,6 +162,14 @@ def print_status(status: dict[str, Any], *, as_json: bool) -> None:
     console.print(f"database {size}, write-ahead log {wal}, disk free {free}")
     for line in [*failing, *mirrors]:
         console.print(f"failing: {line}", soft_wrap=True)
+
+
+def _sync_shown(sync: dict[str, Any]) -> str:
+    state = "stopped" if sync["is_stopped"] else f"lag {sync['lag_s']:,.0f} s"
+    waiting = f", waiting: {', '.join(sync['waiting'])}" if sync["waiting"] else ""
+    troubles = "; ".join(filter(None, [sync["error"], *sync["problems"]]))
+    counted = f"{sync['writes']:,} documents set, {sync['failures']:,} failures"
+    return f"sync to hedge/{sync['env']}: {state}, {counted}{waiting}{f'; {troubles}' if troubles else ''}"
 
 
 def print_loaded(loaded: Loaded, *, as_json: bool) -> None:

@@ -1,7 +1,8 @@
 """The owner: the one process that has the database open read-write, and everything that runs beside it.
 
 Workers, each a thread with its own cursors: ``ingest`` (journal -> rows), ``publish`` (state files), ``mirror`` (JSONL
-logs), ``housekeeping`` (backups, compression, what has grown too old), and the door, a socket for queries.
+logs), ``housekeeping`` (backups, compression, what has grown too old), and the door, a socket for queries. Where
+``[sync]`` says so, the sync to Firestore has a thread too, without a cursor.
 
 Laws kept here:
 - whatever writes to the database holds ``writing``, so that a backup can be a plain copy;
@@ -31,6 +32,7 @@ from typing import Any
 import duckdb
 
 from execution.events import ConfigChanged
+from exporters.firestore import Sync, sync_status
 from exporters.live_mirrors import Mirrors
 from exporters.publisher import Publisher
 from store.backup import (
@@ -49,6 +51,7 @@ from store.ingest import Ingest, certificates
 from store.journal import Journal
 from store.owner_lock import owning
 from tape.settings import Settings, own_version
+from tape.sync import make_sync
 
 _LOG = logging.getLogger("tape")
 _PUBLISH_EVERY_S = 0.1
@@ -106,7 +109,11 @@ class Worker:
 
 
 class Owner:
-    """Owns the database of a home until ``stop()``, a signal, or a broken database."""
+    """Owns the database of a home until ``stop()``, a signal, or a broken database.
+
+    Raises:
+        StoreError: a sync is configured that may not start.
+    """
 
     def __init__(self, home: Path, settings: Settings) -> None:
         self.home = home
@@ -117,10 +124,19 @@ class Owner:
         self.versions: dict[str, int] = {}
         """Per table the number of its newest row stored by this process."""
         self.workers: list[Worker] = []
+        self.sync = self._allowed_sync()
         self.serving = threading.Event()
         """Set once everything runs."""
         self._stop = threading.Event()
         self._fatal: Exception | None = None
+
+    def _allowed_sync(self) -> Sync | None:
+        if not self.settings.sync.enabled:
+            return None
+        if not self.settings.firestore_enabled:
+            _LOG.warning("sync: off: FIRESTORE_ENABLED is not on")
+            return None
+        return make_sync(self.home, self.settings)
 
     def stop(self) -> None:
         """Ends the owner after the steps under way."""
@@ -191,11 +207,19 @@ class Owner:
             threading.Thread(target=worker.run, args=(self._stop, self._break), name=worker.name, daemon=True)
             for worker in self.workers
         ]
+        if self.sync is not None:
+            self._threads.append(threading.Thread(target=self._run_sync, args=(self.sync,), name="sync", daemon=True))
         for thread in self._threads:
             thread.start()
         stack.enter_context(Door(self))
         _LOG.info("serving %s, pid %d", self.home, os.getpid())
         self.serving.set()
+
+    def _run_sync(self, sync: Sync) -> None:
+        try:
+            sync.run(self._stop)
+        except Exception as error:  # noqa: BLE001 (a thread that the runtime does without)
+            _LOG.error("%s", error, exc_info=None if isinstance(error, StoreError) else error)
 
     def _break(self, error: Exception) -> None:
         self._fatal = self._fatal or error
@@ -203,6 +227,8 @@ class Owner:
 
     def _finish(self) -> None:
         """Stores what was recorded up to now; what that changes is published and mirrored by the next owner."""
+        if self.sync is not None:
+            self.sync.close()
         until = time.monotonic() + _STEPS_END_S
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
@@ -327,6 +353,7 @@ class Owner:
                 for publication in self.publisher.publications
             },
             "mirrors": {mirror.name: self.mirrors.errors.get(mirror.name) for mirror in self.mirrors.mirrors},
+            "sync": sync_status(self.home, time.time()),
             "last_backup": next((path.name for path in reversed(backups(self.home / "logs" / "backup"))), None),
         }
 

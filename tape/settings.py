@@ -136,8 +136,17 @@ class AutotuneSettings(Section):
     require_quality: Words = frozenset({"good", "ok"})
 
 
-class _AutotuneVariables(PydanticBaseSettingsSource):
-    """The autotune settings under the contract's names: ROUTER_AUTOTUNE_V6_MAX_BIAS_DELTA and so on."""
+class SyncSettings(Section):
+    """``[sync]``: the mirror in Firestore, which FIRESTORE_ENABLED switches on."""
+
+    enabled: Switch = Field(False, description="whether `tape serve` and `tape run` sync too; else `tape sync` does")
+    interval_s: float = Field(20, ge=1, le=3600, description="seconds from cycle to cycle; SYNC_INTERVAL_SEC")
+    project: str | None = Field(None, description="Google Cloud project; unset: that of the credentials")
+    database: str = Field("(default)", description="database of the project")
+
+
+class _ContractVariables(PydanticBaseSettingsSource):
+    """Settings under the contract's names: ROUTER_AUTOTUNE_V6_MAX_BIAS_DELTA and so on, and SYNC_INTERVAL_SEC."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         return None, field_name, False
@@ -145,7 +154,10 @@ class _AutotuneVariables(PydanticBaseSettingsSource):
     def __call__(self) -> dict[str, Any]:
         names = {name: f"ROUTER_AUTOTUNE_V6_{name.upper()}" for name in AutotuneSettings.model_fields}
         found = {name: os.environ[variable] for name, variable in names.items() if variable in os.environ}
-        return {"autotune": found} if found else {}
+        sections: dict[str, Any] = {"autotune": found} if found else {}
+        if "SYNC_INTERVAL_SEC" in os.environ:
+            sections["sync"] = {"interval_s": os.environ["SYNC_INTERVAL_SEC"]}
+        return sections
 
 
 class Settings(BaseSettings):
@@ -158,6 +170,7 @@ class Settings(BaseSettings):
     door: DoorSettings = DoorSettings()
     executor: ExecutorSettings = ExecutorSettings()
     autotune: AutotuneSettings = AutotuneSettings()
+    sync: SyncSettings = SyncSettings()
     intervals: dict[FileStem, Annotated[float, Field(gt=0)]] = {}
     limits: Annotated[dict[str, Any] | None, _parsed_by(parse_limits)] = None
     universe: Annotated[dict[str, Any] | list[Any] | None, _parsed_by(parse_universe)] = None
@@ -167,6 +180,9 @@ class Settings(BaseSettings):
     router_autotune_enabled: Switch = Field(True, validation_alias="ROUTER_AUTOTUNE_V6_ENABLED")
     feedback_allocator_enabled: Switch = Field(True, validation_alias="FEEDBACK_ALLOCATOR_V6_ENABLED")
     router_autotune_apply_enabled: Switch = Field(False, validation_alias="ROUTER_AUTOTUNE_V6_APPLY_ENABLED")
+    firestore_enabled: Switch = Field(False, validation_alias="FIRESTORE_ENABLED")
+    allow_prod_sync: Switch = Field(False, validation_alias="ALLOW_PROD_SYNC")
+    allow_prod_write: Switch = Field(False, validation_alias="ALLOW_PROD_WRITE")
     env: str = Field("dev", validation_alias="ENV")
     dry_run: str = Field("1", validation_alias="DRY_RUN")
     testnet: str = Field("0", validation_alias="BINANCE_TESTNET")
@@ -183,7 +199,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return (_AutotuneVariables(settings_cls), env_settings, init_settings)
+        return (_ContractVariables(settings_cls), env_settings, init_settings)
 
     def resources(self, *, threads: int = 2) -> Resources:
         """What the database may use; ``threads``: of it, unless set.

@@ -1,0 +1,126 @@
+"""``tape sync`` and ``[sync]`` of the owner: guards, and the path from the runtime to Google's emulator."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from exporters import firestore_client
+from exporters.contract import STATE_FILES
+from exporters.firestore_client import ExtraMissing, FirestoreClient, require_extra
+from store.errors import StoreError
+from tape.settings import load_settings
+from tape.sync import SyncRefused, make_sync
+from tests.exporters.firestores import Emulator, emulator
+from tests.tape.owners import PROJECT, Serving, wait_for
+from tests.tape.test_cli import tape
+
+started_emulator = pytest.fixture(scope="module", name="started")(emulator)
+
+
+@pytest.fixture
+def firestore(started: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    """An empty Firestore that this process and those it starts find."""
+    started.wipe()
+    for name, value in {"FIRESTORE_EMULATOR_HOST": started.host, "FIRESTORE_ENABLED": "1", "ENV": "dev"}.items():
+        monkeypatch.setenv(name, value)
+    return started
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({}, "sync: off: expected FIRESTORE_ENABLED=1"),
+        ({"FIRESTORE_ENABLED": "0"}, "sync: off: expected FIRESTORE_ENABLED=1"),
+        ({"FIRESTORE_ENABLED": "1", "ENV": "prod"}, "expected ALLOW_PROD_SYNC=1 or ALLOW_PROD_WRITE=1"),
+        ({"FIRESTORE_ENABLED": "1", "ENV": "a/b"}, "expected a name without slash"),
+    ],
+)
+def test_it_refuses_to_start_unless_it_is_allowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], message: str
+) -> None:
+    for name in ("FIRESTORE_ENABLED", "ENV", "ALLOW_PROD_SYNC", "ALLOW_PROD_WRITE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SyncRefused, match=message):
+        make_sync(tmp_path, load_settings(tmp_path))
+    ended = tape("--home", tmp_path, "sync")
+    assert ended.code == 1
+    assert message in ended.err
+    assert len(ended.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("permission", ["ALLOW_PROD_SYNC", "ALLOW_PROD_WRITE"])
+def test_production_may_be_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, permission: str) -> None:
+    for name in ("FIRESTORE_ENABLED", permission):
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("ENV", "prod")
+    monkeypatch.setenv("SYNC_INTERVAL_SEC", "7")
+    sync = make_sync(tmp_path, load_settings(tmp_path))
+    assert (sync.env, sync.interval_s) == ("prod", 7)
+
+
+def test_without_the_extra_it_says_in_one_line_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(firestore_client, "find_spec", lambda _: None)
+    with pytest.raises(ExtraMissing, match=r"pip install 'tape\[firestore\]'"):
+        require_extra()
+    assert issubclass(ExtraMissing, StoreError)
+
+
+def test_tape_sync_mirrors_what_is_published_and_ends_at_once(tmp_path: Path, firestore: Emulator) -> None:
+    state = tmp_path / "logs" / "state"
+    state.mkdir(parents=True)
+    (state / "positions.json").write_text(json.dumps({"items": [], "updated_ts": time.time()}))
+    client = FirestoreClient("dev")
+    with (tmp_path / "sync.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tape", "--home", tmp_path, "sync"], cwd=PROJECT, stderr=log, stdout=log
+        )
+    try:
+        wait_for(lambda: client.read("state/positions"), (tmp_path / "sync.log").read_text())
+        assert tape("--home", tmp_path, "sync").err.count("expected no other sync, found one running") == 1
+    finally:
+        process.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        assert process.wait(10) == 0, (tmp_path / "sync.log").read_text()
+    assert time.monotonic() - began < 2
+    client.close()
+
+
+def test_the_owner_syncs_what_it_publishes_and_says_how_it_goes(tmp_path: Path, firestore: Emulator) -> None:
+    (tmp_path / "tape.toml").write_text("[sync]\nenabled = true\ninterval_s = 1\n")
+    client = FirestoreClient("dev")
+    with Serving(tmp_path) as owner:
+        tape("--home", tmp_path, "load", "--rate", "200", "--seconds", "1")
+        paths = [f"state/{file.stem}" for file in STATE_FILES]
+        wait_for(lambda: all(client.read(path) for path in paths), "not all documents arrive")
+        wait_for(lambda: (tmp_path / "logs" / "nav_log.json").exists(), "no NAV log")
+        assert (tmp_path / "logs" / "cache" / "peak_state.json").exists()
+        shown = tape("--home", tmp_path, "status").out
+        assert "sync to hedge/dev: lag " in shown
+        assert owner.status()["sync"]["problems"] == []
+        firestore.freeze(until_thawed=True)
+        try:
+            tape("--home", tmp_path, "load", "--rate", "200", "--seconds", "1", "--seed", "2")
+            wait_for(lambda: "DEADLINE_EXCEEDED" in str(owner.status()["sync"]["error"]), "no failure is told")
+            began = time.monotonic()
+            assert owner.end() == 0
+            assert time.monotonic() - began < 2, "a frozen server does not hold the owner up"
+        finally:
+            firestore.freeze(until_thawed=False)
+    client.close()
+
+
+def test_an_owner_that_may_not_sync_to_production_does_not_start(tmp_path: Path, firestore: Emulator) -> None:
+    (tmp_path / "tape.toml").write_text("[sync]\nenabled = true\n")
+    environment = {"ENV": "prod", "ALLOW_PROD_SYNC": "0", "ALLOW_PROD_WRITE": "0"}
+    owner = Serving(tmp_path, **environment)
+    assert owner.process.wait(30) == 1
+    assert "expected ALLOW_PROD_SYNC=1" in owner.log
