@@ -10,19 +10,16 @@ Laws kept here:
 from __future__ import annotations
 
 import logging
-import signal
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from queue import SimpleQueue
 
 from store.owner_lock import refuse_beside_owner
 from tape.panel import Panel, Watched
 from tape.runtime import live_executor, refuse_unusable
 from tape.service import Owner, leave
 from tape.settings import Settings
+from tape.signals import called_by_signals
 
 _LOG = logging.getLogger("tape")
 _STEP_ENDS_S = 0.5
@@ -66,7 +63,7 @@ def run(home: Path, settings: Settings, *, seconds: float | None = None) -> None
         owner.stop()
 
     ender = threading.Thread(target=end, name="ender", daemon=True)
-    with _set_by_signals(stop), Panel(watched) as panel:
+    with called_by_signals(stop.set), Panel(watched) as panel:
         trader.start()
         ender.start()
         try:
@@ -90,7 +87,7 @@ def run_executor(home: Path, settings: Settings, *, seconds: float | None = None
     stop, started = threading.Event(), time.monotonic()
     timer = threading.Timer(seconds or 0.0, stop.set)
     timer.daemon = True
-    with live_executor(home, settings) as loop, _set_by_signals(stop):
+    with live_executor(home, settings) as loop, called_by_signals(stop.set):
         if seconds is not None:
             timer.start()
         _LOG.info("trading at %s", home)
@@ -98,25 +95,3 @@ def run_executor(home: Path, settings: Settings, *, seconds: float | None = None
     timer.cancel()
     counts = loop.executor.counts
     _LOG.info("stopped after %.0f s: %d ticks, %d events", time.monotonic() - started, counts.ticks, counts.events)
-
-
-@contextmanager
-def _set_by_signals(stop: threading.Event) -> Iterator[None]:
-    """SIGTERM and SIGINT set an event, out of a thread: a handler that did would wait for ever for a lock of the
-    event that the interrupted thread holds. ``SimpleQueue.put`` may interrupt anything.
-    """
-    came: SimpleQueue[bool] = SimpleQueue()
-
-    def listen() -> None:
-        while came.get():
-            stop.set()
-
-    listener = threading.Thread(target=listen, name="signals", daemon=True)
-    listener.start()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: came.put(True))
-    try:
-        yield
-    finally:
-        came.put(False)
-        listener.join()

@@ -18,7 +18,6 @@ import json
 import logging
 import os
 import shutil
-import signal
 import tempfile
 import threading
 import time
@@ -51,6 +50,7 @@ from store.ingest import Ingest, certificates
 from store.journal import Journal
 from store.owner_lock import owning
 from tape.settings import Settings, own_version
+from tape.signals import called_by_signals
 from tape.sync import make_sync
 
 _LOG = logging.getLogger("tape")
@@ -374,9 +374,8 @@ def serve(home: Path, settings: Settings) -> None:
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     owner = Owner(home, settings)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: owner.stop())
-    owner.run()
+    with called_by_signals(owner.stop):
+        owner.run()
     leave()
 
 

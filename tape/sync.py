@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-import signal
 import threading
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from exporters.firestore import Sync
 from exporters.firestore_client import FirestoreClient, require_extra
 from store.errors import StoreError
 from tape.settings import Settings, own_version
+from tape.signals import called_by_signals
 
 _ENV = re.compile(r"(?!__.*__\Z)(?!\.\.?\Z)[^/\s]{1,100}")
 
@@ -47,14 +47,7 @@ def sync(home: Path, settings: Settings) -> None:
         StoreError: as ``make_sync``, or another sync of this home runs.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    syncing, stop = make_sync(home, settings), threading.Event()
-
-    def end() -> None:
-        stop.wait()
-        syncing.close()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    threading.Thread(target=end, name="end", daemon=True).start()
-    logging.getLogger("tape").info("syncing %s to hedge/%s every %g s", home, syncing.env, syncing.interval_s)
-    syncing.run(stop)
+    syncing = make_sync(home, settings)
+    with called_by_signals(syncing.close):
+        logging.getLogger("tape").info("syncing %s to hedge/%s every %g s", home, syncing.env, syncing.interval_s)
+        syncing.run(threading.Event())
