@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from random import Random
-from time import process_time
 
 import pytest
 from hypothesis import given, settings
@@ -562,19 +561,3 @@ def test_a_venue_that_has_gone_on_takes_no_state() -> None:
     venue = venue_of()
     with pytest.raises(ValueError, match="never asked to go on"):
         venue.restore(venue.state())
-
-
-def test_a_long_replay_is_fast() -> None:
-    """A sixth of 36,000 minutes of six symbols, with five orders open and a look at the account every minute."""
-    symbols = [f"S{number}" for number in range(6)]
-    minutes = [START + timedelta(minutes=minute) for minute in range(6_000)]
-    steps = [Step(Quote(key, ts, 100.0, 100.1, 100.0), 99.9, 100.2, 5.0, 5.0) for ts in minutes for key in symbols]
-    venue = PaperVenue(Recorded(steps, symbols), equity_usd=1e6, seed=1)
-    venue.advance(START)
-    for number in range(5):
-        venue.submit(Order(f"o{number}", f"S{number}", "BUY", 1.0, 90.0))
-    began = process_time()
-    for minute in minutes:
-        venue.advance(minute)
-        venue.account()
-    assert process_time() - began < 10 / 6

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -391,16 +390,12 @@ def real(name: str) -> Path:
     return path
 
 
-def test_25_days_of_real_candles_pass_in_three_seconds() -> None:
-    path = real("binance_um_1m.parquet")
-    began = time.process_time()  # not the wall's: other tests may run beside this one
-    market = open_market(path)
+def test_25_days_of_real_candles_come_out_each_once() -> None:
+    market = open_market(real("binance_um_1m.parquet"))
     steps = list(market.steps(market.last_ts))
-    took_s = time.process_time() - began
     assert len(steps) == 214_998
     assert (len(market.symbols), market.step_s) == (6, 60.0)
     assert_lawful(steps)
-    assert took_s < 3
 
 
 def test_real_frames_are_read_without_loss() -> None:
