@@ -263,7 +263,11 @@ def idle(home: Path, seconds: int, table: Table) -> None:
                 time.sleep(max(0.0, started + at - time.monotonic()))
                 journal.record(tick(f"idle-{marks}-{at}", datetime.now(UTC), 10_000.0 + at % 7, marks=marks))
             spent = (serving.cpu_s - cpu) / (time.monotonic() - started)
-            table.add_row(f"idle, 1 tick/s with 10 positions{label}, {seconds} s", f"{spent:.1%} of a core", "<= 10 %")
+            table.add_row(
+                f"idle, 1 tick/s with 10 positions{label}, {seconds} s",
+                f"{spent:.1%} of a core",
+                "" if marks else "<= 10 %",
+            )
         table.add_row("  RSS", f"{serving.rss_mb:,.0f} MB", "<= 300 MB")
         table.add_row(f"  history: {rows}", "", "")
 
