@@ -69,21 +69,20 @@ class Autotune:
     may_flip: bool = False
     qualities: frozenset[str] = frozenset({"good", "ok"})
 
-    def apply(self, policy: Policy, suggestion: Mapping[str, Any] | None, symbol: str, mode: RiskMode) -> Policy:
-        """The policy moved towards a published suggestion, or the policy itself."""
-        if not self.is_on or suggestion is None or mode == "defensive":
+    def apply(self, policy: Policy, proposed: Policy | None, symbol: str, mode: RiskMode) -> Policy:
+        """The policy moved towards a proposed one, or the policy itself."""
+        if not self.is_on or proposed is None or mode == "defensive":
             return policy
         if (self.allowlist and symbol not in self.allowlist) or policy.quality not in self.qualities:
             return policy
-        proposed = suggestion["proposed_policy"]
         farthest = self.max_offset_abs_bps
-        wanted_bps = max(-farthest, min(farthest, float(proposed["offset_bps"])))
+        wanted_bps = max(-farthest, min(farthest, proposed.offset_bps))
         flips = self.may_flip and mode == "normal"
         return replace(
             policy,
-            taker_bias=_towards(policy.taker_bias, float(proposed["taker_bias"]), self.max_bias_delta),
+            taker_bias=_towards(policy.taker_bias, proposed.taker_bias, self.max_bias_delta),
             offset_bps=_towards(policy.offset_bps, wanted_bps, self.max_offset_step_bps),
-            maker_first=bool(proposed["maker_first"]) if flips else policy.maker_first,
+            maker_first=proposed.maker_first if flips else policy.maker_first,
         )
 
 

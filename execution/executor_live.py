@@ -22,7 +22,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -45,7 +45,7 @@ from execution.every import Every
 from execution.intents import Intent
 from execution.markets import Markets, market_veto
 from execution.positions import PositionBook, opening
-from execution.published import SUGGESTIONS, Published
+from execution.published import Published
 from execution.risk_limits import RiskView, check, veto_event
 from execution.router import MAKER_WAIT_S, Router
 from execution.strategy import Strategy
@@ -124,7 +124,7 @@ class Executor:
         self._published = published
         self._new_id = new_id
         is_applied = flags.is_router_autotune_on and flags.is_router_autotune_apply_on
-        self._autotune = autotune if autotune is not None and is_applied else Autotune()
+        self._autotune = replace(autotune or Autotune(), is_on=is_applied)
         self.book = PositionBook()
         self.day = Day(config.limits.reset_timezone)
         self._router = Router(venue, self.book, new_id, maker_wait_s=maker_wait_s)
@@ -209,11 +209,7 @@ class Executor:
     def _on_update(self, update: Update) -> Sequence[Event]:
         if isinstance(update, FundingPaid):
             return [FundingSettled(ts=update.ts, symbol=update.symbol, amount_usd=update.amount_usd)]
-        try:
-            return self._router.on_update(update, self._markets.at)
-        except VenueUnavailable as error:
-            self._say_deaf(error)
-            return []
+        return self._router.on_update(update, self._markets.at)
 
     def _say_deaf(self, error: VenueUnavailable) -> None:
         if not self._is_deaf:
@@ -409,8 +405,7 @@ class Executor:
         proposed = self._published.proposed_policy(symbol, published)
         if proposed is None:
             return published, published, published
-        suggestion = self._published.of_symbol(SUGGESTIONS, symbol)
-        return self._autotune.apply(published, suggestion, symbol, mode), published, proposed
+        return self._autotune.apply(published, proposed, symbol, mode), published, proposed
 
     def _maybe_write_v6_runtime_probe(self, now: datetime) -> None:
         """Records all six flags, the mode and the engine's version, at the start and every five minutes."""

@@ -7,12 +7,11 @@ Laws kept here:
 - a connection that failed is not used again: the next call opens another, so none waits for a backoff.
 
 The imports are heavy (a second) and stand in the function that needs them. Credentials are the library's business:
-application default credentials, or none for ``FIRESTORE_EMULATOR_HOST``.
+application default credentials, or none for an emulator.
 """
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -70,8 +69,11 @@ def require_extra() -> None:
 class FirestoreClient:
     """Documents of ``hedge/{env}`` in a project; unless given the credentials' own, or the emulator's ``demo-tape``."""
 
-    def __init__(self, env: str, *, project: str | None = None, database: str = "(default)") -> None:
-        self._env, self._project, self._database_id = env, project, database
+    def __init__(
+        self, env: str, *, project: str | None = None, database: str = "(default)", emulator: str | None = None
+    ) -> None:
+        """``emulator``: host and port of one, in the place of Google's; it asks for no credentials."""
+        self._env, self._project, self._database_id, self._emulator = env, project, database, emulator
         self._connection: tuple[Any, Any] | None = None
         self._credentials: Any = None
         self._metadata: tuple[tuple[str, str], ...] = ()
@@ -193,11 +195,10 @@ class FirestoreClient:
         from google.cloud.firestore_v1.services.firestore import FirestoreClient as Api
         from google.cloud.firestore_v1.services.firestore.transports.grpc import FirestoreGrpcTransport
 
-        emulator = os.environ.get("FIRESTORE_EMULATOR_HOST")
-        if emulator:
-            self._project = self._project or os.environ.get("GOOGLE_CLOUD_PROJECT") or "demo-tape"
+        if self._emulator:
+            host, self._project = self._emulator, self._project or "demo-tape"
             self._metadata = (("authorization", "Bearer owner"),)
-            channel = grpc.insecure_channel(emulator, options=_OPTIONS)
+            channel = grpc.insecure_channel(host, options=_OPTIONS)
         else:
             if self._credentials is None:
                 import google.auth
@@ -206,11 +207,11 @@ class FirestoreClient:
                 self._project = self._project or project
             if not self._project:
                 raise RemoteFailed("UNAUTHENTICATED", "no project: set [sync] project or GOOGLE_CLOUD_PROJECT")
-            emulator = Api.DEFAULT_ENDPOINT
+            host = Api.DEFAULT_ENDPOINT
             channel = FirestoreGrpcTransport.create_channel(
-                f"{emulator}:443", credentials=self._credentials, scopes=_SCOPES, options=_OPTIONS
+                f"{host}:443", credentials=self._credentials, scopes=_SCOPES, options=_OPTIONS
             )
-        return Api(transport=FirestoreGrpcTransport(host=emulator, channel=channel)), channel
+        return Api(transport=FirestoreGrpcTransport(host=host, channel=channel)), channel
 
     def _disconnect(self) -> None:
         with self._lock:

@@ -8,7 +8,8 @@ Laws kept here:
 - a backlog is taken in slices, so memory stays bounded;
 - nothing that a segment holds keeps the rest from being stored: what DuckDB will not take is looked for by halves.
 
-A field of an event as it stands in the journal has the JSON type of its column; there is no second reading of shapes.
+A field of an event as it stands in the journal has the JSON type of its column, so its bytes go on as they are; only an
+event that does not fit so is read once more, to keep what has no column and to say what is wrong.
 Rows go in through DuckDB's JSON reader over a scratch file: measured faster than parameters by an order of magnitude.
 """
 

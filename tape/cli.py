@@ -375,7 +375,9 @@ def run_runtime(
     interval: Annotated[
         float | None, typer.Option(min=0.05, help="Replay: seconds from tick to tick; else the market's own.")
     ] = None,
-    publish_every: Annotated[float, typer.Option(min=1, help="Replay: its seconds from export to export.")] = 7200,
+    publish_every: Annotated[
+        float | None, typer.Option(min=1, help="Replay: its seconds from export to export; else two hours.")
+    ] = None,
 ) -> None:
     """Run a whole trading runtime: executor, owner and exporters in one process, on paper money unless configured.
 
@@ -388,6 +390,7 @@ def run_runtime(
         run_home(session.home, session.settings, seconds=seconds)
         return
     from tape.display import print_replayed, replay_progress
+    from tape.replay import PUBLISH_EVERY_S
     from tape.replay import replay as replay_home
 
     with replay_progress() as tell:
@@ -398,7 +401,7 @@ def run_runtime(
             speed=None if isinstance(speed, str) else speed,
             seed=seed,
             interval_s=interval,
-            publish_every_s=publish_every,
+            publish_every_s=publish_every or PUBLISH_EVERY_S,
             tell=tell,
         )
     print_replayed(done)

@@ -63,7 +63,6 @@ def executor_of(
         published=Published(home / "logs" / "state"),
         new_id=new_id,
         autotune=Autotune(
-            is_on=flags.is_router_autotune_apply_on,
             allowlist=tuning.symbol_allowlist,
             max_bias_delta=tuning.max_bias_delta,
             max_offset_step_bps=tuning.max_offset_step_bps,

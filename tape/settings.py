@@ -181,6 +181,8 @@ class Settings(BaseSettings):
     feedback_allocator_enabled: Switch = Field(True, validation_alias="FEEDBACK_ALLOCATOR_V6_ENABLED")
     router_autotune_apply_enabled: Switch = Field(False, validation_alias="ROUTER_AUTOTUNE_V6_APPLY_ENABLED")
     firestore_enabled: Switch = Field(False, validation_alias="FIRESTORE_ENABLED")
+    firestore_emulator_host: str = Field("", validation_alias="FIRESTORE_EMULATOR_HOST")
+    google_cloud_project: str = Field("", validation_alias="GOOGLE_CLOUD_PROJECT")
     allow_prod_sync: Switch = Field(False, validation_alias="ALLOW_PROD_SYNC")
     allow_prod_write: Switch = Field(False, validation_alias="ALLOW_PROD_WRITE")
     env: str = Field("dev", validation_alias="ENV")

@@ -36,7 +36,12 @@ def make_sync(home: Path, settings: Settings) -> Sync:
         raise SyncRefused(f"sync: ENV={env}: expected ALLOW_PROD_SYNC=1 or ALLOW_PROD_WRITE=1 beside it, found neither")
     require_extra()
     chosen = settings.sync
-    remote = FirestoreClient(env, project=chosen.project, database=chosen.database)
+    remote = FirestoreClient(
+        env,
+        project=chosen.project or settings.google_cloud_project or None,
+        database=chosen.database,
+        emulator=settings.firestore_emulator_host or None,
+    )
     return Sync(home, env, remote, interval_s=chosen.interval_s, stamp={"version": own_version()})
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,8 +14,8 @@ PUBLISHED = Policy(maker_first=True, taker_bias=0.5, offset_bps=2.0, quality="ok
 ON = Autotune(is_on=True)
 
 
-def suggested(maker_first: bool = True, taker_bias: float = 0.5, offset_bps: float = 2.0) -> dict[str, Any]:
-    return {"proposed_policy": {"maker_first": maker_first, "taker_bias": taker_bias, "offset_bps": offset_bps}}
+def suggested(maker_first: bool = True, taker_bias: float = 0.5, offset_bps: float = 2.0) -> Policy:
+    return Policy(maker_first, taker_bias, offset_bps, reason="proposed")
 
 
 FAR = suggested(maker_first=False, taker_bias=0.9, offset_bps=8.0)
@@ -36,9 +35,7 @@ FAR = suggested(maker_first=False, taker_bias=0.9, offset_bps=8.0)
     ],
     ids=["off", "nothing suggested", "not listed", "defensive", "degraded", "broken", "not allowed", "none allowed"],
 )
-def test_a_policy_is_left_alone(
-    autotune: Autotune, suggestion: dict[str, Any] | None, mode: RiskMode, quality: str
-) -> None:
+def test_a_policy_is_left_alone(autotune: Autotune, suggestion: Policy | None, mode: RiskMode, quality: str) -> None:
     policy = replace(PUBLISHED, quality=quality)
     assert replace(autotune, may_flip=True).apply(policy, suggestion, "BTCUSDT", mode) is policy
 

@@ -19,11 +19,18 @@ from typing import Any, Self
 import grpc
 import pytest
 
+from exporters.firestore_client import FirestoreClient
+
 JAR = Path(
     "/usr/lib/google-cloud-sdk/platform/cloud-firestore-emulator/cloud-firestore-emulator.jar",
 )
 _MAIN = "com.google.cloud.datastore.emulator.firestore.CloudFirestore"
 PROJECT = "demo-tape"
+
+
+def connected() -> FirestoreClient:
+    """A client of the server that the environment names."""
+    return FirestoreClient("dev", emulator=os.environ["FIRESTORE_EMULATOR_HOST"])
 
 
 def free_port() -> int:

@@ -20,7 +20,7 @@ from exporters.contract import STATE_FILES
 from exporters.documents import Document
 from exporters.firestore import Sync, restored, sync_status
 from exporters.firestore_client import FirestoreClient, Outcome, RemoteFailed
-from tests.exporters.firestores import Emulator, FaultServer, emulator, resident_bytes
+from tests.exporters.firestores import Emulator, FaultServer, connected, emulator, resident_bytes
 
 started_emulator = pytest.fixture(scope="module", name="started")(emulator)
 T0 = 1_750_000_000.0
@@ -36,7 +36,7 @@ def firestore(started: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
 
 @pytest.fixture
 def client(firestore: Emulator) -> Iterator[FirestoreClient]:
-    client = FirestoreClient("dev")
+    client = connected()
     yield client
     client.close()
 
@@ -291,7 +291,7 @@ def test_a_busy_cycle_sends_every_document_and_says_what_it_took(tmp_path: Path,
 
 @pytest.mark.parametrize("fault", ["killed", "frozen"])
 def test_it_recovers_within_10_s_of_the_return_of_the_server(tmp_path: Path, firestore: Emulator, fault: str) -> None:
-    client = FirestoreClient("dev")
+    client = connected()
     sync, stop = Sync(tmp_path, "dev", client, interval_s=6), threading.Event()
     publish(tmp_path, time.time(), 1.0)
     thread = threading.Thread(target=sync.run, args=(stop,))
@@ -306,7 +306,7 @@ def test_it_recovers_within_10_s_of_the_return_of_the_server(tmp_path: Path, fir
         back = time.monotonic()
         _until(lambda: sync.error is None, 10)
         print(f"{fault}: works again after {time.monotonic() - back:.1f} s")
-        stored = FirestoreClient("dev").read("state/nav")
+        stored = connected().read("state/nav")
         assert stored is not None
         assert stored["total_equity"] == 3.0
     finally:
@@ -343,7 +343,7 @@ ONE = Document("state/nav", 1, "a", {"nav": 1, "_sync": {"seq": 1, "digest": "a"
 
 def test_a_call_that_hangs_ends_in_bounded_time(faults: FaultServer) -> None:
     faults.fault = faults.hang
-    client = FirestoreClient("dev")
+    client = connected()
     began = time.monotonic()
     with pytest.raises(RemoteFailed, match="DEADLINE_EXCEEDED"):
         client.send([ONE], rewrite=False)
@@ -360,7 +360,7 @@ def test_one_failure_is_made_good_within_the_call_and_many_are_given_up(faults: 
             context.abort(left.pop(), "not now")
 
     faults.fault = fail
-    client = FirestoreClient("dev")
+    client = connected()
     assert client.send([ONE], rewrite=False) == {"state/nav": "sent"}
     left += [grpc.StatusCode.UNAVAILABLE] * 9
     with pytest.raises(RemoteFailed, match="UNAVAILABLE"):
@@ -376,7 +376,7 @@ def test_one_failure_is_made_good_within_the_call_and_many_are_given_up(faults: 
 
 def test_a_slow_server_is_waited_for(faults: FaultServer) -> None:
     faults.fault = lambda *_: time.sleep(1)
-    client = FirestoreClient("dev")
+    client = connected()
     assert client.send([ONE], rewrite=False) == {"state/nav": "sent"}
     assert faults.calls == ["BatchGetDocuments", "Commit"]
     client.close()
@@ -388,6 +388,6 @@ def test_a_commit_whose_answer_is_lost_is_not_done_twice(faults: FaultServer) ->
         return (lambda: context.abort(grpc.StatusCode.UNAVAILABLE, "dropped")) if is_first else None
 
     faults.fault = drop
-    client = FirestoreClient("dev")
+    client = connected()
     assert client.send([ONE], rewrite=False) == {"state/nav": "there"}
     client.close()

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from exporters.contract import STATE_FILES, StateFile
 from exporters.state_files import render
+from store import round as round_module
 from store.database import closing, open_database, set_clocks, transaction
 from store.roll_ups import roll_up
 from store.round import LiveRounds, open_round, shared_beneath
@@ -45,6 +46,12 @@ def test_shared_views_are_computed_in_dependency_order() -> None:
         if item.layer == "documents":
             shared = shared_beneath(item.name)
             assert list(shared) == sorted(shared, key=order.index)
+
+
+def test_what_rounds_treat_by_name_is_there() -> None:
+    named = {item.name: item.layer for item in sql_objects()}
+    assert {named[name] for name in round_module._SMALL_BASES} == {"base"}
+    assert {named[name] for name in round_module._PARTS} == {"intel"}
 
 
 def test_a_round_leaves_nothing_behind(store: GivenRows) -> None:

@@ -13,11 +13,11 @@ import pytest
 
 from exporters import firestore_client
 from exporters.contract import STATE_FILES
-from exporters.firestore_client import ExtraMissing, FirestoreClient, require_extra
+from exporters.firestore_client import ExtraMissing, require_extra
 from store.errors import StoreError
 from tape.settings import load_settings
 from tape.sync import SyncRefused, make_sync
-from tests.exporters.firestores import Emulator, emulator
+from tests.exporters.firestores import Emulator, connected, emulator
 from tests.tape.owners import PROJECT, Serving, wait_for
 from tests.tape.test_cli import tape
 
@@ -78,7 +78,7 @@ def test_tape_sync_mirrors_what_is_published_and_ends_at_once(tmp_path: Path, fi
     state = tmp_path / "logs" / "state"
     state.mkdir(parents=True)
     (state / "positions.json").write_text(json.dumps({"items": [], "updated_ts": time.time()}))
-    client = FirestoreClient("dev")
+    client = connected()
     with (tmp_path / "sync.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "tape", "--home", tmp_path, "sync"], cwd=PROJECT, stderr=log, stdout=log
@@ -96,7 +96,7 @@ def test_tape_sync_mirrors_what_is_published_and_ends_at_once(tmp_path: Path, fi
 
 def test_the_owner_syncs_what_it_publishes_and_says_how_it_goes(tmp_path: Path, firestore: Emulator) -> None:
     (tmp_path / "tape.toml").write_text("[sync]\nenabled = true\ninterval_s = 1\n")
-    client = FirestoreClient("dev")
+    client = connected()
     with Serving(tmp_path) as owner:
         tape("--home", tmp_path, "load", "--rate", "200", "--seconds", "1")
         paths = [f"state/{file.stem}" for file in STATE_FILES]
