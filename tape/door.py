@@ -5,8 +5,8 @@ Protocol: one request per connection, a JSON object in one line of at most 1 MB;
 Requests:
 
 - ``{"request": "status"}``
-- ``{"request": "query", "sql": .., "as_of": .., "format": "rows"|"arrow"}``: one select, read-only, ended after the
-  time limit, its rows capped
+- ``{"request": "query", "sql": .., "as_of": .., "known_seq": .., "format": "rows"|"arrow"}``: one select, read-only,
+  ended after the time limit, its rows capped
 - ``{"request": "export", "as_of": .., "files": [..], "out": ..}``; no files: the six JSONL logs
 - ``{"request": "republish", "export_id": .., "out": ..}``
 - ``{"request": "backup", "to": ..}``
@@ -172,7 +172,7 @@ class _Handler(socketserver.StreamRequestHandler):
     def _query(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         limits = self.server.owner.settings.door
         with self.server.cursor() as cursor:
-            set_clocks(cursor, as_of=_instant(request.get("as_of")))
+            set_clocks(cursor, as_of=_instant(request.get("as_of")), known_seq=request.get("known_seq"))
             cursor.execute("set variable configured = ?", [self.server.owner.settings.configured])
             statement = one_select(str(request["sql"]), relation_names(cursor))
             cursor.execute("begin transaction read only")

@@ -1,0 +1,116 @@
+"""Commands that publish the contract's files."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tape.commands.session import Json, Session, instant
+
+NEWEST = "newest"
+
+
+def _instant_or_newest(text: str) -> datetime | str:
+    return NEWEST if text == NEWEST else instant(text)
+
+
+def export(
+    context: typer.Context,
+    files: Annotated[
+        list[str] | None, typer.Argument(metavar="[FILE ...]", help="nav or nav.json; all if none.")
+    ] = None,
+    as_of: Annotated[
+        object,
+        typer.Option(
+            parser=_instant_or_newest,
+            metavar="T",
+            help="The instant (RFC 3339, UTC unless it says otherwise), or newest.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where to write; else logs/state of the home folder.")
+    ] = None,
+    jsonl: Annotated[
+        bool, typer.Option("--jsonl", help="Write the six JSONL logs whole instead (needs --out).")
+    ] = False,
+    as_published: Annotated[
+        int | None,
+        typer.Option(metavar="ID", help="One publication of `tape show exports` again, to the byte (needs --out)."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Publish the contract's files, as of now or as of an instant."""
+    from exporters.contract import STATE_FILES, state_file
+    from tape.display.reports import print_published
+
+    session: Session = context.obj
+    if as_published is not None:
+        if out is None or files or jsonl or as_of is not None:
+            raise typer.BadParameter("--as-published needs --out, and neither FILE nor --as-of nor --jsonl")
+        typer.echo(str(_republish(session, as_published, out.resolve())))
+        return
+    try:
+        chosen = [state_file(name) for name in files] if files else list(STATE_FILES)
+    except KeyError as error:
+        names = ", ".join(file.stem for file in STATE_FILES)
+        raise typer.BadParameter(f"expected one of {names}, found {error.args[0]!r}") from None
+    if jsonl and (out is None or out.resolve() == session.logs.resolve()):
+        raise typer.BadParameter("--jsonl needs --out, and not the home's own logs folder")
+    folder = out or session.logs / "state"
+    stems = [] if jsonl else [file.stem for file in chosen]
+    export_here = _export_through_owner if session.client.has_owner else _export_from_file
+    paths, instant = export_here(session, stems, as_of, folder)
+    print_published(paths, folder, instant, as_json=as_json)
+
+
+def _republish(session: Session, export_id: int, folder: Path) -> Path:
+    from exporters.publisher import republish
+    from store.database import closing
+
+    if session.client.has_owner:
+        answer, _ = session.client.ask({"request": "republish", "export_id": export_id, "out": str(folder)})
+        return Path(answer["path"])
+    with closing(session.open()) as connection:
+        return republish(connection, export_id, folder)
+
+
+def _export_through_owner(
+    session: Session, names: list[str], as_of: object, folder: Path
+) -> tuple[list[Path], datetime]:
+    """Exports inside the owner; no names: the JSONL logs."""
+    instant = as_of.isoformat() if isinstance(as_of, datetime) else as_of
+    request = {"request": "export", "as_of": instant, "files": names, "out": str(folder.resolve())}
+    answer, _ = session.client.ask(request)
+    return [Path(path) for path in answer["paths"]], datetime.fromisoformat(answer["as_of"])
+
+
+def _export_from_file(session: Session, names: list[str], as_of: object, folder: Path) -> tuple[list[Path], datetime]:
+    """Exports from the file, read-only; no names: the JSONL logs."""
+    from exporters.contract import state_file
+    from exporters.jsonl_mirrors import write_logs
+    from exporters.state_files import publish
+    from store.database import closing
+    from store.database import migrate as migrate_database
+    from store.round import open_round
+    from store.status import newest_event
+
+    if not session.database.exists():
+        migrate_database(session.database, session.settings.resources())
+    with closing(session.open()) as connection:
+        newest = newest_event(connection) if as_of == NEWEST else None
+        instant = as_of if isinstance(as_of, datetime) else newest or datetime.now(UTC)
+        with open_round(connection, as_of=instant, configured=session.settings.configured) as reading:
+            if names:
+                return publish(reading, folder, [state_file(name) for name in names]), instant
+            return write_logs(reading, folder), instant
+
+
+def sync(context: typer.Context) -> None:
+    """Mirror the published files to Firestore as they change, in a process of its own. Ends with SIGTERM or Ctrl-C."""
+    from tape.sync import sync as sync_home
+
+    session: Session = context.obj
+    sync_home(session.home, session.settings)

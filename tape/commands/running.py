@@ -1,0 +1,114 @@
+"""Commands that run something until it is stopped, and what tells a running executor something."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tape.commands.session import Session
+
+MAX = "max"
+
+
+def serve(context: typer.Context) -> None:
+    """Own the database: store what is recorded, publish every file, answer queries. Ends with SIGTERM or Ctrl-C."""
+    from tape.service import serve as serve_home
+
+    session: Session = context.obj
+    serve_home(session.home, session.settings)
+
+
+def _speed(text: str) -> float | str:
+    if text == MAX:
+        return MAX
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0 < speed < float("inf"):
+        raise typer.BadParameter(f"expected {MAX} or a multiple of real time such as 60, found {text!r}")
+    return speed
+
+
+def run_runtime(
+    context: typer.Context,
+    seconds: Annotated[float | None, typer.Option(min=0.1, help="End after so long; else with Ctrl-C.")] = None,
+    replay: Annotated[
+        Path | None,
+        typer.Option(metavar="MARKET", help="Trade recorded candles (Parquet, CSV) or raw Binance frames instead."),
+    ] = None,
+    speed: Annotated[str, typer.Option(parser=_speed, metavar="X", help="Replay: max, or x times real time.")] = "max",
+    seed: Annotated[int, typer.Option(help="Replay: the same seed gives the same database.")] = 1,
+    interval: Annotated[
+        float | None, typer.Option(min=0.05, help="Replay: seconds from tick to tick; else the market's own.")
+    ] = None,
+    publish_every: Annotated[
+        float | None, typer.Option(min=1, help="Replay: its seconds from export to export; else two hours.")
+    ] = None,
+) -> None:
+    """Run a whole trading runtime: executor, owner and exporters in one process, on paper money unless configured.
+
+    With --replay it trades a recorded market on that market's clock, in a home without history, and ends with it.
+    """
+    session: Session = context.obj
+    if replay is None:
+        from tape.run import run as run_home
+
+        run_home(session.home, session.settings, seconds=seconds)
+        return
+    from tape.display.reports import print_replayed, replay_progress
+    from tape.replay import PUBLISH_EVERY_S
+    from tape.replay import replay as replay_home
+
+    with replay_progress() as tell:
+        done = replay_home(
+            session.home,
+            session.settings,
+            replay,
+            speed=None if isinstance(speed, str) else speed,
+            seed=seed,
+            interval_s=interval,
+            publish_every_s=publish_every or PUBLISH_EVERY_S,
+            tell=tell,
+        )
+    print_replayed(done)
+
+
+def toggle(
+    context: typer.Context,
+    symbol: Annotated[str, typer.Argument(help="Instrument, e.g. BTCUSDT.")],
+    off: Annotated[bool, typer.Option("--off/--on", help="No new positions, or new positions again.")],
+    minutes: Annotated[float | None, typer.Option(min=0, help="How long it is off; else until it is on again.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why, for the record.")] = None,
+) -> None:
+    """Switch a symbol off or on again: a record that the executor reads back from the published risk snapshot."""
+    from datetime import timedelta
+
+    from execution.events import SymbolToggled
+    from store.journal import Journal
+
+    session: Session = context.obj
+    now = datetime.now(UTC)
+    until = now + timedelta(minutes=minutes) if off and minutes is not None else None
+    toggled = SymbolToggled(ts=now, symbol=symbol, is_disabled=off, until_ts=until, reason=reason)
+    with Journal(session.home, "ops") as journal:
+        journal.record([toggled], durable=True)
+    ends = "" if until is None else f" until {until:%Y-%m-%d %H:%M:%S} UTC"
+    typer.echo(f"{toggled.symbol} {'off' if off else 'on'}{ends}: on record, in force with the next risk snapshot")
+
+
+def execute(
+    home: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Home folder; else TAPE_HOME, else the current folder."),
+    ] = None,
+    seconds: Annotated[float | None, typer.Option(min=0.1, help="End after so long; else with Ctrl-C.")] = None,
+) -> None:
+    """Run the executor alone, beside `tape serve`."""
+    from tape.run import run_executor
+
+    session = Session(home)
+    run_executor(session.home, session.settings, seconds=seconds)

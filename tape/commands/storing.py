@@ -1,0 +1,78 @@
+"""Commands that fill the store, keep it in shape, and copy it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tape.commands.session import Json, Session
+
+
+def migrate(context: typer.Context) -> None:
+    """Create or upgrade the database, and bring its macros and views up to date."""
+    from store.database import migrate as migrate_database
+
+    session: Session = context.obj
+    session.alone()
+    for line in migrate_database(session.database, session.settings.resources()) or ["already up to date"]:
+        typer.echo(line)
+
+
+def import_command(
+    context: typer.Context,
+    logs_dir: Annotated[Path, typer.Argument(metavar="LOGS_DIR", help="Folder of old logs.")],
+    as_json: Json = False,
+) -> None:
+    """Import a folder of old JSON/JSONL logs. Importing twice stores nothing new."""
+    from store.database import closing
+    from store.database import migrate as migrate_database
+    from store.importer import import_logs
+    from tape.display.reports import import_progress, print_import
+
+    session: Session = context.obj
+    if not logs_dir.is_dir():
+        raise typer.BadParameter(f"expected a folder, found nothing at {logs_dir}")
+    session.alone()
+    migrate_database(session.database, session.settings.resources())
+    with closing(session.open(read_only=False)) as connection, import_progress(logs_dir) as on_file:
+        report = import_logs(connection, logs_dir, now=datetime.now(UTC), on_file=on_file)
+    print_import(report, as_json=as_json)
+
+
+def backup(
+    context: typer.Context, dest: Annotated[Path, typer.Argument(metavar="DEST", help="File, or folder.")]
+) -> None:
+    """Copy the database, also while its owner runs, and verify the copy."""
+    from contextlib import nullcontext
+
+    from store.backup import backup as backup_database
+    from store.backup import dated_name
+    from store.database import closing
+
+    session: Session = context.obj
+    to = (dest / dated_name(datetime.now(UTC)) if dest.is_dir() else dest).resolve()
+    if session.client.has_owner:
+        session.client.ask({"request": "backup", "to": str(to)})
+    else:
+        with closing(session.open(read_only=False)) as connection:
+            backup_database(connection, session.database, to, writing=nullcontext())
+    typer.echo(str(to))
+
+
+def load(
+    context: typer.Context,
+    rate: Annotated[float, typer.Option(min=1, help="Events a second, all producers together.")] = 200.0,
+    seconds: Annotated[float, typer.Option(min=0.1, help="How long.")] = 10.0,
+    producers: Annotated[int, typer.Option(min=1, help="Processes that record.")] = 1,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same events.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Record a realistic mix of all events through the real journal, and say how many of each."""
+    from tape.display.reports import print_loaded
+    from tape.load import load as load_home
+
+    session: Session = context.obj
+    print_loaded(load_home(session.home, rate=rate, seconds=seconds, producers=producers, seed=seed), as_json=as_json)

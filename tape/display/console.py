@@ -1,0 +1,52 @@
+"""The terminal, and how a value is shown in it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+WIDTH = 100
+"""Columns where there is no terminal."""
+MAX_CELL = 44
+
+
+def terminal() -> Console:
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=WIDTH)
+
+
+def new_table(title: str | None = None) -> Table:
+    return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+
+
+def plain(value: Any) -> float | str:
+    if isinstance(value, Decimal):
+        return float(value)
+    return _instant(value) if isinstance(value, datetime) else str(value)
+
+
+def cell(value: Any) -> Any:
+    if isinstance(value, (datetime, Decimal)):
+        return plain(value)
+    return json.dumps(value, default=plain) if isinstance(value, (dict, list)) else value
+
+
+def shown(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.2f}"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(cell(value))
+
+
+def _instant(value: datetime) -> str:
+    text = value.astimezone(UTC) if value.tzinfo else value
+    return text.isoformat().replace("+00:00", "Z")
