@@ -29,7 +29,7 @@ example: setup
 	@echo "ask it anything: $(BIN)/tape --home $(EXAMPLE) sql 'from symbol_scores'"
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 lint: setup
 	$(BIN)/ruff check .
