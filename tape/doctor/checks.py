@@ -68,9 +68,10 @@ def from_json(item: Mapping[str, Any]) -> Check:
 
 def span(seconds: float) -> str:
     """A time span as people read it: ``0.4 s``, ``3 min``, ``26 h``, ``9 days``."""
-    for limit, unit, size in ((100, "s", 1), (5400, "min", 60), (172_800, "h", 3600)):
+    for limit, unit, length in ((100, "s", 1), (5400, "min", 60), (172_800, "h", 3600)):
         if abs(seconds) < limit:
-            return f"{seconds / size:.{int(abs(seconds) < 10)}f} {unit}"
+            count = seconds / length
+            return f"{count:.{int(abs(count) < 10)}f} {unit}"
     return f"{seconds / 86_400:,.0f} days"
 
 

@@ -29,7 +29,7 @@ def examine_owner(owner: Owner) -> list[Check]:
     status = owner.status()
     publisher = owner.publisher
     home = Home(owner.home, owner.settings, owner.connection, tuple(publisher.publications), publisher.latest, status)
-    return [*_checks(home), owner_check(status)]
+    return [*checks_of(home, datetime.now(UTC)), owner_check(status)]
 
 
 def examine_files(folder: Path, owner: Check, *, is_readable: bool) -> list[Check]:
@@ -48,9 +48,9 @@ def examine_files(folder: Path, owner: Check, *, is_readable: bool) -> list[Chec
         except StoreError as error:
             checks = [replace(owner, found=f"{owner.found}; {error}")]
     with nullcontext() if opened is None else closing(opened):
-        return [*_checks(Home(folder, settings, opened, publications, {}, None)), *checks]
+        return [*checks_of(Home(folder, settings, opened, publications, {}, None), datetime.now(UTC)), *checks]
 
 
-def _checks(home: Home) -> list[Check]:
-    now = datetime.now(UTC)
+def checks_of(home: Home, now: datetime) -> list[Check]:
+    """Every check of a home but for its owner."""
     return [*file_checks(home, now), *log_checks(home), *store_checks(home, now)]
