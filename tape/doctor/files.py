@@ -37,7 +37,6 @@ AGREES = 1e-9
 """How closely numbers agree that Python and SQL compute."""
 Document = Mapping[str, Any]
 _START = datetime(1970, 1, 1, tzinfo=UTC)
-_AGAIN = "delete it, or wait: the running owner publishes it again; without one, start `tape serve`"
 
 
 @dataclass(frozen=True)
@@ -61,23 +60,35 @@ class Cadence:
 def read(file: StateFile, raw: bytes | None) -> Published | Finding:
     """The file as it lies there (``None``: it does not), or why it cannot be used."""
     if raw is None:
-        return Finding(State.BROKEN, "missing", "a file", "start `tape serve`; if it runs, see its log for this file")
+        return Finding(State.BROKEN, "missing", "a file", _again(file))
     try:
         document = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         found = f"torn: no JSON at byte {error.pos:,} of {len(raw):,}" if raw else "torn: empty"
-        return Finding(State.BROKEN, found, "a whole JSON document", _AGAIN)
+        return Finding(State.BROKEN, found, "a whole JSON document", _again(file))
     try:
         file.model.model_validate_json(raw, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"]) or "document"
         found = f"wrong shape: {key}: {first['msg'].lower()}, found {_shown(first['input'])}"
-        return Finding(State.BROKEN, found, f"docs/schema/{file.stem}.schema.json", _AGAIN)
+        return Finding(State.BROKEN, found, f"docs/schema/{file.stem}.schema.json", _again(file))
     try:
         return Published(file, raw, document, _START + timedelta(microseconds=sequence(file.name, document)))
     except (DocumentRefused, OverflowError):
-        return Finding(State.BROKEN, "wrong shape: its clock is no instant", "the instant it was made for", _AGAIN)
+        return Finding(
+            State.BROKEN, "wrong shape: its clock is no instant", "the instant it was made for", _again(file)
+        )
+
+
+def unreadable(file: StateFile, error: OSError) -> Finding:
+    """The file cannot even be read."""
+    found = f"cannot be read: {error.strerror or error}"
+    return Finding(State.BROKEN, found, "a file", f"mend what lies there; {_again(file)}")
+
+
+def _again(file: StateFile) -> str:
+    return f"restart `tape serve`, which publishes all; running, it does so within {span(file.max_age_s)}"
 
 
 def freshness(
@@ -129,7 +140,7 @@ def agreement(published: Published, record: Export | None, said: bytes, sql_dige
             found, state = f"edited: {what}", State.BROKEN
         else:
             found, state = f"no publication of its instant on record: {what}", State.BROKEN
-    yield Finding(state, found, "what SQL says of its instant", _AGAIN)
+    yield Finding(state, found, "what SQL says of its instant", _again(published.file))
 
 
 def first_difference(found: Any, expected: Any, at: str = "") -> tuple[str, Any, Any] | None:

@@ -69,6 +69,11 @@ def _broken(found: str) -> Finding:
     return Finding(State.BROKEN, found, "each row's line, once, in order", _REWRITE)
 
 
+def unreadable(error: OSError) -> Finding:
+    """The log cannot even be read."""
+    return Finding(State.BROKEN, f"cannot be read: {error.strerror or error}", "a log", "mend what lies there")
+
+
 def rows_findings(ids: Sequence[str], rows: Rows) -> Iterator[Finding]:
     """Whether the ids of a tail are those of the rows: none doubled, none unknown, none missing, in order."""
     for event_id, count in Counter(ids).items():

@@ -68,7 +68,10 @@ def file_checks(home: Home, now: datetime) -> list[Check]:
 
 
 def _look(home: Home, file: StateFile) -> Looked:
-    read = files.read(file, content(home.logs / "state" / file.name))
+    try:
+        read = files.read(file, content(home.logs / "state" / file.name))
+    except OSError as error:
+        read = files.unreadable(file, error)
     if isinstance(read, Finding):
         return Looked(file, None, None, [read], {})
     return Looked(file, read, None, [], {})

@@ -43,7 +43,10 @@ def log_checks(home: Home) -> Iterator[Check]:
     """A line for each mirror."""
     errors = {} if home.status is None else home.status["mirrors"]
     for name in MIRRORS:
-        findings = _settled(home, name)
+        try:
+            findings = _settled(home, name)
+        except OSError as error:
+            findings = [logs.unreadable(error)]
         yield logs.log_check(name, findings, errors.get(name), fine=_fine(home.logs / name))
 
 

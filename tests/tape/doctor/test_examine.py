@@ -110,6 +110,14 @@ def test_a_deleted_file_is_missing_and_a_torn_one_torn(looked: Looked, file: Any
     assert looked.bad()[file.name] == "missing"
 
 
+def test_a_folder_in_the_place_of_a_file_or_log_cannot_be_read(looked: Looked) -> None:
+    for path in (looked.state / "nav.json", looked.logs / ORDERS):
+        path.unlink()
+        path.mkdir()
+    bad = looked.bad()
+    assert bad["nav.json"] == bad[ORDERS] == "cannot be read: Is a directory"
+
+
 def test_a_file_edited_by_hand_is_told_with_the_key_and_both_numbers(looked: Looked) -> None:
     true = json.loads((looked.state / "nav.json").read_bytes())["peak_equity"]
     looked.edit("nav.json", lambda nav: nav.update(peak_equity=1e6))
