@@ -282,7 +282,7 @@ def plot(samples: list[Sample], path: Path) -> None:
             values = [float("nan") if (value := of(each)) is None else value for each in samples]
             axis.plot(minutes, values, label=label, linewidth=1)
         axis.set_title(title, loc="left", fontsize=10)
-        axis.set_ylim(bottom=0)
+        axis.set_ylim(0, axis.get_ylim()[1] * 1.1)
         axis.grid(alpha=0.3)
         if len(lines) > 1:
             axis.legend(fontsize=8)

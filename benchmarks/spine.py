@@ -174,7 +174,9 @@ class Serving:
     def __init__(self, home: Path, **environment: str) -> None:
         self._home = home
         command = [sys.executable, "-m", "tape", "--home", str(home), "serve"]
-        self._process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env={**os.environ, **environment})  # noqa: S603
+        home.mkdir(parents=True, exist_ok=True)
+        with (home / "serve.log").open("ab") as log:
+            self._process = subprocess.Popen(command, stderr=log, env={**os.environ, **environment})  # noqa: S603
 
     def __enter__(self) -> Serving:
         deadline = time.monotonic() + 60
