@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tape.commands import asking, publishing, running, storing
+from tape.commands import asking, comparing, publishing, running, storing
 from tape.commands.session import Session
 
 _UsageError: Any = typer.BadParameter.__base__
@@ -50,6 +50,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "show": asking.show,
     "sql": asking.sql,
     "export": publishing.export,
+    "diff": comparing.diff,
     "import": storing.import_command,
     "migrate": storing.migrate,
     "backup": storing.backup,
