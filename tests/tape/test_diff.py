@@ -119,7 +119,7 @@ def test_the_command_says_what_differs_and_ends_with_1(folders: tuple[Path, Path
     assert [each["kind"] for each in whole["nav.json"] if each["path"] == "total_equity"] == ["value"]
     shown = tape("diff", a, b, "--all").out
     assert "total_equity" in shown
-    assert "[min_notional]" in shown, "brackets are no markup"
+    assert "symbols[" in shown, "brackets are no markup"
 
 
 def test_the_command_refuses_what_is_no_folder(tmp_path: Path) -> None:
