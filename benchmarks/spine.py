@@ -171,10 +171,12 @@ def tape(*arguments: str) -> subprocess.CompletedProcess[str]:
 class Serving:
     """An owner of a home in a process of its own."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, **environment: str) -> None:
         self._home = home
         command = [sys.executable, "-m", "tape", "--home", str(home), "serve"]
-        self._process = subprocess.Popen(command, stderr=subprocess.DEVNULL)  # noqa: S603
+        home.mkdir(parents=True, exist_ok=True)
+        with (home / "serve.log").open("ab") as log:
+            self._process = subprocess.Popen(command, stderr=log, env={**os.environ, **environment})  # noqa: S603
 
     def __enter__(self) -> Serving:
         deadline = time.monotonic() + 60
@@ -190,6 +192,10 @@ class Serving:
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
         self._process.wait()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     @property
     def cpu_s(self) -> float:

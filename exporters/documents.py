@@ -21,8 +21,8 @@ MAX_BYTES = 1_000_000
 """Of a document as Firestore counts it; its limit is 1,048,576, and the name and ``_sync`` count too."""
 MAX_DEPTH = 19
 SYNC_FIELD = "_sync"
-_CLOCKS = ("updated_ts", "updated_at", "generated_ts", "ts")
-_NO_CONTENT = frozenset({*_CLOCKS, "t", "last_heartbeats"})
+CLOCKS = ("updated_ts", "updated_at", "generated_ts", "ts")
+_NO_CONTENT = frozenset({*CLOCKS, "t", "last_heartbeats"})
 _KEY = re.compile(r"(?!__.*__\Z).{1,500}", re.DOTALL)
 _INT64 = 2**63
 
@@ -68,7 +68,7 @@ def sequence(path: str, content: Mapping[str, Any]) -> int:
     Raises:
         DocumentRefused: it has none.
     """
-    for key in _CLOCKS:
+    for key in CLOCKS:
         value = content.get(key)
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return round(value * 1e6)
@@ -78,7 +78,7 @@ def sequence(path: str, content: Mapping[str, Any]) -> int:
             except ValueError:
                 continue
             return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1e6)
-    raise DocumentRefused(f"{path}: expected a clock, one of {', '.join(_CLOCKS)}, found none")
+    raise DocumentRefused(f"{path}: expected a clock, one of {', '.join(CLOCKS)}, found none")
 
 
 def digest(content: Mapping[str, Any]) -> str:

@@ -10,17 +10,19 @@ import gzip
 import os
 import shutil
 import subprocess
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 
-from store.database import closing, open_database
+from store.database import Resources, closing, open_database
 from store.errors import StoreError
 from store.journal import SUFFIX, journal_folder, sync_folder
 
 _PREFIX = "tape-"
+_SMALL = Resources(memory_limit="64MB", threads=1)
+"""Of a copy that is opened beside the database itself."""
 
 
 class BackupFailed(StoreError):
@@ -44,14 +46,17 @@ def backup(
     part_wal = part.with_name(f"{part.name}.wal")
     try:
         with writing:
-            connection.execute("checkpoint")
+            # not while somebody reads what was changed since he began: then the log is copied as well
+            with suppress(duckdb.TransactionException):
+                connection.execute("checkpoint")
             last_seq = _last_seq(connection)
             _copy(database, part)
             if wal.exists() and wal.stat().st_size:
                 _copy(wal, part_wal)
-        _verify(part, last_seq)
         if part_wal.exists():
-            part_wal.rename(to.with_name(f"{to.name}.wal"))
+            with closing(open_database(part, _SMALL)) as opened:
+                opened.execute("checkpoint")
+        _verify(part, last_seq)
         part.rename(to)
         sync_folder(to.parent)
     finally:
@@ -75,7 +80,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _verify(copy: Path, last_seq: int) -> None:
-    with closing(open_database(copy, read_only=True)) as opened:
+    with closing(open_database(copy, _SMALL, read_only=True)) as opened:
         found = _last_seq(opened)
     if found != last_seq:
         raise BackupFailed(f"backup {copy}: expected rows up to number {last_seq}, found {found}")
@@ -137,7 +142,7 @@ def delete_covered_segments(home: Path, newest_backup: Path, *, older_than: date
     ]
     if not candidates:
         return []
-    with closing(open_database(newest_backup, read_only=True)) as opened:
+    with closing(open_database(newest_backup, _SMALL, read_only=True)) as opened:
         rows = opened.execute("select segment from journal_segments where is_finished").fetchall()
     covered = {name for (name,) in rows}
     gone = [path for path in candidates if path.name.removesuffix(".gz") in covered]

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tape.commands import asking, looking, publishing, running, storing
+from tape.commands import asking, comparing, looking, publishing, running, storing
 from tape.commands.session import Session
 
 _UsageError: Any = typer.BadParameter.__base__
@@ -51,6 +51,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "show": asking.show,
     "sql": asking.sql,
     "export": publishing.export,
+    "diff": comparing.diff,
     "import": storing.import_command,
     "migrate": storing.migrate,
     "backup": storing.backup,

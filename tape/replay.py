@@ -19,8 +19,11 @@ from itertools import count
 from pathlib import Path
 
 from execution.executor_live import Counts
+from execution.venues.candles import CandleMarket
+from execution.venues.frames import FrameMarket
 from execution.venues.paper import PaperVenue
-from execution.venues.replay import CandleMarket, FrameMarket, MarketUnreadable, open_market
+from execution.venues.recorded import MarketUnreadable
+from execution.venues.replay import open_market
 from exporters.live_mirrors import Mirrors
 from exporters.publisher import Publisher
 from store.database import closing, migrate, open_database

@@ -132,7 +132,8 @@ def _real(settings: Settings) -> Venue:
     symbols = config_of(settings).universe.enabled
     if not symbols:
         raise StoreError("settings: universe: expected an enabled symbol to trade, found none")
-    from execution.venues.ccxt import CcxtMissing, CcxtVenue
+    from execution.venues.ccxt import CcxtVenue
+    from execution.venues.ccxt_requests import CcxtMissing
 
     try:
         return CcxtVenue(

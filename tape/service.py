@@ -209,9 +209,10 @@ class Owner:
         ]
         if self.sync is not None:
             self._threads.append(threading.Thread(target=self._run_sync, args=(self.sync,), name="sync", daemon=True))
+        door = Door(self)  # before any thread runs: what a thread makes meanwhile would get the socket's umask
         for thread in self._threads:
             thread.start()
-        stack.enter_context(Door(self))
+        stack.enter_context(door)
         _LOG.info("serving %s, pid %d", self.home, os.getpid())
         self.serving.set()
 

@@ -6,53 +6,53 @@ Laws kept here, besides those of a venue:
   read before a failure waits for the next ``advance``;
 - an order whose sending failed halfway is neither taken for sent nor for refused: the venue is asked by the client's
   order id, and "never arrived" is said only when the venue would no longer take the request;
-- keys appear in no repr, log or error: an error carries the exchange's code and message, never an address or a header;
-- a number that the venue does not state is an error that names it, never a zero.
+- keys appear in no repr.
 
-``ccxt`` signs, limits the rate and carries the requests. Its unified answers are not used, because they leave unsaid
-what the raw ones say; field names are those of the exchange's documentation (developers.binance.com, USDⓈ-M Futures).
+How it is asked: ``ccxt_requests``; what its answers mean: ``binance_rows``.
 """
 
 from __future__ import annotations
 
-import importlib
 import logging
-import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from math import isclose, isfinite
+from datetime import datetime, timedelta
+from math import isclose
 from typing import Any, Literal, cast
-from urllib.parse import urlsplit
 
+from execution.venues.binance_rows import (
+    Row,
+    Trade,
+    flag_of,
+    holding_of,
+    instant_of,
+    ms_of,
+    number_of,
+    text_of,
+    trade_of,
+)
+from execution.venues.ccxt_requests import RequestFailed, Requests
 from execution.venues.venue import (
     WOULD_TAKE,
     Account,
     Acked,
     Ended,
-    Holding,
     Order,
     Quote,
-    Side,
     Traded,
     Update,
     VenueUnavailable,
 )
 
 TIMEOUT_S = 10.0
-WEIGHT_MS = 25
-"""Pause per unit of a request's weight: the exchange allows 2,400 a minute (exchangeInfo, REQUEST_WEIGHT)."""
 PAGE = 1000
 """Trades of one answer, the most that the exchange gives."""
 _WINDOW_MS = 7 * 86_400_000 - 1
 """The longest span that trades may be asked for by time."""
 _ARRIVES_WITHIN = timedelta(seconds=15)
 """The exchange refuses a request older than its receive window (10 s in ccxt); behind this none can still arrive."""
-_PAUSE_S = {429: 30.0, 418: 120.0}
-"""How long to stay away when limited (429) or banned (418), unless ``Retry-After`` says: asking on makes it longer."""
 _UNKNOWN_OUTCOME = {-1000, -1001, -1006, -1007}
-_CLOCK_IS_OFF = -1021
 _NO_SUCH_ORDER = {-2011, -2013}
 _COULD_NOT_BE_MAKER = -5022
 _ENDED: Mapping[str, Literal["CANCELED", "EXPIRED", "REJECTED"]] = {
@@ -61,32 +61,6 @@ _ENDED: Mapping[str, Literal["CANCELED", "EXPIRED", "REJECTED"]] = {
     "EXPIRED_IN_MATCH": "EXPIRED",
     "REJECTED": "REJECTED",
 }
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class CcxtMissing(ImportError):
-    """The optional extra is not installed."""
-
-    def __init__(self) -> None:
-        super().__init__("the ccxt venue needs the package ccxt: pip install 'tape[ccxt]'")
-
-
-class _Failed(VenueUnavailable):
-    """A request that failed. ``code``: the exchange's, where it answered with one."""
-
-    def __init__(self, message: str, code: int | None) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-class _Unsigned(logging.Filter):
-    """Keeps signed addresses out of the debug log of the HTTP library."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return "signature=" not in record.getMessage()
-
-
-_UNSIGNED = _Unsigned()
 
 
 @dataclass(slots=True)
@@ -113,22 +87,6 @@ class _Behind:
 
     client_order_id: str
     filled_qty: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Trade:
-    """An own trade as the exchange states it."""
-
-    number: int
-    order_id: str
-    symbol: str
-    side: Side
-    ts: datetime
-    qty: float
-    price: float
-    fee: float
-    fee_asset: str
-    is_maker: bool
 
 
 class CcxtVenue:
@@ -169,25 +127,22 @@ class CcxtVenue:
         self.symbols = tuple(symbols)
         self.is_trading = trading
         self._name = "binanceusdm-testnet" if testnet else "binanceusdm"
-        self._timeout_s = timeout_s
-        self._secrets = (api_key, secret)
-        self._exchange, self._error = _exchange(api_key, secret, testnet, base_url)
-        self._deadline = 0.0
+        self._requests = Requests(
+            self._name, api_key=api_key, secret=secret, testnet=testnet, timeout_s=timeout_s, base_url=base_url
+        )
         self._now: datetime | None = None
-        self._quiet_until: datetime | None = None
-        self._is_connected = False
         self._is_hedged = False
         self._quotes: dict[str, Quote] = {}
         self._account: Account | None = None
         self._refused: list[tuple[Order, str]] = []
         self._sent: dict[str, _Sent] = {}
-        self._since_ms = None if trades_since is None else _ms(trades_since)
+        self._since_ms = None if trades_since is None else ms_of(trades_since)
         self._asked_from_ms: dict[str, int] = {}
         self._last_trade: dict[str, int] = {}
         self._unread = set(self.symbols)
         """Symbols whose trades are to be asked for at once."""
         self._turn = 0
-        self._trades: list[_Trade] = []
+        self._trades: list[Trade] = []
         """Read, and not told yet."""
 
     def __repr__(self) -> str:
@@ -218,7 +173,7 @@ class CcxtVenue:
             VenueUnavailable: it cannot be asked; what was read before that is told by the next ``advance``.
         """
         self._now = now
-        self._begin()
+        self._requests.begin(self._now)
         self._connect()
         self._read_account(now)
         for sent in self._sent.values():
@@ -246,109 +201,50 @@ class CcxtVenue:
             return
         sent.is_unwanted = True
         try:
-            self._begin()
+            self._requests.begin(self._now)
             self._take_back(sent)
         except VenueUnavailable as error:
             logging.getLogger(__name__).warning("%s", error)
 
-    # requests
-
-    def _begin(self) -> None:
-        if self._now is not None and self._quiet_until is not None and self._now < self._quiet_until:
-            until = f"{self._quiet_until:%Y-%m-%dT%H:%M:%SZ}"
-            raise VenueUnavailable(f"{self._name}: the exchange asked to be left alone until {until}")
-        self._deadline = time.monotonic() + self._timeout_s
-
-    def _call(self, method: str, *arguments: Any) -> Any:
-        """One request through ccxt, as JSON.
-
-        Raises:
-            VenueUnavailable: it failed, or would begin behind the time limit.
-        """
-        left_s = self._deadline - time.monotonic()
-        if left_s <= 0:
-            raise VenueUnavailable(f"{self._name}: {method}: no answer within {self._timeout_s:g} s")
-        self._exchange.timeout = max(1, int(left_s * 1000))
-        try:
-            return getattr(self._exchange, method)(*arguments)
-        except self._error as error:
-            failure = self._failure(method, error)
-        except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
-            failure = _Failed(f"{self._name}: {method}: the answer cannot be read ({type(error).__name__})", None)
-        # raised out here, so that it carries no context: ccxt's own errors hold signed addresses
-        raise failure
-
-    def _failure(self, method: str, error: Exception) -> _Failed:
-        text = str(error)
-        code = re.search(r'"code"\s*:\s*"?(-?\d+)', text)
-        number = int(code[1]) if code else None
-        if number == _CLOCK_IS_OFF:
-            self._is_connected = False
-        status = re.match(r"\w+ (418|429) ", text)
-        if self._now is not None and status is not None:
-            headers = self._exchange.last_response_headers or {}
-            told = str(headers.get("Retry-After", ""))
-            wait_s = float(told) if told.isdigit() else _PAUSE_S[int(status[1])]
-            self._quiet_until = self._now + timedelta(seconds=wait_s)
-        said = re.search(r'"msg"\s*:\s*"([^"]{1,120})', text)
-        parts = [type(error).__name__, status[1] if status else "", str(number or ""), said[1] if said else ""]
-        message = " ".join(part for part in parts if part)
-        for hidden in self._secrets:
-            message = message.replace(hidden, "***")
-        return _Failed(f"{self._name}: {method}: {message}", number)
-
-    def _rows(self, method: str, parameters: Mapping[str, Any] | None = None) -> list[Mapping[str, Any]]:
-        answer = self._call(method, dict(parameters or {}))
-        rows = [answer] if isinstance(answer, dict) else answer
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise VenueUnavailable(f"{self._name}: {method}: expected JSON objects, found {type(answer).__name__}")
-        return rows
-
-    def _row(self, method: str, parameters: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
-        rows = self._rows(method, parameters)
-        if len(rows) != 1:
-            raise VenueUnavailable(f"{self._name}: {method}: expected one object, found {len(rows)}")
-        return rows[0]
-
     def _connect(self) -> None:
         """Learns the exchange's clock, its symbols, and whether long and short are kept apart."""
-        if self._is_connected:
+        if self._requests.is_clock_known:
             return
-        ahead_ms = self._call("load_time_difference")
+        ahead_ms = self._requests.call("load_time_difference")
         if self._since_ms is None:
-            self._since_ms = int(self._exchange.milliseconds() - ahead_ms)
-        known = self._call("load_markets")
+            self._since_ms = int(self._requests.exchange.milliseconds() - ahead_ms)
+        known = self._requests.call("load_markets")
         listed = {market.get("id") for market in known.values()} if isinstance(known, dict) else set()
         if missing := [symbol for symbol in self.symbols if symbol not in listed]:
-            self._exchange.markets = None
+            self._requests.exchange.markets = None
             raise VenueUnavailable(f"{self._name}: not listed: {', '.join(missing)}")
         if self.is_trading:
-            mode = self._row("fapiPrivateGetPositionSideDual")
-            self._is_hedged = _flag(mode, "dualSidePosition")
-        self._is_connected = True
+            mode = self._requests.row("fapiPrivateGetPositionSideDual")
+            self._is_hedged = flag_of(mode, "dualSidePosition")
+        self._requests.is_clock_known = True
 
     # reading
 
     def _read_quotes(self) -> None:
         only = {"symbol": self.symbols[0]} if len(self.symbols) == 1 else {}
-        marks = {str(row.get("symbol")): row for row in self._rows("fapiPublicGetPremiumIndex", only)}
-        books = {str(row.get("symbol")): row for row in self._rows("fapiPublicGetTickerBookTicker", only)}
+        marks = {str(row.get("symbol")): row for row in self._requests.rows("fapiPublicGetPremiumIndex", only)}
+        books = {str(row.get("symbol")): row for row in self._requests.rows("fapiPublicGetTickerBookTicker", only)}
         quotes = {}
         for symbol in self.symbols:
             mark, book = marks.get(symbol), books.get(symbol)
             if mark is None or book is None:
                 continue
-            bid, ask, price = _number(book, "bidPrice"), _number(book, "askPrice"), _number(mark, "markPrice")
+            bid, ask, price = number_of(book, "bidPrice"), number_of(book, "askPrice"), number_of(mark, "markPrice")
             if 0 < bid <= ask and price > 0:  # an empty side of the book is stated as 0
-                quotes[symbol] = Quote(symbol, _instant(book if "time" in book else mark, "time"), bid, ask, price)
+                quotes[symbol] = Quote(symbol, instant_of(book if "time" in book else mark, "time"), bid, ask, price)
         self._quotes = quotes
 
     def _read_account(self, now: datetime) -> None:
-        stated = self._row("fapiPrivateV3GetAccount")
-        wallet, unrealized = _number(stated, "totalWalletBalance"), _number(stated, "totalUnrealizedProfit")
-        equity = _number(stated, "totalMarginBalance")
-        rows = self._rows("fapiPrivateV3GetPositionRisk")
-        holdings = tuple(_holding(row) for row in rows if _number(row, "positionAmt") != 0)
+        stated = self._requests.row("fapiPrivateV3GetAccount")
+        wallet, unrealized = number_of(stated, "totalWalletBalance"), number_of(stated, "totalUnrealizedProfit")
+        equity = number_of(stated, "totalMarginBalance")
+        rows = self._requests.rows("fapiPrivateV3GetPositionRisk")
+        holdings = tuple(holding_of(row) for row in rows if number_of(row, "positionAmt") != 0)
         before = self._account.holdings if self._account else ()
         changed = {(holding.symbol, holding.qty) for holding in before} ^ {(h.symbol, h.qty) for h in holdings}
         self._unread |= {symbol for symbol, _ in changed} & set(self.symbols)
@@ -369,15 +265,15 @@ class CcxtVenue:
             asked: dict[str, Any] = {"symbol": symbol, "limit": PAGE}
             last = self._last_trade.get(symbol)
             begin_ms = self._asked_from_ms.get(symbol, self._since_ms or 0)
-            is_old = last is None and self._now is not None and _ms(self._now) - begin_ms > _WINDOW_MS
+            is_old = last is None and self._now is not None and ms_of(self._now) - begin_ms > _WINDOW_MS
             if last is not None:
                 asked["fromId"] = last + 1
             else:
                 asked["startTime"] = begin_ms
                 if is_old:
                     asked["endTime"] = begin_ms + _WINDOW_MS
-            rows = self._rows("fapiPrivateGetUserTrades", asked)
-            trades = sorted((_trade(row) for row in rows), key=lambda trade: trade.number)
+            rows = self._requests.rows("fapiPrivateGetUserTrades", asked)
+            trades = sorted((trade_of(row) for row in rows), key=lambda trade: trade.number)
             new = [trade for trade in trades if last is None or trade.number > last]
             if new:
                 found = True
@@ -406,13 +302,13 @@ class CcxtVenue:
 
     def _look_up(self, order_id: str, symbol: str) -> _Behind:
         try:
-            row = self._row("fapiPrivateGetOrder", {"symbol": symbol, "orderId": order_id})
-        except _Failed as error:
+            row = self._requests.row("fapiPrivateGetOrder", {"symbol": symbol, "orderId": order_id})
+        except RequestFailed as error:
             if error.code not in _NO_SUCH_ORDER:
                 raise
             return _Behind(order_id, None)  # the exchange forgets orders in time, their trades later
-        filled_qty = _number(row, "executedQty") if _text(row, "status") == "FILLED" else None
-        return _Behind(_text(row, "clientOrderId"), filled_qty)
+        filled_qty = number_of(row, "executedQty") if text_of(row, "status") == "FILLED" else None
+        return _Behind(text_of(row, "clientOrderId"), filled_qty)
 
     # orders
 
@@ -424,23 +320,23 @@ class CcxtVenue:
             **({"reduceOnly": True} if order.reduce_only else {}),
         }
         try:
-            self._begin()
+            self._requests.begin(self._now)
             self._connect()
             options["hedged"] = self._is_hedged
             arguments = (order.symbol, kind, order.side.lower(), order.qty, order.limit_price, options)
-            request = self._call("create_order_request", *arguments)
+            request = self._requests.call("create_order_request", *arguments)
         except VenueUnavailable as error:
             self._refused.append((order, f"not sent: {error}"))
             return
         sent = _Sent(order, self._now)
         began = time.monotonic()
         try:
-            row = self._row("fapiPrivatePostOrder", request)
+            row = self._requests.row("fapiPrivatePostOrder", request)
             self._sent[order.client_order_id] = sent
             self._learn(sent, row)
             sent.latency_ms = (time.monotonic() - began) * 1000
         except VenueUnavailable as error:
-            code = error.code if isinstance(error, _Failed) else None
+            code = error.code if isinstance(error, RequestFailed) else None
             if code is not None and code not in _UNKNOWN_OUTCOME:
                 self._refused.append((order, WOULD_TAKE if code == _COULD_NOT_BE_MAKER else str(error)))
                 return
@@ -450,8 +346,8 @@ class CcxtVenue:
     def _take_back(self, sent: _Sent) -> None:
         try:
             asked = {"symbol": sent.order.symbol, "origClientOrderId": sent.order.client_order_id}
-            self._row("fapiPrivateDeleteOrder", asked)
-        except _Failed as error:
+            self._requests.row("fapiPrivateDeleteOrder", asked)
+        except RequestFailed as error:
             if error.code not in _NO_SUCH_ORDER:
                 raise
         sent.is_unwanted = sent.order_id is None  # what may still arrive is asked back again
@@ -464,16 +360,16 @@ class CcxtVenue:
             self._take_back(sent)
         try:
             asked = {"symbol": sent.order.symbol, "origClientOrderId": sent.order.client_order_id}
-            self._learn(sent, self._row("fapiPrivateGetOrder", asked))
-        except _Failed as error:
+            self._learn(sent, self._requests.row("fapiPrivateGetOrder", asked))
+        except RequestFailed as error:
             if error.code not in _NO_SUCH_ORDER:
                 raise
             sent.has_never_arrived = sent.order_id is None and now - sent.sent_at > _ARRIVES_WITHIN
 
-    def _learn(self, sent: _Sent, row: Mapping[str, Any]) -> None:
-        order_id, status, executed = _text(row, "orderId"), _text(row, "status"), _number(row, "executedQty")
-        sent.changed_at = _instant(row, "updateTime")
-        sent.taken_at = sent.taken_at or _instant(row, "time" if "time" in row else "updateTime")
+    def _learn(self, sent: _Sent, row: Row) -> None:
+        order_id, status, executed = text_of(row, "orderId"), text_of(row, "status"), number_of(row, "executedQty")
+        sent.changed_at = instant_of(row, "updateTime")
+        sent.taken_at = sent.taken_at or instant_of(row, "time" if "time" in row else "updateTime")
         sent.order_id, sent.status, sent.executed_qty = order_id, status, executed
 
     # telling
@@ -508,69 +404,14 @@ class CcxtVenue:
         return [update for *_, update in sorted(updates, key=lambda entry: entry[:3])]
 
 
-def _exchange(api_key: str, secret: str, testnet: bool, base_url: str | None) -> tuple[Any, type[Exception]]:
-    """ccxt's exchange, silent and limited in rate, and the class of all its errors."""
-    try:
-        library = importlib.import_module("ccxt")
-    except ModuleNotFoundError as error:
-        if error.name != "ccxt":
-            raise
-        raise CcxtMissing from None
-    exchange = library.binanceusdm(
-        {"apiKey": api_key, "secret": secret, "enableRateLimit": True, "rateLimit": WEIGHT_MS}
-    )
-    exchange.has["fetchCurrencies"] = False  # it would ask the spot wallet, for which these keys may have no right
-    exchange.logger = logging.Logger("silent", logging.CRITICAL)  # ccxt's own logs the headers, with the key
-    exchange.session.max_redirects = 0  # a redirect would carry the key to wherever it points
-    logging.getLogger("urllib3.connectionpool").addFilter(_UNSIGNED)
-    if testnet:
-        exchange.enable_demo_trading(True)
-    if base_url is not None:
-        urls = exchange.urls["api"]
-        exchange.urls["api"] = {name: base_url.rstrip("/") + urlsplit(url).path for name, url in urls.items()}
-    return exchange, cast(type[Exception], library.BaseError)
-
-
-def _holding(row: Mapping[str, Any]) -> Holding:
-    """An open position. Kept apart (hedge mode), LONG is positive and SHORT negative whatever sign is stated."""
-    side, stated = _text(row, "positionSide"), _number(row, "positionAmt")
-    qty = stated if side == "BOTH" else abs(stated) if side == "LONG" else -abs(stated)
-    if "leverage" in row:
-        leverage = _number(row, "leverage")
-    else:  # V3 states the margin, which is the notional over the leverage
-        margin = _number(row, "positionInitialMargin")
-        if margin <= 0:
-            raise VenueUnavailable(f"leverage of {row.get('symbol')}: expected an initial margin, found {margin}")
-        leverage = round(abs(_number(row, "notional")) / margin, 2)
-    return Holding(_text(row, "symbol"), qty, _number(row, "entryPrice"), leverage)
-
-
-def _trade(row: Mapping[str, Any]) -> _Trade:
-    side = _text(row, "side")
-    if side not in ("BUY", "SELL"):
-        raise VenueUnavailable(f"side: expected BUY or SELL, found {side!r}")
-    return _Trade(
-        number=_whole(row, "id"),
-        order_id=_text(row, "orderId"),
-        symbol=_text(row, "symbol"),
-        side=cast(Side, side),
-        ts=_instant(row, "time"),
-        qty=_number(row, "qty"),
-        price=_number(row, "price"),
-        fee=_number(row, "commission"),
-        fee_asset=_text(row, "commissionAsset"),
-        is_maker=_flag(row, "maker"),
-    )
-
-
-def _acked(sent: _Sent, due: Iterable[_Trade]) -> Acked:
+def _acked(sent: _Sent, due: Iterable[Trade]) -> Acked:
     """The acknowledgement; never behind the order's first trade."""
     taken_at = min([cast(datetime, sent.taken_at), *(trade.ts for trade in due if trade.order_id == sent.order_id)])
     order = sent.order
     return Acked(order.client_order_id, cast(str, sent.order_id), order.symbol, taken_at, "NEW", sent.latency_ms)
 
 
-def _traded(trade: _Trade, client_order_id: str, is_last: bool) -> Traded:
+def _traded(trade: Trade, client_order_id: str, is_last: bool) -> Traded:
     return Traded(
         client_order_id=client_order_id,
         order_id=trade.order_id,
@@ -587,7 +428,7 @@ def _traded(trade: _Trade, client_order_id: str, is_last: bool) -> Traded:
     )
 
 
-def _ended(sent: _Sent, now: datetime, due: Iterable[_Trade]) -> Ended | None:
+def _ended(sent: _Sent, now: datetime, due: Iterable[Trade]) -> Ended | None:
     """The end of an order that is not filled, once its ack and all its trades are told."""
     order = sent.order
     if sent.has_never_arrived:
@@ -608,43 +449,3 @@ def _is_told(sent: _Sent) -> bool:
 
 def _reaches(qty: float, whole: float) -> bool:
     return qty >= whole or isclose(qty, whole, rel_tol=1e-9)
-
-
-def _text(row: Mapping[str, Any], key: str) -> str:
-    value = row.get(key)
-    if value is None or value == "":
-        raise VenueUnavailable(f"{key}: expected a text, found {value!r}")
-    return str(value)
-
-
-def _number(row: Mapping[str, Any], key: str) -> float:
-    value = row.get(key)
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        number = float("nan")
-    if not isfinite(number):
-        raise VenueUnavailable(f"{key}: expected a number, found {value!r}")
-    return number
-
-
-def _whole(row: Mapping[str, Any], key: str) -> int:
-    text = str(row.get(key))
-    if not text.isascii() or not text.isdigit():
-        raise VenueUnavailable(f"{key}: expected a whole number, found {text!r}")
-    return int(text)
-
-
-def _flag(row: Mapping[str, Any], key: str) -> bool:
-    value = row.get(key)
-    if not isinstance(value, bool):
-        raise VenueUnavailable(f"{key}: expected true or false, found {value!r}")
-    return value
-
-
-def _instant(row: Mapping[str, Any], key: str) -> datetime:
-    return _EPOCH + timedelta(milliseconds=_whole(row, key))
-
-
-def _ms(instant: datetime) -> int:
-    return int((instant - _EPOCH) / timedelta(milliseconds=1))

@@ -17,8 +17,11 @@ MAX_CELL = 44
 
 
 def terminal() -> Console:
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=WIDTH)
+    """Prints text as it is: brackets in a value are no markup."""
+    console = Console(highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console.width = WIDTH
+    return console
 
 
 def new_table(title: str | None = None) -> Table:

@@ -49,6 +49,22 @@ def opened_by_another_process(database: Path) -> str:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False).stderr
 
 
+def test_a_reader_of_what_was_changed_since_holds_no_backup_up(
+    store: GivenRows, database: Path, tmp_path: Path
+) -> None:
+    store.add("ticks", ago(minutes=1), equity_usd=1.0)
+    reader = store.connection.cursor()
+    reader.execute("begin transaction")
+    assert reader.execute("select count(*) from ticks").fetchall() == [(1,)]
+    store.connection.execute("update ticks set equity_usd = 2.0")
+    with pytest.raises(duckdb.TransactionException):
+        store.connection.execute("checkpoint")
+    to = backup(store.connection, database, tmp_path / "new" / "copy.duckdb", writing=nullcontext())
+    reader.execute("rollback")
+    assert equities(to) == [2.0]
+    assert list(to.parent.iterdir()) == [to], "its write-ahead log is in it"
+
+
 def test_a_backup_holds_what_the_database_held(store: GivenRows, database: Path, tmp_path: Path) -> None:
     store.add("ticks", ago(minutes=1), equity_usd=1.0)
     to = backup(store.connection, database, tmp_path / "new" / "copy.duckdb", writing=nullcontext())

@@ -26,7 +26,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from execution.venues.ccxt import CcxtMissing, CcxtVenue
+from execution.venues.ccxt import CcxtVenue
+from execution.venues.ccxt_requests import CcxtMissing
 from execution.venues.venue import WOULD_TAKE, Acked, Ended, Holding, Order, Quote, Traded, Update, VenueUnavailable
 
 needs_ccxt = pytest.mark.skipif(importlib.util.find_spec("ccxt") is None, reason="needs ccxt: pip install 'tape[ccxt]'")
@@ -260,7 +261,7 @@ class Fast(CcxtVenue):
     def __init__(self, server: Server, symbols: tuple[str, ...] = ("BTCUSDT",), **given: Any) -> None:
         url = f"http://127.0.0.1:{server.server_port}"
         super().__init__(symbols, **{"api_key": KEY, "secret": SECRET, "base_url": url, "timeout_s": 5.0, **given})
-        self._exchange.rateLimit = 0.05
+        self._requests.exchange.rateLimit = 0.05
 
 
 def of_kind(updates: Any, kind: type) -> list[Any]:
@@ -747,9 +748,9 @@ def test_a_clock_that_is_off_is_learned_again(server: Server, exchange: Exchange
 def test_the_limiter_is_on_and_the_test_network_is_another_host() -> None:
     keys: dict[str, Any] = {"api_key": KEY, "secret": SECRET}
     real, test = CcxtVenue(["BTCUSDT"], **keys), CcxtVenue(["BTCUSDT"], testnet=True, **keys)
-    assert real._exchange.enableRateLimit
-    assert real._exchange.urls["api"]["fapiPrivate"] == "https://fapi.binance.com/fapi/v1"
-    assert test._exchange.urls["api"]["fapiPrivate"] == "https://demo-fapi.binance.com/fapi/v1"
+    assert real._requests.exchange.enableRateLimit
+    assert real._requests.exchange.urls["api"]["fapiPrivate"] == "https://fapi.binance.com/fapi/v1"
+    assert test._requests.exchange.urls["api"]["fapiPrivate"] == "https://demo-fapi.binance.com/fapi/v1"
     assert (real.name, test.name) == ("binanceusdm", "binanceusdm-testnet")
     assert KEY not in repr(real) + str(real)
     assert SECRET not in repr(real) + str(real)
