@@ -60,6 +60,7 @@ check: test lint types layers sql-lint migrations-check docs-check
 bench: setup
 	$(BIN)/python -m benchmarks.legacy $(if $(REAL_LOGS),--real-logs $(REAL_LOGS))
 	$(BIN)/python -m benchmarks.spine
+	$(BIN)/python -m benchmarks.doctor
 
 lock: setup
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \

@@ -74,7 +74,7 @@ class Mirrors:
         self._cursor.execute("set variable as_of = timestamptz 'infinity'")
         self._logs = logs
         self._rotate_bytes = rotate_bytes
-        imported = _imported(self._cursor)
+        imported = not_imported(self._cursor)
         self.mirrors: list[Mirror] = [
             *(EventMirror(self._cursor, name, kinds, imported) for name, kinds in EVENT_MIRRORS.items()),
             RouterHealthMirror(logs),
@@ -167,7 +167,7 @@ class Mirrors:
         self._seen.pop(name, None)
 
 
-def _imported(cursor: duckdb.DuckDBPyConnection) -> str:
+def not_imported(cursor: duckdb.DuckDBPyConnection) -> str:
     """SQL: the condition that a row was not imported; imports happen only while no owner runs."""
     spans: list[list[int]] = []
     for first, last in cursor.execute("select first_seq, last_seq from imports order by first_seq").fetchall():
@@ -252,7 +252,7 @@ class RouterHealthMirror:
     def __init__(self, logs: Path) -> None:
         self._published = _Published(logs / "state" / "router_health.json")
         log = logs / self.name
-        self._last = self._next = _without_clocks(_last_line(log))
+        self._last = self._next = without_clocks(_last_line(log))
         age_s = time.time() - log.stat().st_mtime if log.exists() else ROUTER_HEALTH_S
         self._written_at = time.monotonic() - age_s
 
@@ -260,7 +260,7 @@ class RouterHealthMirror:
         document = self._published.document()
         if document is None:
             return [], last_seq
-        self._next = _without_clocks(document)
+        self._next = without_clocks(document)
         if self._next == self._last and time.monotonic() - self._written_at < ROUTER_HEALTH_S:
             self._published.took()
             return [], last_seq
@@ -272,7 +272,7 @@ class RouterHealthMirror:
         self._published.took()
 
 
-def _without_clocks(document: dict[str, Any]) -> list[dict[str, Any]]:
+def without_clocks(document: dict[str, Any]) -> list[dict[str, Any]]:
     """What router health says, without when it was said; an old runtime may have said it in another shape."""
     symbols = document.get("symbols")
     items = [item for item in symbols if isinstance(item, dict)] if isinstance(symbols, list) else []

@@ -93,11 +93,13 @@ class Publisher:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         given = intervals or {}
-        self.publications = [_publication(file, given.get(file.stem)) for file in files]
+        self.publications = [publication_of(file, given.get(file.stem)) for file in files]
         # read to its end, else its transaction stays open, and no checkpoint empties the log
         ((last_id,),) = self._cursor.execute("select coalesce(max(export_id), 0) from exports").fetchall()
         self._last_id = int(last_id)
         self._digests = {item.name: item.digest for item in sql_objects()}
+        self.latest: dict[str, Export] = {}
+        """By file: the newest publication, here before a reader can see it, on record after it."""
 
     def publish_due(
         self,
@@ -140,6 +142,9 @@ class Publisher:
 
     def _publish(self, due: Publication, reading: Round, versions: Mapping[str, int], at: float) -> Export:
         content = render(due.file, reading)
+        digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        export = Export(due.file.name, reading.as_of, reading.last_seq, self._digests[due.file.view], digest)
+        self.latest[due.file.name] = export
         replace_file(self._folder / due.file.name, [content])
         if due.error is not None:
             _LOG.info("%s is published again", due.file.name)
@@ -147,8 +152,7 @@ class Publisher:
         due.error = None
         due.published += 1
         due.versions = {table: versions.get(table, 0) for table in tables_beneath(due.file.view)}
-        digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
-        return Export(due.file.name, reading.as_of, reading.last_seq, self._digests[due.file.view], digest)
+        return export
 
     def _record(self, done: list[Export]) -> None:
         """As one JSON document: planned in a third of the time that as many parameters take."""
@@ -199,7 +203,8 @@ def republish(connection: duckdb.DuckDBPyConnection, export_id: int, folder: Pat
     return write_atomically(folder / name, [content])
 
 
-def _publication(file: StateFile, every_s: float | None) -> Publication:
+def publication_of(file: StateFile, every_s: float | None) -> Publication:
+    """A file that was not published yet; ``every_s``: in place of the contract's."""
     if every_s is None:
         return Publication(file, file.every_s, file.max_age_s)
     return Publication(file, every_s, every_s if file.every_s == file.max_age_s else max(every_s, file.max_age_s))

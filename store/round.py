@@ -110,10 +110,20 @@ def open_round(
         if configured is not None:
             cursor.execute("set variable configured = ?", [configured])
         cursor.execute("begin transaction")
+        if known_seq is not None:
+            _use_roll_ups(cursor, known_seq)
         yield Round(cursor, as_of, known_seq)
     finally:
         cursor.execute("rollback")
         cursor.close()
+
+
+def _use_roll_ups(cursor: duckdb.DuckDBPyConnection, known_seq: int) -> None:
+    """Tells the session up to which minute the roll-ups hold nothing behind a number: of a year that is nearly all."""
+    late = " union all ".join(f"select min(ts) as ts from {each.source} where ingest_seq > $seq" for each in ROLL_UPS)
+    query = f"select coalesce(date_trunc('minute', min(ts)), cast('infinity' as timestamptz)) from ({late})"
+    ((until,),) = cursor.execute(f"select cast(({query}) as varchar)", {"seq": known_seq}).fetchall()
+    cursor.execute("set variable rolled_until = ?", [until])
 
 
 @dataclass(frozen=True)

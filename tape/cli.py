@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tape.commands import asking, comparing, publishing, running, storing
+from tape.commands import asking, comparing, looking, publishing, running, storing
 from tape.commands.session import Session
 
 _UsageError: Any = typer.BadParameter.__base__
@@ -46,7 +46,8 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "serve": running.serve,
     "sync": publishing.sync,
     "toggle": running.toggle,
-    "status": asking.status,
+    "status": looking.status,
+    "doctor": looking.doctor,
     "show": asking.show,
     "sql": asking.sql,
     "export": publishing.export,

@@ -5,6 +5,7 @@ Protocol: one request per connection, a JSON object in one line of at most 1 MB;
 Requests:
 
 - ``{"request": "status"}``
+- ``{"request": "doctor"}``: every check of the home
 - ``{"request": "query", "sql": .., "as_of": .., "known_seq": .., "format": "rows"|"arrow"}``: one select, read-only,
   ended after the time limit, its rows capped
 - ``{"request": "export", "as_of": .., "files": [..], "out": ..}``; no files: the six JSONL logs
@@ -19,7 +20,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
 import socketserver
 import threading
 import time
@@ -43,20 +43,19 @@ from store.ingest import certificates
 from store.query import arrow_stream, one_select
 from store.round import open_round
 from store.status import newest_event, relation_names, table_status
+from tape.doctor.examine import examine_owner
+from tape.owner_socket import SOCKET, short_name
+from tape.owner_socket import DoorClosed as DoorClosed
+from tape.owner_socket import ask as ask
 
 if TYPE_CHECKING:
     from tape.service import Owner
 
-SOCKET = "tape.sock"
 _MAX_REQUEST = 1024 * 1024
 _OPTIONS = orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
 _END_S = 0.4
 _PATIENCE_S = 5.0
 """How long a client may take to say what it wants."""
-
-
-class DoorClosed(StoreError):
-    """No owner answers on the socket of a home."""
 
 
 class TimedOut(StoreError):
@@ -69,7 +68,7 @@ class Door:
     def __init__(self, owner: Owner) -> None:
         self._path = owner.home / "logs" / SOCKET
         self._path.unlink(missing_ok=True)
-        with _short(self._path) as address:
+        with short_name(self._path) as address:
             before = os.umask(0o177)
             try:
                 self._server = _Server(address, owner)
@@ -158,6 +157,7 @@ class _Handler(socketserver.StreamRequestHandler):
             "export": self._export,
             "republish": self._republish,
             "backup": self._backup,
+            "doctor": self._doctor,
         }
         if kind not in answers:
             raise StoreError(f"request: expected one of {', '.join(answers)}, found {kind!r}")
@@ -168,6 +168,9 @@ class _Handler(socketserver.StreamRequestHandler):
             tables = [vars(table) for table in table_status(cursor)]
             journal = [vars(each) | {"gaps": each.gaps} for each in certificates(cursor)]
         return {"ok": True, **self.server.owner.status(), "tables": tables, "journal": journal}, b""
+
+    def _doctor(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        return {"ok": True, "checks": [check.as_json() for check in examine_owner(self.server.owner)]}, b""
 
     def _query(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         limits = self.server.owner.settings.door
@@ -240,35 +243,3 @@ def _ended_after(cursor: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[
         raise TimedOut(f"query: ended after {seconds:g} s" if ended.is_set() else "query: the owner stops") from None
     finally:
         timer.cancel()
-
-
-@contextlib.contextmanager
-def _short(path: Path) -> Iterator[str]:
-    """A name for a socket that fits into the 107 bytes it may have, however deep the home lies."""
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        yield f"/proc/self/fd/{folder}/{path.name}"
-    finally:
-        os.close(folder)
-
-
-def ask(home: Path, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-    """Asks the owner of a home; returns its answer, and the bytes that follow it.
-
-    Raises:
-        DoorClosed: nobody answers.
-        StoreError: the owner refused, or failed; its words.
-    """
-    path = home / "logs" / SOCKET
-    try:
-        with _short(path) as address, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
-            peer.connect(address)
-            peer.sendall(orjson.dumps(request, option=orjson.OPT_APPEND_NEWLINE))
-            with peer.makefile("rb") as file:
-                answer = json.loads(file.readline() or b"{}")
-                payload = file.read(answer.get("bytes", 0))
-    except (FileNotFoundError, ConnectionError) as error:
-        raise DoorClosed(f"home {home}: its owner does not answer at {path}: {error}") from error
-    if not answer.get("ok"):
-        raise StoreError(str(answer.get("error") or "the owner closed the connection"))
-    return answer, payload

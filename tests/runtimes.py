@@ -29,6 +29,7 @@ class Runtime:
         self, home: Path, settings: Settings, journal: Journal, connection: duckdb.DuckDBPyConnection, start: datetime
     ) -> None:
         self.home = home
+        self.settings = settings
         self.now = start
         self.connection = connection
         market = RegimeMarket(config_of(settings).universe.enabled, 1, start)
@@ -47,13 +48,17 @@ class Runtime:
 
     def publish(self) -> list[str]:
         """Stores what was recorded, publishes what is due now, and brings the logs up to date."""
-        while (done := self._ingest.run_once()).tables:
-            self._versions.update(dict.fromkeys(done.tables, done.last_seq))
+        self.store()
         at = self.now.timestamp()
         names = self._publisher.publish_due(self._versions, self.now, writing=nullcontext(), at=at)
         while self._mirrors.run_once(nullcontext(), self._versions):
             pass
         return names
+
+    def store(self) -> None:
+        """Stores what was recorded."""
+        while (done := self._ingest.run_once()).tables:
+            self._versions.update(dict.fromkeys(done.tables, done.last_seq))
 
     def file(self, name: str) -> dict[str, Any]:
         return dict(json.loads((self.home / "logs" / "state" / name).read_bytes()))

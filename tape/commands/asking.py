@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -57,32 +57,3 @@ def _print_query(
         is_cut = answer.is_cut
     if is_cut:
         print(f"tape: only the first {session.settings.door.max_rows:,} rows are shown", file=sys.stderr)
-
-
-def status(context: typer.Context, as_json: Json = False) -> None:
-    """Rows per table, age of the published files, what is stored of the journal, and how the owner does."""
-    from tape.display.status import print_status
-
-    session: Session = context.obj
-    if session.client.has_owner:
-        answer, _ = session.client.ask({"request": "status"})
-        del answer["ok"]
-        print_status(answer, as_json=as_json)
-        return
-    from exporters.contract import STATE_FILES
-    from exporters.firestore import sync_status
-    from store.database import closing
-    from store.ingest import certificates
-    from store.status import table_status
-
-    with closing(session.open()) as connection:
-        tables = [vars(table) for table in table_status(connection)]
-        journal = [vars(each) | {"gaps": each.gaps} for each in certificates(connection)]
-    now = datetime.now(UTC).timestamp()
-    ages = {
-        file.name: {"age_s": now - path.stat().st_mtime if path.exists() else None}
-        for file in STATE_FILES
-        for path in [session.logs / "state" / file.name]
-    }
-    synced = sync_status(session.home, now)
-    print_status({"tables": tables, "files": ages, "journal": journal, "sync": synced}, as_json=as_json)

@@ -23,6 +23,8 @@ class Session:
 
     @property
     def home(self) -> Path:
+        if self._option is not None:
+            return self._option
         from tape.settings import home_folder
 
         return home_folder(self._option)

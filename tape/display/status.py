@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from tape.display.console import MAX_CELL, new_table, plain, shown, terminal
+from tape.doctor.checks import size, span
+
+_STANDS_STILL = 3
+"""Cycles that a sync may miss before it is said to stand still."""
 
 
 def print_status(status: dict[str, Any], *, as_json: bool) -> None:
@@ -18,33 +25,73 @@ def print_status(status: dict[str, Any], *, as_json: bool) -> None:
     console = terminal()
     console.print(_tables_shown(status["tables"]))
     console.print(_files_shown(status["files"]))
+    for line in _lines(status):
+        console.print(line, soft_wrap=True)
+
+
+def status_view(status: dict[str, Any], console: Console) -> RenderableType:
+    """As much as fits on a terminal: where there is no room, tables without rows are left out, then all tables."""
+    lines = [Text(line) for line in _lines(status)]
+    files, tables = _files_shown(status["files"]), status["tables"]
+    filled = [table for table in tables if table["rows"]]
+    choices = [
+        Group(_tables_shown(tables), files, *lines),
+        Group(_tables_shown(filled), files, *lines),
+        Group(files, *lines),
+    ]
+    fitting = (each for each in choices if len(console.render_lines(each, pad=False)) < console.height)
+    return next(fitting, Group(*lines))
+
+
+def status_line(status: dict[str, Any]) -> str:
+    """One line: rows, the oldest file, gaps, sync, and what fails."""
+    ages = {name: file["age_s"] for name, file in status["files"].items() if file["age_s"] is not None}
+    oldest = max(ages, key=lambda name: ages[name], default=None)
+    parts = [
+        f"pid {status['pid']}" if "pid" in status else "no owner runs",
+        f"{sum(table['rows'] for table in status['tables']):,} rows",
+        f"{len(ages)} files" + ("" if oldest is None else f", oldest {oldest} {span(ages[oldest])}"),
+        f"gaps {sum(each['gaps'] for each in status['journal']):,}",
+        *([] if status.get("sync") is None else [_sync_shown(status["sync"])]),
+        *_failing(status),
+    ]
+    return "; ".join(parts)
+
+
+def _lines(status: dict[str, Any]) -> Iterator[str]:
     for producer in status["journal"]:
         refused = f", refused {producer['refused']:,}" if producer["refused"] else ""
-        console.print(
+        yield (
             f"journal of {producer['producer']}: recorded 1..{producer['recorded']:,},"
-            f" stored 1..{producer['stored']:,}{refused}, gaps {producer['gaps']:,}",
-            soft_wrap=True,
+            f" stored 1..{producer['stored']:,}{refused}, gaps {producer['gaps']:,}"
         )
     if status.get("sync") is not None:
-        console.print(_sync_shown(status["sync"]), soft_wrap=True)
+        yield _sync_shown(status["sync"])
     if "pid" not in status:
-        console.print("no owner runs")
+        yield "no owner runs"
         return
-    mirrors = [f"mirror {name}: {error}" for name, error in status["mirrors"].items() if error]
-    failing = [f"{name}: {worker['error']}" for name, worker in status["workers"].items() if worker["error"]]
-    size, wal, free = (f"{status[key] / 2**20:,.1f} MB" for key in ("database_bytes", "wal_bytes", "disk_free_bytes"))
-    console.print(f"owner: pid {status['pid']}, since {status['started']}, last backup {status['last_backup'] or '-'}")
-    console.print(f"database {size}, write-ahead log {wal}, disk free {free}")
-    for line in [*failing, *mirrors]:
-        console.print(f"failing: {line}", soft_wrap=True)
+    yield f"owner: pid {status['pid']}, since {status['started'][:19]}Z, last backup {status['last_backup'] or '-'}"
+    stored, wal, free = (size(status[key]) for key in ("database_bytes", "wal_bytes", "disk_free_bytes"))
+    yield f"database {stored}, write-ahead log {wal}, disk free {free}"
+    yield from _failing(status)
+
+
+def _failing(status: dict[str, Any]) -> list[str]:
+    mirrors = [f"mirror {name}: {error}" for name, error in status.get("mirrors", {}).items() if error]
+    failing = [f"{name}: {worker['error']}" for name, worker in status.get("workers", {}).items() if worker["error"]]
+    unready = [f"not ready: {reason}" for reason in status.get("not_ready", [])]
+    return [*unready, *(f"failing: {line}" for line in [*failing, *mirrors])]
 
 
 def _sync_shown(sync: dict[str, Any]) -> str:
     state = "stopped" if sync["is_stopped"] else f"lag {sync['lag_s']:,.0f} s"
+    if not sync["is_stopped"] and sync["lag_s"] > _STANDS_STILL * sync["interval_s"] + 60:
+        state += ", stands still"
     waiting = f", waiting: {', '.join(sync['waiting'])}" if sync["waiting"] else ""
+    stale = f", {sync['stale']:,} not set: Firestore has newer ones" if sync["stale"] else ""
     troubles = "; ".join(filter(None, [sync["error"], *sync["problems"]]))
     counted = f"{sync['writes']:,} documents set, {sync['failures']:,} failures"
-    return f"sync to hedge/{sync['env']}: {state}, {counted}{waiting}{f'; {troubles}' if troubles else ''}"
+    return f"sync to hedge/{sync['env']}: {state}, {counted}{stale}{waiting}{f'; {troubles}' if troubles else ''}"
 
 
 def _tables_shown(tables: list[dict[str, Any]]) -> Table:
@@ -54,8 +101,14 @@ def _tables_shown(tables: list[dict[str, Any]]) -> Table:
     stored.add_column("first event")
     stored.add_column("last event")
     for item in tables:
-        stored.add_row(item["name"], f"{item['rows']:,}", shown(item["first"]), shown(item["last"]))
+        stored.add_row(item["name"], f"{item['rows']:,}", _second(item["first"]), _second(item["last"]))
     return stored
+
+
+def _second(instant: Any) -> str:
+    """An instant to the second; JSON has all of it."""
+    text = shown(instant)
+    return text if text == "-" else f"{text[:19]}Z"
 
 
 def _files_shown(files: dict[str, dict[str, Any]]) -> Table:
@@ -65,6 +118,6 @@ def _files_shown(files: dict[str, dict[str, Any]]) -> Table:
     published.add_column("failures", justify="right")
     published.add_column("error", overflow="fold", max_width=MAX_CELL)
     for name, file in files.items():
-        age = "never published" if file["age_s"] is None else f"{file['age_s']:,.0f} s"
+        age = "never published" if file["age_s"] is None else span(file["age_s"])
         published.add_row(name, age, shown(file.get("failures")), shown(file.get("error")))
     return published

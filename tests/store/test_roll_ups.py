@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from store.database import closing, open_database, set_clocks, transaction
 from store.roll_ups import ROLL_UPS, roll_up
+from store.round import open_round
 from tests.conftest import GivenRows, ago
 from tests.store.old_logs import NAV, NAV_POINT, LogStore
 
@@ -107,6 +108,33 @@ def test_views_give_what_raw_rows_give_whatever_arrives_in_whatever_order(
             query = f"select distinct minute from {each.table} order by minute"
             minutes = [minute for (minute,) in connection.execute(query).fetchall()]
             assert minutes == [minute for minute in counted if minutes and minute <= minutes[-1]]
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.lists(st.lists(ROWS, max_size=6), max_size=5), MOMENTS, st.integers(0, 30))
+def test_a_round_that_knows_only_some_rows_gives_what_raw_rows_give(
+    shared: Path, transactions: list[list[Row]], moment: float, known_seq: int
+) -> None:
+    as_of = START + timedelta(seconds=moment)
+    with closing(open_database(shared)) as connection:
+        for table in ("ticks", "marks", "nav_minutes", "mark_minutes"):
+            connection.execute(f"delete from {table}")
+        rolled = RolledUp(connection)
+        for rows in transactions:
+            rolled.store(rows)
+        for view in ("nav_series", "nav_now", "price_bars"):
+            raw = rolled.view(view, as_of, known_seq=known_seq)
+            with open_round(connection, as_of=as_of, known_seq=known_seq) as reading:
+                found = [tuple(row.values()) for row in reading.rows(view)]
+            assert sorted(found, key=str) == sorted(raw, key=str), view
+
+
+def test_a_round_reads_the_roll_ups_up_to_the_first_row_that_it_does_not_know(rolled: RolledUp) -> None:
+    rolled.store([Row(0, 1.0), Row(60, 2.0), Row(120, 3.0), Row(200, 4.0)])
+    rolled.store([Row(130, 9.0)])
+    for known_seq, peak in ((8, 2.0), (10, 9.0)):
+        with open_round(rolled.given.connection, as_of=START + timedelta(seconds=210), known_seq=known_seq) as reading:
+            assert reading.one("rolled_nav_highs")["peak_equity_usd"] == peak
 
 
 def test_the_last_minute_stays_open_until_a_later_one_begins(rolled: RolledUp) -> None:

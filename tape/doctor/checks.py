@@ -1,0 +1,84 @@
+"""What a check says, and how several make one; light to import, as whoever shows checks needs no more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class State(StrEnum):
+    """How bad it is: the worst of several counts."""
+
+    OK = "ok"
+    DEGRADED = "degraded"
+    """Readers may still rely on the files; somebody should look."""
+    BROKEN = "broken"
+    """Readers may not rely on what is published."""
+
+
+EXIT_CODES = {State.OK: 0, State.DEGRADED: 1, State.BROKEN: 2}
+_ORDER = list(State)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is wrong, and what to do about it."""
+
+    state: State
+    found: str
+    expected: str
+    advice: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line: what was looked at, and what was found. ``advice`` is ``None`` when all is well."""
+
+    group: str
+    name: str
+    state: State
+    found: str
+    expected: str
+    advice: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def check_of(group: str, name: str, findings: Iterable[Finding], *, fine: str, expected: str) -> Check:
+    """All that was found about one thing, the worst first; ``fine``: what is said when nothing was."""
+    ordered = sorted(findings, key=lambda each: -_ORDER.index(each.state))
+    if not ordered:
+        return Check(group, name, State.OK, fine, expected)
+    worst = ordered[0]
+    return Check(group, name, worst.state, "; ".join(each.found for each in ordered), worst.expected, worst.advice)
+
+
+def overall(checks: Iterable[Check]) -> State:
+    """The worst of them."""
+    return max((each.state for each in checks), key=_ORDER.index, default=State.OK)
+
+
+def from_json(item: Mapping[str, Any]) -> Check:
+    """A check as an owner sent it."""
+    return Check(**{**item, "state": State(item["state"])})
+
+
+def span(seconds: float) -> str:
+    """A time span as people read it: ``0.4 s``, ``3 min``, ``26 h``, ``9 days``."""
+    for limit, unit, length in ((100, "s", 1), (5400, "min", 60), (172_800, "h", 3600)):
+        if abs(seconds) < limit:
+            count = seconds / length
+            return f"{count:.{int(abs(count) < 10)}f} {unit}"
+    return f"{seconds / 86_400:,.0f} days"
+
+
+def size(count: float) -> str:
+    """Bytes as people read them: ``812 B``, ``1.4 MB``."""
+    for unit in ("B", "KB", "MB"):
+        if abs(count) < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:,.1f} GB"

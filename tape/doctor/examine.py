@@ -1,0 +1,56 @@
+"""Looks at a home: inside its owner, or at its files where none runs."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from exporters.contract import STATE_FILES
+from exporters.publisher import publication_of
+from store.database import closing, open_database
+from store.errors import StoreError
+from tape.doctor.checks import Check
+from tape.doctor.home import Home
+from tape.doctor.read_files import file_checks
+from tape.doctor.read_logs import log_checks
+from tape.doctor.read_store import store_checks
+from tape.doctor.store import owner_check
+from tape.settings import load_settings
+
+if TYPE_CHECKING:
+    from tape.service import Owner
+
+
+def examine_owner(owner: Owner) -> list[Check]:
+    """Every check of the home of this running owner, but for how it answers through its door."""
+    status = owner.status()
+    publisher = owner.publisher
+    home = Home(owner.home, owner.settings, owner.connection, tuple(publisher.publications), publisher.latest, status)
+    return [*checks_of(home, datetime.now(UTC)), owner_check(status)]
+
+
+def examine_files(folder: Path, owner: Check, *, is_readable: bool) -> list[Check]:
+    """Every check that needs no owner; ``owner``: what is said of it; ``is_readable``: nobody else has the database.
+
+    Raises:
+        StoreError: the settings of the home cannot be used.
+    """
+    settings = load_settings(folder)
+    publications = tuple(publication_of(file, settings.intervals.get(file.stem)) for file in STATE_FILES)
+    checks = [owner]
+    opened = None
+    if is_readable:
+        try:
+            opened = open_database(folder / "logs" / "tape.duckdb", settings.resources(), read_only=True)
+        except StoreError as error:
+            checks = [replace(owner, found=f"{owner.found}; {error}")]
+    with nullcontext() if opened is None else closing(opened):
+        return [*checks_of(Home(folder, settings, opened, publications, {}, None), datetime.now(UTC)), *checks]
+
+
+def checks_of(home: Home, now: datetime) -> list[Check]:
+    """Every check of a home but for its owner."""
+    return [*file_checks(home, now), *log_checks(home), *store_checks(home, now)]

@@ -1,0 +1,230 @@
+"""Checks of the published files: there, whole, of their shape, fresh, and equal to what SQL says.
+
+What "equal" means. A file names its instant, and the store has on record (``exports``) what was known when it was
+published for it: that instant and the last ``ingest_seq`` are set again, SQL computes the document once more, and the
+bytes must be the same. So two looks at different moments never disagree, whatever is stored in between, and nothing is
+compared within a tolerance. What differs is told apart:
+
+- the bytes are those on record, and SQL says something else: rows, or what they mean, have changed since;
+- the bytes are not those on record: somebody else wrote the file;
+- the publication on record was made by other SQL: a file of another version;
+- nothing on record names the file's instant (``tape export`` into this folder, or an owner killed between writing a
+  file and recording it): the file must be what SQL says of that instant with all it knows by now.
+
+Fresh is another matter than equal: a file may be right and too old. It is stale when it is older than its cadence
+allows; it is behind when rows that it would show arrived, and it was not published again in time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from exporters.contract import Flags, StateFile
+from exporters.documents import DocumentRefused, sequence
+from exporters.publisher import Export
+from tape.doctor.checks import Check, Finding, State, check_of, span
+
+GRACE_S = 5.0
+"""By how much a file may be late, on a machine that has other things to do."""
+AGREES = 1e-9
+"""How closely numbers agree that Python and SQL compute."""
+Document = Mapping[str, Any]
+_START = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Published:
+    """A published file as it was read: of its shape, for its own instant."""
+
+    file: StateFile
+    raw: bytes
+    document: Document
+    as_of: datetime
+
+
+@dataclass(frozen=True)
+class Cadence:
+    """How often a file is published, seconds: ``every_s`` after its inputs changed, at ``max_age_s`` in any case."""
+
+    every_s: float
+    max_age_s: float
+
+
+def read(file: StateFile, raw: bytes | None) -> Published | Finding:
+    """The file as it lies there (``None``: it does not), or why it cannot be used."""
+    if raw is None:
+        return Finding(State.BROKEN, "missing", "a file", _again(file))
+    try:
+        document = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        found = f"torn: no JSON at byte {error.pos:,} of {len(raw):,}" if raw else "torn: empty"
+        return Finding(State.BROKEN, found, "a whole JSON document", _again(file))
+    try:
+        file.model.model_validate_json(raw, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"]) or "document"
+        found = f"wrong shape: {key}: {first['msg'].lower()}, found {_shown(first['input'])}"
+        return Finding(State.BROKEN, found, f"docs/schema/{file.stem}.schema.json", _again(file))
+    try:
+        return Published(file, raw, document, _START + timedelta(microseconds=sequence(file.name, document)))
+    except (DocumentRefused, OverflowError):
+        return Finding(
+            State.BROKEN, "wrong shape: its clock is no instant", "the instant it was made for", _again(file)
+        )
+
+
+def unreadable(file: StateFile, error: OSError) -> Finding:
+    """The file cannot even be read."""
+    found = f"cannot be read: {error.strerror or error}"
+    return Finding(State.BROKEN, found, "a file", f"mend what lies there; {_again(file)}")
+
+
+def _again(file: StateFile) -> str:
+    return f"restart `tape serve`, which publishes all; running, it does so within {span(file.max_age_s)}"
+
+
+def freshness(
+    published: Published, cadence: Cadence, now: datetime, *, waiting_s: float | None, error: str | None
+) -> Iterator[Finding]:
+    """Whether it is as new as it must be. ``waiting_s``: how long the oldest row waits that it does not show yet."""
+    age_s = (now - published.as_of).total_seconds()
+    see = "see the log of `tape serve`; `tape status` names the worker that fails"
+    if error is not None:
+        yield Finding(State.DEGRADED, f"cannot be published: {error}", "no failure", see)
+    if age_s < -GRACE_S:
+        yield Finding(
+            State.BROKEN, f"dated {span(-age_s)} ahead", "an instant that is over", "set the machine's clock right"
+        )
+    elif age_s > cadence.max_age_s + GRACE_S:
+        yield Finding(
+            State.BROKEN,
+            f"stale: {span(age_s)} old",
+            f"at most {span(cadence.max_age_s)}",
+            f"start `tape serve`, or {see}",
+        )
+    elif waiting_s is not None and min(waiting_s, age_s) > cadence.every_s + GRACE_S:
+        yield Finding(
+            State.DEGRADED,
+            f"behind: rows wait {span(waiting_s)} to be published",
+            f"published within {span(cadence.every_s)} of new rows",
+            see,
+        )
+
+
+def agreement(published: Published, record: Export | None, said: bytes, sql_digest: str) -> Iterator[Finding]:
+    """Whether it is what SQL says of its instant. ``said``: that; ``sql_digest``: of the SQL that says it."""
+    digest = hashlib.md5(published.raw, usedforsecurity=False).hexdigest()
+    if record is not None and record.sql_digest != sql_digest:
+        found = f"of another version: published by SQL {record.sql_digest[:8]}, now {sql_digest[:8]}"
+        yield Finding(State.BROKEN, found, "published by this version", "restart `tape serve`: it publishes all files")
+        return
+    if published.raw == said:
+        return
+    difference = first_difference(published.document, orjson.loads(said))
+    if difference is None:
+        found, state = "written by somebody else: the content of this instant in other bytes", State.DEGRADED
+    else:
+        key, is_, should = difference
+        what = f"{key} is {_shown(is_)}, SQL says {_shown(should)}"
+        if record is not None and record.md5 == digest:
+            found, state = f"does not say what SQL says: {what}", State.BROKEN
+        elif record is not None:
+            found, state = f"edited: {what}", State.BROKEN
+        else:
+            found, state = f"no publication of its instant on record: {what}", State.BROKEN
+    yield Finding(state, found, "what SQL says of its instant", _again(published.file))
+
+
+def first_difference(found: Any, expected: Any, at: str = "") -> tuple[str, Any, Any] | None:
+    """The first key at which two JSON values differ, with both values; ``None`` when they are equal."""
+    if isinstance(found, dict) and isinstance(expected, dict):
+        for key in [*expected, *(key for key in found if key not in expected)]:
+            inner = f"{at}.{key}" if at else str(key)
+            if key not in found or key not in expected:
+                return inner, found.get(key, "nothing"), expected.get(key, "nothing")
+            if (difference := first_difference(found[key], expected[key], inner)) is not None:
+                return difference
+        return None
+    if isinstance(found, list) and isinstance(expected, list):
+        for number, (left, right) in enumerate(zip(found, expected, strict=False)):
+            name = right.get("symbol") if isinstance(right, dict) else None
+            if (difference := first_difference(left, right, f"{at}[{name or number}]")) is not None:
+                return difference
+        return None if len(found) == len(expected) else (f"length of {at}", len(found), len(expected))
+    return (
+        None if found == expected and isinstance(found, bool) == isinstance(expected, bool) else (at, found, expected)
+    )
+
+
+def _shown(value: Any) -> str:
+    text = value if value == "nothing" else orjson.dumps(value, default=str).decode()
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def file_check(file: StateFile, findings: Iterable[Finding], published: Published | None, now: datetime) -> Check:
+    """The line of a contract file."""
+    age = "" if published is None else f"{span(max(0.0, (now - published.as_of).total_seconds()))} old, equal to SQL"
+    return check_of("files", file.name, findings, fine=age, expected="there, valid, fresh, equal to what SQL says")
+
+
+_PUBLISHED_WRONG = "one of the files is not what the store says: see its own line above"
+
+
+def invariant(name: str, wrong: Iterable[str], *, fine: str) -> Check:
+    """The line of something that holds between keys or files; ``wrong``: where it does not."""
+    findings = [Finding(State.BROKEN, each, "the files agree", _PUBLISHED_WRONG) for each in wrong]
+    return check_of("invariants", name, findings[:1], fine=fine, expected="the files agree")
+
+
+def synced_state_disagrees(synced: Document, positions: Document, nav: Document) -> Iterator[str]:
+    """Where the synced state is not positions and NAV of the same instant."""
+    pairs = (("items", synced["items"], positions["items"]), ("nav", synced["nav"], nav["total_equity"]))
+    for key, is_, should in pairs:
+        if (difference := first_difference(is_, should, key)) is not None:
+            yield f"{difference[0]} is {_shown(difference[1])}, elsewhere {_shown(difference[2])}"
+
+
+def scores_disagree(scores: Document, expectancy: Document, health: Document) -> Iterator[str]:
+    """Where scores are not made of expectancy and router health of the same instant, nor of their own components."""
+    routers = {item["symbol"]: item for item in health["symbols"]}
+    for item in scores["symbols"]:
+        symbol, given, parts = item["symbol"], item["inputs"], item["components"]
+        router = routers.get(symbol, {})
+        wanted = {
+            "expectancy": expectancy["symbols"].get(symbol, {}),
+            "router": {key: router.get(key) for key in given["router"]},
+        }
+        if (difference := first_difference(given, wanted, f"{symbol}.inputs")) is not None:
+            yield f"{difference[0]} is {_shown(difference[1])}, elsewhere {_shown(difference[2])}"
+        made = 0.55 * parts["expectancy"] + 0.35 * parts["router"] - parts["slippage_penalty"]
+        made -= parts["fee_drag_penalty"] + 0.3 * parts["volatility_penalty"]
+        made = min(1.0, max(0.0, made))
+        if abs(made - item["score"]) > AGREES:
+            yield f"{symbol}.score is {_shown(item['score'])}, its components make {made:.6g}"
+
+
+def flags_are_incomplete(probe: Document, synced: Document) -> Iterator[str]:
+    """Which of the six flags the probe or the synced state lacks, and whether both say what engine they are of."""
+    for name, document, flags in (("probe", probe, probe), ("synced state", synced, synced["v6_flags"])):
+        for key in Flags.model_fields:
+            if not isinstance(flags.get(key), bool):
+                yield f"{name}: {key} is {_shown(flags.get(key, 'nothing'))}, expected true or false"
+        if not str(document["engine_version"]).strip():
+            yield f"{name}: engine_version is {_shown(document['engine_version'])}, expected a version"
+
+
+def warm_up_is_wrong(summary: Document) -> Iterator[str]:
+    """Whether the compare summary calls itself warming up exactly while its sample is too small."""
+    size, least = summary["sample_size"], summary["min_sample_size"]
+    if summary["is_warmup"] != (size < least):
+        yield f"is_warmup is {_shown(summary['is_warmup'])} with sample_size {size} of {least}"
+    if (summary["warmup_reason"] is not None) != summary["is_warmup"]:
+        yield f"warmup_reason is {_shown(summary['warmup_reason'])} with is_warmup {_shown(summary['is_warmup'])}"

@@ -1,0 +1,79 @@
+"""A look at a home from outside: asks its owner, and looks itself where none answers; light to import."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from store.errors import StoreError
+from store.owner_lock import owner_pid
+from tape.doctor.checks import Check, Finding, State, check_of, from_json, overall
+from tape.owner_socket import DoorClosed, ask
+
+ANSWERS_S = 5.0
+"""How long an owner may take to answer one small query."""
+EXAMINES_S = 60.0
+_QUERY = "select max(last_ingest_seq) from ingest_counter"
+
+
+@dataclass(frozen=True)
+class Look:
+    """All checks of a home at an instant."""
+
+    at: datetime
+    checks: Sequence[Check]
+
+    @property
+    def state(self) -> State:
+        return overall(self.checks)
+
+    def as_json(self) -> dict[str, Any]:
+        at = self.at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return {"state": self.state, "at": at, "checks": [each.as_json() for each in self.checks]}
+
+
+def look_at(home: Path) -> Look:
+    """Every check of a home, by its owner where one answers.
+
+    A home whose owner does not run, or does not answer, is broken: nobody stores, publishes or mirrors there, so its
+    files are growing old while they are read.
+
+    Raises:
+        StoreError: the settings of the home cannot be used.
+    """
+    at = datetime.now(UTC)
+    if (pid := owner_pid(home)) is None:
+        owner = _broken("no owner runs", "start `tape serve` under a supervisor: docs/deploy")
+        return Look(at, _by_files(home, owner, is_readable=True))
+    try:
+        began = time.monotonic()
+        ask(home, {"request": "query", "sql": _QUERY}, timeout_s=ANSWERS_S)
+        took_ms = 1000 * (time.monotonic() - began)
+        answer, _ = ask(home, {"request": "doctor"}, timeout_s=EXAMINES_S)
+    except DoorClosed as error:
+        owner = _broken(f"pid {pid} runs and does not answer: {error}", "see its log; if it hangs, restart it")
+        return Look(at, _by_files(home, owner, is_readable=False))
+    except StoreError as error:
+        owner = _broken(f"pid {pid} answers, and refuses a query: {error}", "see its log; restart it")
+        return Look(at, _by_files(home, owner, is_readable=False))
+    checks = [from_json(item) for item in answer["checks"]]
+    return Look(at, [_timed(each, took_ms) if each.name == "owner" else each for each in checks])
+
+
+def _broken(found: str, advice: str) -> Check:
+    expected = "an owner that answers queries"
+    return check_of("store", "owner", [Finding(State.BROKEN, found, expected, advice)], fine="", expected=expected)
+
+
+def _timed(owner: Check, took_ms: float) -> Check:
+    return replace(owner, found=f"{owner.found}, answered a query in {took_ms:,.0f} ms")
+
+
+def _by_files(home: Path, owner: Check, *, is_readable: bool) -> list[Check]:
+    from tape.doctor.examine import examine_files
+
+    return examine_files(home, owner, is_readable=is_readable)

@@ -1,0 +1,53 @@
+"""Reads what the store and its owner tell of themselves."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from exporters.firestore import sync_status
+from store.backup import backups
+from store.database import closing
+from store.ingest import certificates
+from tape.doctor import store
+from tape.doctor.checks import Check
+from tape.doctor.home import Home
+
+_NAV_FRESHNESS_S = 150.0
+"""Where the limits say nothing else (their nav_freshness_seconds)."""
+
+
+def store_checks(home: Home, now: datetime) -> Iterator[Check]:
+    """A line for each thing that the store and its owner are asked about."""
+    if home.connection is not None:
+        with closing(home.connection.cursor()) as cursor:
+            yield from map(store.journal_check, certificates(cursor))
+            row = cursor.execute(
+                "select count(*), count(*) filter (where rejected_ts > ?), arg_max(reason, rejected_ts)"
+                " from rejected_events",
+                [now - store.RECENT],
+            ).fetchall()[0]
+            yield store.rejected_check(store.Rejected(*row))
+            ((newest,),) = cursor.execute("select max(ts) from ticks").fetchall()
+        limits = home.settings.limits or {}
+        yield store.ticks_check(newest, now, float(limits.get("nav_freshness_seconds", _NAV_FRESHNESS_S)))
+    if home.status is not None:
+        yield store.workers_check(home.status["workers"])
+    yield store.disk_check(shutil.disk_usage(home.folder).free)
+    wal = home.logs / "tape.duckdb.wal"
+    yield store.wal_check(wal.stat().st_size if wal.exists() else 0, home.settings.store.checkpoint_wal)
+    started = None if home.status is None else datetime.fromisoformat(home.status["started"])
+    made = _last_backup(home.logs / "backup")
+    yield store.backup_check(made, started, home.settings.backup.every_h, now)
+    if (synced := sync_status(home.folder, time.time())) is not None:
+        is_wanted = home.has_owner and home.settings.sync.enabled and home.settings.firestore_enabled
+        yield store.sync_check(synced, is_wanted=is_wanted)
+
+
+def _last_backup(folder: Path) -> datetime | None:
+    """When the newest copy was made; one appears under its name when it is verified."""
+    found = backups(folder)
+    return datetime.fromtimestamp(found[-1].stat().st_mtime, UTC) if found else None

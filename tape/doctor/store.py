@@ -1,0 +1,170 @@
+"""Checks of the store and its owner, by what they tell of themselves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from store.ingest import Certificate
+from tape.doctor.checks import Check, Finding, State, check_of, size, span
+
+LOW_DISK_BYTES = 512 * 2**20
+NO_DISK_BYTES = 64 * 2**20
+STUCK_S = 60.0
+"""After so long a step of a worker is no longer under way, but stuck."""
+STANDS_STILL = 3
+"""Cycles that a sync may miss."""
+LAG_S = 120.0
+FIRST_BACKUP_S = 600.0
+"""How long the first backup of a home may take to appear."""
+RECENT = timedelta(hours=1)
+_WAL_TIMES = 4
+_SEE = "see the log of `tape serve`"
+_UNITS = {"K": 1, "M": 2, "G": 3, "T": 4}
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """What was refused: in all, in the last hour, and why the newest was."""
+
+    total: int
+    lately: int
+    reason: str | None
+
+
+def owner_check(status: Mapping[str, Any]) -> Check:
+    """Whether the owner that answers says that it is ready."""
+    found = []
+    if status.get("not_ready") or status.get("ready") is False:
+        reasons = "; ".join(map(str, status.get("not_ready") or ["it does not say why"]))
+        found.append(Finding(State.BROKEN, f"not ready: {reasons}", "ready", f"remove the reason; {_SEE}"))
+    return check_of("store", "owner", found, fine=f"pid {status['pid']}", expected="an owner that answers queries")
+
+
+def journal_check(certificate: Certificate) -> Check:
+    """The journal of one producer. A gap stays on record: what it held cannot come back, so it is no reason to stop."""
+    found = []
+    if certificate.gaps:
+        advice = f"look in {certificate.producer}'s log for batches it could not write: disk full, file damaged"
+        found.append(
+            Finding(State.DEGRADED, f"gaps {certificate.gaps:,} of {certificate.recorded:,}", "gaps 0", advice)
+        )
+    refused = f", refused {certificate.refused:,}" if certificate.refused else ""
+    fine = f"recorded {certificate.recorded:,}, stored {certificate.stored:,}{refused}, gaps 0"
+    return check_of("store", f"journal {certificate.producer}", found, fine=fine, expected="gaps 0")
+
+
+def rejected_check(rejected: Rejected) -> Check:
+    """What was refused lately; what was refused long ago is only counted."""
+    found = []
+    if rejected.lately:
+        words = f"{rejected.lately:,} in the last hour, {rejected.total:,} in all; the newest: {rejected.reason}"
+        found.append(Finding(State.DEGRADED, words, "none lately", "tape show rejected_events; mend the producer"))
+    return check_of("store", "rejected events", found, fine=f"none lately, {rejected.total:,} in all", expected="none")
+
+
+def disk_check(free_bytes: int) -> Check:
+    found = []
+    if free_bytes < LOW_DISK_BYTES:
+        state = State.BROKEN if free_bytes < NO_DISK_BYTES else State.DEGRADED
+        words = f"{size(free_bytes)} free"
+        found.append(Finding(state, words, f"{size(LOW_DISK_BYTES)}", "make room: old backups, logs, a larger disk"))
+    return check_of("store", "disk", found, fine=f"{size(free_bytes)} free", expected=f"{size(LOW_DISK_BYTES)} free")
+
+
+def wal_check(wal_bytes: int, checkpoint_wal: str) -> Check:
+    """Whether the write-ahead log is moved into the file when it should be."""
+    limit = _WAL_TIMES * bytes_of(checkpoint_wal)
+    found = []
+    if wal_bytes > limit:
+        advice = "a query holds its transaction open: end long ones; else restart `tape serve`"
+        found.append(Finding(State.DEGRADED, f"{size(wal_bytes)}: no checkpoint empties it", size(limit), advice))
+    return check_of("store", "write-ahead log", found, fine=size(wal_bytes), expected=f"at most {size(limit)}")
+
+
+def bytes_of(text: str) -> int:
+    """A size as settings have it: ``64MB``, ``2 GiB``."""
+    found = re.fullmatch(r"([0-9.]+) ?([KMGT])(i?)B", text)
+    if found is None:
+        raise ValueError(f"expected a size such as 64MB, found {text!r}")
+    base: float = 1024.0 if found[3] else 1000.0
+    return round(float(found[1]) * base ** int(_UNITS[found[2]]))
+
+
+def backup_check(made: datetime | None, since: datetime | None, every_h: float, now: datetime) -> Check:
+    """The age of the last verified backup; ``since``: when the owner started, ``None`` without one."""
+    if not every_h:
+        return Check("store", "backup", State.OK, "switched off: [backup] every_h = 0", "switched off")
+    every = timedelta(hours=every_h)
+    age = None if made is None else now - made
+    expected = f"one every {span(every.total_seconds())}"
+    found = []
+    advice = "tape backup DEST makes one now; the log of `tape serve` says why it made none"
+    if age is None:
+        if since is None or now - since > timedelta(seconds=FIRST_BACKUP_S):
+            found.append(Finding(State.DEGRADED, "none", expected, advice))
+    elif age > 1.1 * every + timedelta(hours=1):
+        state = State.BROKEN if age > 3 * every + timedelta(hours=1) else State.DEGRADED
+        found.append(Finding(state, f"the last is {span(age.total_seconds())} old", expected, advice))
+    fine = "the first is to come" if age is None else f"{span(age.total_seconds())} old, verified"
+    return check_of("store", "backup", found, fine=fine, expected=expected)
+
+
+def workers_check(workers: Mapping[str, Mapping[str, Any]]) -> Check:
+    """The threads of the owner: none fails, none is stuck."""
+    return check_of("store", "workers", _worker_findings(workers), fine=", ".join(workers), expected="no failure")
+
+
+def _worker_findings(workers: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+    for name, worker in workers.items():
+        if worker["error"]:
+            state = State.DEGRADED if name == "housekeeping" else State.BROKEN
+            words = f"{name} fails ({worker['failures']:,} times): {worker['error']}"
+            yield Finding(state, words, "no failure", _SEE)
+        elif name != "housekeeping" and (worker["idle_s"] or 0.0) > STUCK_S:
+            words = f"{name} has finished nothing for {span(worker['idle_s'])}"
+            yield Finding(State.BROKEN, words, f"a step within {span(STUCK_S)}", f"{_SEE}; restart it")
+
+
+def ticks_check(newest: datetime | None, now: datetime, freshness_s: float) -> Check:
+    """Whether the executor still tells how the account does; a home without any tick has none to tell."""
+    found = []
+    age_s = 0.0 if newest is None else (now - newest).total_seconds()
+    if age_s > freshness_s:
+        words = f"the newest is {span(age_s)} old"
+        found.append(
+            Finding(State.DEGRADED, words, f"at most {span(freshness_s)}", "start the executor, or see its log")
+        )
+    fine = "none yet" if newest is None else f"the newest is {span(max(0.0, age_s))} old"
+    return check_of("store", "ticks", found, fine=fine, expected=f"at most {span(freshness_s)} old")
+
+
+def sync_check(status: Mapping[str, Any], *, is_wanted: bool) -> Check:
+    """The sync to Firestore; ``is_wanted``: the owner is to run it, so it may not be stopped."""
+    words = f"lag {span(status['lag_s'])}, {status['writes']:,} documents set"
+    if status["is_stopped"] and not is_wanted:
+        words = "stopped"
+    found = _sync_findings(status, is_wanted)
+    return check_of("store", "sync", found, fine=words, expected="Firestore has what is published")
+
+
+def _sync_findings(status: Mapping[str, Any], is_wanted: bool) -> Iterator[Finding]:
+    network = "check network, credentials and quota; `tape sync` says more in its log"
+    waiting = f", waiting: {', '.join(status['waiting'])}" if status["waiting"] else ""
+    if status["is_stopped"]:
+        if is_wanted:
+            yield Finding(State.DEGRADED, f"stopped{waiting}", "running: [sync] enabled", _SEE)
+        return
+    if status["error"]:
+        yield Finding(State.DEGRADED, f"fails: {status['error']}{waiting}", "no failure", network)
+    if status["lag_s"] > max(LAG_S, STANDS_STILL * status["interval_s"]):
+        yield Finding(State.DEGRADED, f"lags {span(status['lag_s'])}{waiting}", f"at most {span(LAG_S)}", network)
+    for problem in status["problems"]:
+        yield Finding(State.DEGRADED, problem, "documents that Firestore takes", "see `tape status`")
+    if status["stale"]:
+        words = f"stands still: {status['stale']:,} not set, Firestore has newer ones"
+        advice = "another sync writes there, or its clock was ahead: stop it, or delete those documents"
+        yield Finding(State.DEGRADED, words, "0", advice)

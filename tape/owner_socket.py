@@ -1,0 +1,58 @@
+"""The owner's socket as those see it who ask: light to import, for a command that only shows what the owner says."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from store.errors import StoreError
+
+SOCKET = "tape.sock"
+
+
+class DoorClosed(StoreError):
+    """No owner answers on the socket of a home."""
+
+
+def ask(home: Path, request: dict[str, Any], *, timeout_s: float | None = None) -> tuple[dict[str, Any], bytes]:
+    """Asks the owner of a home; returns its answer, and the bytes that follow it.
+
+    ``timeout_s``: how long it may be silent, for ever unless given.
+
+    Raises:
+        DoorClosed: nobody answers, or not in time.
+        StoreError: the owner refused, or failed; its words.
+    """
+    path = home / "logs" / SOCKET
+    try:
+        with short_name(path) as address, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
+            peer.settimeout(timeout_s)
+            peer.connect(address)
+            peer.sendall(orjson.dumps(request, option=orjson.OPT_APPEND_NEWLINE))
+            with peer.makefile("rb") as file:
+                answer = json.loads(file.readline() or b"{}")
+                payload = file.read(answer.get("bytes", 0))
+    except TimeoutError as error:
+        raise DoorClosed(f"home {home}: its owner does not answer at {path} within {timeout_s:g} s") from error
+    except (FileNotFoundError, ConnectionError) as error:
+        raise DoorClosed(f"home {home}: its owner does not answer at {path}: {error}") from error
+    if not answer.get("ok"):
+        raise StoreError(str(answer.get("error") or "the owner closed the connection"))
+    return answer, payload
+
+
+@contextlib.contextmanager
+def short_name(path: Path) -> Iterator[str]:
+    """A name for a socket that fits into the 107 bytes it may have, however deep the home lies."""
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
