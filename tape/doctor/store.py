@@ -159,7 +159,7 @@ def _sync_findings(status: Mapping[str, Any], is_wanted: bool) -> Iterator[Findi
             yield Finding(State.DEGRADED, f"stopped{waiting}", "running: [sync] enabled", _SEE)
         return
     if status["error"]:
-        yield Finding(State.DEGRADED, f"fails: {status['error']}{waiting}", "no failure", network)
+        yield Finding(State.DEGRADED, f"fails: {status['error']}", "no failure", network)
     if status["lag_s"] > max(LAG_S, STANDS_STILL * status["interval_s"]):
         yield Finding(State.DEGRADED, f"lags {span(status['lag_s'])}{waiting}", f"at most {span(LAG_S)}", network)
     for problem in status["problems"]:

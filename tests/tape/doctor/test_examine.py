@@ -291,7 +291,7 @@ def test_a_sync_that_lags_is_told_with_what_waits(looked: Looked) -> None:
     path = looked.folder / STATUS
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps({**status, "problems": [], "writes": 3, "stale": 0}))
-    assert looked.bad() == {"sync": "fails: UNAVAILABLE, waiting: nav; lags 5.0 min, waiting: nav"}
+    assert looked.bad() == {"sync": "fails: UNAVAILABLE; lags 5.0 min, waiting: nav"}
 
 
 def test_an_executor_that_stopped_is_told(looked: Looked) -> None:
