@@ -31,7 +31,7 @@ STORAGE_VERSION = "v1.5.0"
 
 @dataclass(frozen=True)
 class Resources:
-    """What the database may use. RSS is about ``memory_limit`` plus 90-130 MB."""
+    """What the database may use. RSS is up to ``memory_limit`` plus 300 MB."""
 
     memory_limit: str = "400MB"
     threads: int = 2
@@ -39,6 +39,15 @@ class Resources:
     """Disk that queries may spill to."""
     checkpoint_wal: str = "64MB"
     """Size of the write-ahead log at which it is moved into the file."""
+
+
+def bytes_of(text: str) -> int:
+    """A size as DuckDB takes it: ``64MB``, ``2 GiB``."""
+    found = re.fullmatch(r"([0-9.]+) ?([KMGT])(i?)B", text)
+    if found is None:
+        raise ValueError(f"expected a size such as 64MB, found {text!r}")
+    base = 1024.0 if found[3] else 1000.0
+    return round(float(found[1]) * base ** (1 + "KMGT".index(found[2])))
 
 
 def head_revision() -> str:

@@ -7,7 +7,7 @@ Requests:
 - ``{"request": "status"}``
 - ``{"request": "doctor"}``: every check of the home
 - ``{"request": "query", "sql": .., "as_of": .., "known_seq": .., "format": "rows"|"arrow"}``: one select, read-only,
-  ended after the time limit, its rows capped
+  ended after the time limit, its rows capped; its thread has a lower priority than what the owner does itself
 - ``{"request": "export", "as_of": .., "files": [..], "out": ..}``; no files: the six JSONL logs
 - ``{"request": "republish", "export_id": .., "out": ..}``
 - ``{"request": "backup", "to": ..}``
@@ -54,6 +54,10 @@ if TYPE_CHECKING:
 _MAX_REQUEST = 1024 * 1024
 _OPTIONS = orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
 _END_S = 0.4
+_MAX_CLIENTS = 32
+"""Connections at a time; one more is told to come back."""
+_MAX_ANSWER = 64 * 1024 * 1024
+_NICENESS = 10
 _PATIENCE_S = 5.0
 """How long a client may take to say what it wants."""
 
@@ -98,7 +102,46 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         self.owner = owner
         self._running: set[duckdb.DuckDBPyConnection] = set()
         self._lock = threading.Lock()
+        self._places = threading.BoundedSemaphore(_MAX_CLIENTS)
+        self._queries = threading.BoundedSemaphore(owner.settings.door.queries)
         super().__init__(address, _Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """A thread for each connection, while there are places."""
+        if not self._places.acquire(blocking=False):
+            request.setblocking(False)
+            request.send(
+                _to_line({"ok": False, "error": f"door: {_MAX_CLIENTS} clients are being answered, try again"})
+            )
+            self.shutdown_request(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except BaseException:
+            self._places.release()
+            raise
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._places.release()
+
+    @contextlib.contextmanager
+    def query(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor for one query, when there is room for one more.
+
+        Raises:
+            StoreError: there is none within the time that a query may take.
+        """
+        limits = self.owner.settings.door
+        if not self._queries.acquire(timeout=limits.timeout_s):
+            raise StoreError(f"query: {limits.queries} others are running, try again")
+        try:
+            with self.cursor() as cursor:
+                yield cursor
+        finally:
+            self._queries.release()
 
     @contextlib.contextmanager
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -134,8 +177,12 @@ class _Handler(socketserver.StreamRequestHandler):
         try:
             answer, payload = self._answer(self._request())
             line = _to_line({**answer, "bytes": len(payload)} if payload else answer)
+        except (MemoryError, duckdb.OutOfMemoryException):
+            line = _refusal("query: takes more memory than it may")
         except Exception as error:  # noqa: BLE001 (whatever a request does, the client is told)
-            line = _to_line({"ok": False, "error": " ".join(str(error).split()) or type(error).__name__})
+            line = _refusal(" ".join(str(error).split()) or type(error).__name__)
+        if (size := len(line) + len(payload)) > _MAX_ANSWER:
+            line, payload = _refusal(f"answer: expected at most {_MAX_ANSWER:,} bytes, found {size:,}"), b""
         self.connection.settimeout(60)
         self.wfile.write(line)
         self.wfile.write(payload)
@@ -174,7 +221,8 @@ class _Handler(socketserver.StreamRequestHandler):
 
     def _query(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         limits = self.server.owner.settings.door
-        with self.server.cursor() as cursor:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        with self.server.query() as cursor:
             set_clocks(cursor, as_of=_instant(request.get("as_of")), known_seq=request.get("known_seq"))
             cursor.execute("set variable configured = ?", [self.server.owner.settings.configured])
             statement = one_select(str(request["sql"]), relation_names(cursor))
@@ -208,6 +256,10 @@ class _Handler(socketserver.StreamRequestHandler):
 
     def _backup(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         return {"ok": True, "path": str(self.server.owner.back_up(Path(request["to"])))}, b""
+
+
+def _refusal(error: str) -> bytes:
+    return _to_line({"ok": False, "error": error})
 
 
 def _to_line(answer: dict[str, Any]) -> bytes:

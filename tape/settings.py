@@ -88,7 +88,7 @@ class Section(BaseModel):
 
 
 class StoreSettings(Section):
-    """``[store]``: what the database may use, and what is kept how long. RSS: limit + 90-130 MB."""
+    """``[store]``: what the database may use, and what is kept how long. RSS: up to limit + 300 MB under load."""
 
     memory_limit: str = Field("400MB", pattern=_SIZE, description="memory of the database")
     threads: int | None = Field(None, ge=1, description="threads of the database; unset: 1 of an owner, else 2")
@@ -108,10 +108,12 @@ class BackupSettings(Section):
 
 
 class DoorSettings(Section):
-    """``[door]``: what one query of the live database may take."""
+    """``[door]``: what queries of the live database may take."""
 
-    timeout_s: float = Field(10, gt=0, description="seconds after which it is ended")
-    max_rows: int = Field(10_000, ge=1, description="rows it gets")
+    timeout_s: float = Field(10, gt=0, description="seconds after which one is ended")
+    max_rows: int = Field(10_000, ge=1, description="rows that one gets")
+    queries: int = Field(4, ge=1, description="how many run at a time; more wait, then are refused")
+    memory: str = Field("1GB", pattern=_SIZE, description="what they may take beside the database's memory_limit")
 
 
 class ExecutorSettings(Section):

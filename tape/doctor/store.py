@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from store.database import bytes_of
 from store.ingest import Certificate
 from tape.doctor.checks import Check, Finding, State, check_of, size, span
 
@@ -23,7 +23,6 @@ FIRST_BACKUP_S = 600.0
 RECENT = timedelta(hours=1)
 _WAL_TIMES = 4
 _SEE = "see the log of `tape serve`"
-_UNITS = {"K": 1, "M": 2, "G": 3, "T": 4}
 
 
 @dataclass(frozen=True)
@@ -83,15 +82,6 @@ def wal_check(wal_bytes: int, checkpoint_wal: str) -> Check:
         advice = "a query holds its transaction open: end long ones; else restart `tape serve`"
         found.append(Finding(State.DEGRADED, f"{size(wal_bytes)}: no checkpoint empties it", size(limit), advice))
     return check_of("store", "write-ahead log", found, fine=size(wal_bytes), expected=f"at most {size(limit)}")
-
-
-def bytes_of(text: str) -> int:
-    """A size as settings have it: ``64MB``, ``2 GiB``."""
-    found = re.fullmatch(r"([0-9.]+) ?([KMGT])(i?)B", text)
-    if found is None:
-        raise ValueError(f"expected a size such as 64MB, found {text!r}")
-    base: float = 1024.0 if found[3] else 1000.0
-    return round(float(found[1]) * base ** int(_UNITS[found[2]]))
 
 
 def backup_check(made: datetime | None, since: datetime | None, every_h: float, now: datetime) -> Check:
