@@ -9,7 +9,7 @@ EXAMPLE ?= build/example
 # on a terminal until Ctrl-C, elsewhere for a minute
 SECONDS ?= $(if $(MAKE_TERMOUT),,60)
 
-.PHONY: setup run example test lint types layers sql-lint docs docs-check migrations-check check bench lock clean
+.PHONY: setup run example test lint types layers sql-lint docs docs-check migrations-check check bench soak lock clean
 
 setup: $(VENV)/.ready
 
@@ -61,6 +61,10 @@ bench: setup
 	$(BIN)/python -m benchmarks.legacy $(if $(REAL_LOGS),--real-logs $(REAL_LOGS))
 	$(BIN)/python -m benchmarks.spine
 	$(BIN)/python -m benchmarks.doctor
+
+soak: setup
+	$(BIN)/python -m pytest tests/faults --long
+	$(BIN)/python -m benchmarks.soak
 
 lock: setup
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
