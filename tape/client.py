@@ -1,13 +1,21 @@
-"""Asking the store of a home: through its owner where one runs, else the file itself, for the length of one query."""
+"""Asking the store of a home: through its owner where one runs, else the file itself, for the length of one query.
+
+Laws kept here:
+- a value is the same whoever answers: instants are datetimes, decimals floats, what is no number is null; inside lists
+  and documents, and where JSON has no type of its own (intervals, blobs), an owner's answer has texts;
+- Ctrl-C ends the query, not only the waiting for it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 
@@ -15,15 +23,21 @@ from store.database import closing, open_database, set_clocks
 from store.owner_lock import owner_pid
 from store.query import arrow_stream, one_select
 from store.status import relation_names
-from tape.door import ask
+from tape.owner_socket import ask
 from tape.settings import Settings, load_settings
+
+_AGAIN_S = 0.05
+"""From interrupt to interrupt: one that comes before a query has begun to run is lost."""
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a query says; through an owner instants are RFC 3339 texts. ``is_cut``: there are more rows."""
+    """What a query says; ``types`` are DuckDB's names. ``is_cut``: there are more rows."""
 
     columns: list[str]
+    types: list[str]
     rows: Sequence[Sequence[Any]]
     is_cut: bool = False
 
@@ -51,28 +65,101 @@ class Client:
         """The rows of one select."""
         if self.has_owner:
             answer, _ = self.ask(_request(sql, as_of, known_seq, "rows"))
-            return Answer(answer["columns"], answer["rows"], answer["is_cut"])
-        with self._result(sql, as_of, known_seq) as result:
-            return Answer([column[0] for column in result.description or ()], result.fetchall())
+            types = answer["types"]
+            return Answer(answer["columns"], types, _read(answer["rows"], types, _FROM_JSON), answer["is_cut"])
+        with self._asked(sql, as_of, known_seq) as (connection, statement):
+            rows = _until_ctrl_c(connection, lambda: connection.execute(statement).fetchall())
+            described = connection.description or []
+            types = [str(column[1]) for column in described]
+            return Answer([str(column[0]) for column in described], types, _read(rows, types, _FROM_FILE))
 
     def arrow(self, sql: str, *, as_of: datetime | None = None, known_seq: int | None = None) -> tuple[bytes, bool]:
         """The rows of one select as an Arrow IPC stream, and whether there are more."""
         if self.has_owner:
             answer, stream = self.ask(_request(sql, as_of, known_seq, "arrow"))
             return stream, answer["is_cut"]
-        with self._result(sql, as_of, known_seq) as result:
-            return arrow_stream(result)
+        with self._asked(sql, as_of, known_seq) as (connection, statement):
+            return _until_ctrl_c(connection, lambda: arrow_stream(connection.execute(statement)))
 
     @contextmanager
-    def _result(self, sql: str, as_of: datetime | None, known_seq: int | None) -> Iterator[duckdb.DuckDBPyConnection]:
+    def _asked(
+        self, sql: str, as_of: datetime | None, known_seq: int | None
+    ) -> Iterator[tuple[duckdb.DuckDBPyConnection, duckdb.Statement]]:
         database = self.home / "logs" / "tape.duckdb"
         with closing(open_database(database, self.settings.resources(), read_only=True)) as connection:
             connection.execute("set enable_external_access = false")
             set_clocks(connection, as_of=as_of, known_seq=known_seq)
             connection.execute("set variable configured = ?", [self.settings.configured])
-            yield connection.execute(one_select(sql, relation_names(connection)))
+            yield connection, one_select(sql, relation_names(connection))
 
 
 def _request(sql: str, as_of: datetime | None, known_seq: int | None, output: str) -> dict[str, Any]:
     instant = None if as_of is None else as_of.isoformat()
     return {"request": "query", "sql": sql, "as_of": instant, "known_seq": known_seq, "format": output}
+
+
+def _until_ctrl_c(connection: duckdb.DuckDBPyConnection, call: Callable[[], Result]) -> Result:
+    """The result of a call in a thread of its own: DuckDB itself hears no signal while it computes."""
+    results: list[Result] = []
+    errors: list[BaseException] = []
+    ended = threading.Event()  # a join that Ctrl-C interrupts may take the thread for dead
+
+    def run() -> None:
+        try:
+            results.append(call())
+        except BaseException as error:  # noqa: BLE001 (raised where it is waited for)
+            errors.append(error)
+        finally:
+            ended.set()
+
+    threading.Thread(target=run, name="query", daemon=True).start()
+    try:
+        ended.wait()
+    except KeyboardInterrupt:
+        while not ended.wait(_AGAIN_S):
+            connection.interrupt()
+        raise
+    if errors:
+        raise errors[0]
+    return results[0]
+
+
+def _read(
+    rows: Sequence[Sequence[Any]], types: list[str], readers: dict[str, Callable[[Any], Any]]
+) -> Sequence[Sequence[Any]]:
+    """Rows whose values are read by the types of their columns; most have none that is to be read."""
+    reading = {at: readers[name] for at, kind in enumerate(types) if (name := kind.partition("(")[0]) in readers}
+    if not reading:
+        return rows
+    read = [list(row) for row in rows]
+    for row in read:
+        for at, reader in reading.items():
+            if row[at] is not None:
+                row[at] = reader(row[at])
+    return read
+
+
+def _instant(text: str) -> datetime | str:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:  # infinity, and what lies outside of Python's years
+        return text
+
+
+def _day(text: str) -> date | str:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return text
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+_FROM_JSON: dict[str, Callable[[Any], Any]] = {
+    "TIMESTAMP WITH TIME ZONE": _instant,
+    "TIMESTAMP": _instant,
+    "DATE": _day,
+}
+_FROM_FILE: dict[str, Callable[[Any], Any]] = {"DECIMAL": float, "DOUBLE": _number, "FLOAT": _number}

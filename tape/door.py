@@ -7,7 +7,8 @@ Requests:
 - ``{"request": "status"}``
 - ``{"request": "doctor"}``: every check of the home
 - ``{"request": "query", "sql": .., "as_of": .., "known_seq": .., "format": "rows"|"arrow"}``: one select, read-only,
-  ended after the time limit, its rows capped; its thread has a lower priority than what the owner does itself
+  ended after the time limit or when the client hangs up, its rows capped; its thread has a lower priority than what the
+  owner does itself. Rows come with ``columns`` and their ``types``
 - ``{"request": "export", "as_of": .., "files": [..], "out": ..}``; no files: the six JSONL logs
 - ``{"request": "republish", "export_id": .., "out": ..}``
 - ``{"request": "backup", "to": ..}``
@@ -20,6 +21,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
+import socket
 import socketserver
 import threading
 import time
@@ -62,8 +65,16 @@ _PATIENCE_S = 5.0
 """How long a client may take to say what it wants."""
 
 
+_AGAIN_S = 0.05
+"""From interrupt to interrupt: one that comes before a query has begun to run is lost."""
+
+
 class TimedOut(StoreError):
     """A query took longer than it may."""
+
+
+class HungUp(StoreError):
+    """Nobody waits for a query's answer any more."""
 
 
 class Door:
@@ -227,15 +238,17 @@ class _Handler(socketserver.StreamRequestHandler):
             cursor.execute("set variable configured = ?", [self.server.owner.settings.configured])
             statement = one_select(str(request["sql"]), relation_names(cursor))
             cursor.execute("begin transaction read only")
-            with _ended_after(cursor, limits.timeout_s):
+            with _ended(cursor, self.connection, limits.timeout_s):
                 result = cursor.execute(statement)
                 if request.get("format") == "arrow":
                     stream, is_cut = arrow_stream(result, limits.max_rows)
                     return {"ok": True, "is_cut": is_cut}, stream
                 columns = [column[0] for column in result.description or ()]
+                types = [str(column[1]) for column in result.description or ()]
                 rows = result.fetchmany(limits.max_rows + 1)
             is_cut = len(rows) > limits.max_rows
-            return {"ok": True, "columns": columns, "rows": rows[: limits.max_rows], "is_cut": is_cut}, b""
+            answer = {"columns": columns, "types": types, "rows": rows[: limits.max_rows], "is_cut": is_cut}
+            return {"ok": True, **answer}, b""
 
     def _export(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         owner = self.server.owner
@@ -280,18 +293,38 @@ def _instant(text: str | None) -> datetime | None:
 
 
 @contextlib.contextmanager
-def _ended_after(cursor: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
-    ended = threading.Event()
+def _ended(cursor: duckdb.DuckDBPyConnection, peer: socket.socket, seconds: float) -> Iterator[None]:
+    """Ends what the cursor runs after so long, or as soon as the peer has hung up; half a close is none.
 
-    def end() -> None:
-        ended.set()
-        cursor.interrupt()
-
-    timer = threading.Timer(seconds, end)
-    timer.start()
+    Raises:
+        TimedOut: it took too long, or the owner stops.
+        HungUp: nobody waits for it.
+    """
+    done, over = os.pipe()
+    reasons: list[StoreError] = []
+    watch = threading.Thread(target=_watch, args=(cursor, peer, done, seconds, reasons), name="query", daemon=True)
+    watch.start()
     try:
         yield
     except duckdb.InterruptException:
-        raise TimedOut(f"query: ended after {seconds:g} s" if ended.is_set() else "query: the owner stops") from None
+        raise (reasons or [TimedOut("query: the owner stops")])[0] from None
     finally:
-        timer.cancel()
+        os.close(over)
+        watch.join()
+        os.close(done)
+
+
+def _watch(
+    cursor: duckdb.DuckDBPyConnection, peer: socket.socket, done: int, seconds: float, reasons: list[StoreError]
+) -> None:
+    """Until the other end of the pipe ``done`` is closed."""
+    poll = select.poll()
+    poll.register(done, select.POLLIN)
+    poll.register(peer, 0)
+    seen = {fd for fd, _ in poll.poll(seconds * 1e3)}
+    if done in seen:
+        return
+    reasons.append(HungUp("query: the client hung up") if seen else TimedOut(f"query: ended after {seconds:g} s"))
+    poll.unregister(peer)
+    while not poll.poll(_AGAIN_S * 1e3):
+        cursor.interrupt()
