@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 import duckdb
 
 from store.database import closing, open_database, set_clocks
+from store.errors import StoreError
 from store.owner_lock import owner_pid
 from store.query import arrow_stream, one_select
 from store.status import relation_names
@@ -46,7 +47,7 @@ class Client:
     """Asks the store of a home. Views show ``as_of``, else now, and what was known at ``known_seq``, else all.
 
     Raises, from each method:
-        StoreError: there is no database, or the query is refused, or takes longer than it may.
+        StoreError: there is no database, or the query is refused, fails, or takes longer than it may.
     """
 
     def __init__(self, home: Path, settings: Settings | None = None) -> None:
@@ -90,7 +91,10 @@ class Client:
             connection.execute("set enable_external_access = false")
             set_clocks(connection, as_of=as_of, known_seq=known_seq)
             connection.execute("set variable configured = ?", [self.settings.configured])
-            yield connection, one_select(sql, relation_names(connection))
+            try:
+                yield connection, one_select(sql, relation_names(connection))
+            except duckdb.Error as error:
+                raise StoreError(" ".join(str(error).split())) from error
 
 
 def _request(sql: str, as_of: datetime | None, known_seq: int | None, output: str) -> dict[str, Any]:
