@@ -23,6 +23,8 @@ SQL = Path(__file__).resolve().parent.parent / "sql"
 LAYERS = ("base", "intel", "documents")
 _COMMENT_OR_TEXT = re.compile(r"--[^\n]*|'(?:[^']|'')*'")
 _HEAD = re.compile(r"\A(?:--[^\n]*\n)+")
+_SEMANTICS = re.compile(r"\s*\((?:head of the )?semantics[^)]*\)")
+"""Where a formula comes from."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,11 @@ class SqlObject:
         return "" if found is None else re.sub(r"(?m)^--\s?", "", found[0]).strip()
 
     @property
+    def purpose(self) -> str:
+        """The first sentence of the head comment."""
+        return first_sentence(_SEMANTICS.sub("", self.head))
+
+    @property
     def statement(self) -> str:
         if self.is_macro:
             return self.text
@@ -67,7 +74,7 @@ def sql_objects() -> tuple[SqlObject, ...]:
     """Every macro and view, each after all it reads."""
     files = {path.stem: path for layer in LAYERS for path in sorted((SQL / layer).glob("*.sql"))}
     texts = {name: path.read_text(encoding="utf-8") for name, path in files.items()}
-    reads = {name: _names(text) & files.keys() - {name} for name, text in texts.items()}
+    reads = {name: names_in(text) & files.keys() - {name} for name, text in texts.items()}
     objects: dict[str, SqlObject] = {}
     for name in TopologicalSorter({name: sorted(reads[name]) for name in sorted(files)}).static_order():
         beneath = "".join(objects[other].digest for other in sorted(reads[name]))
@@ -76,7 +83,12 @@ def sql_objects() -> tuple[SqlObject, ...]:
     return tuple(objects.values())
 
 
-def _names(text: str) -> set[str]:
+def first_sentence(text: str) -> str:
+    return re.split(r"(?<=\.)\s", " ".join(text.split()), maxsplit=1)[0]
+
+
+def names_in(text: str) -> set[str]:
+    """The names that SQL uses, of whatever kind, those in comments and texts left out."""
     return set(re.findall(r"\b[a-z_][a-z0-9_]*\b", _COMMENT_OR_TEXT.sub(" ", text)))
 
 

@@ -30,17 +30,26 @@ def show(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A view or table, e.g. symbol_scores.")],
     as_of: AsOf = None,
     limit: Annotated[int, typer.Option(min=1, help="Rows at the most.")] = 50,
+    show_all: Annotated[bool, typer.Option("--all", help="Every column, in the order of the table or view.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Show a view or a table."""
+    """Show a view or a table: the newest rows first where it has a time. JSON has every column."""
     from store.schema import METADATA
     from store.views import sql_objects
+    from tape.display.layouts import newest_first
 
     names = sorted([*METADATA.tables, *(item.name for item in sql_objects() if not item.is_macro)])
     if name not in names:
         raise typer.BadParameter(f"expected one of {', '.join(names)}, found {name!r}")
-    output = "json" if as_json else "table"
-    _print_query(context.obj, f'from "{name}" limit {limit}', as_of, output, title=name)
+    order = newest_first(name)
+    query = f'from "{name}" {f"order by {order}" if order else ""} limit'
+    if as_json:
+        _print_query(context.obj, f"{query} {limit}", as_of, "json")
+        return
+    from tape.display.relation import print_relation
+
+    answer = context.obj.client.query(f"{query} {limit + 1}", as_of=as_of)
+    print_relation(name, answer, limit, show_all=show_all, as_of=as_of, is_newest_first=order is not None)
 
 
 def _print_query(

@@ -1,0 +1,130 @@
+"""What there is to ask: tables and views by group, and what their columns mean.
+
+Laws kept here: a table's columns are described where it is made (``store.schema``), a view by the head comment of its
+file, what it computes in ``store.view_columns``; a column that a view hands on has the meaning it has in the nearest
+view or table that it reads.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from store.schema import EVENT_TABLES, METADATA
+from store.view_columns import MEANINGS
+from store.views import SqlObject, first_sentence, names_in, sql_objects
+
+GROUPS = ("events", "kept by the store", "views", "documents: one row, the keys of a published file", "views beneath")
+_GROUP_OF_LAYER = {"intel": GROUPS[2], "documents": GROUPS[3], "base": GROUPS[4]}
+_UNIT = re.compile(r" \[([^\]]+)\]\Z")
+
+CATALOG_SQL = """
+    select list({'relation': relation, 'name': column_name, 'type': data_type} order by relation, column_index)
+    from (
+        select table_name as relation, column_name, data_type, column_index
+        from duckdb_columns()
+        where schema_name = 'main' and not internal and database_name not in ('system', 'temp')
+    )
+"""
+"""One row, so that no limit of rows cuts it."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column; ``comment`` is empty where a view computes it and its name says all."""
+
+    name: str
+    type: str
+    comment: str
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A table or a view."""
+
+    name: str
+    group: str
+    purpose: str
+    """One sentence."""
+    description: str
+    """All that is said of it."""
+    columns: tuple[Column, ...]
+
+
+def relations_of(listed: list[Mapping[str, str]]) -> dict[str, Relation]:
+    """The tables and views of a database, from the row of ``CATALOG_SQL``."""
+    columns: dict[str, list[Column]] = {}
+    for each in listed:
+        name = each["relation"]
+        columns.setdefault(name, []).append(Column(each["name"], each["type"], column_comment(name, each["name"])))
+    return {name: _relation(name, tuple(found)) for name, found in columns.items()}
+
+
+def group_of(name: str) -> str:
+    """The group a relation is listed in."""
+    view = _views().get(name)
+    if view is not None:
+        return _GROUP_OF_LAYER[view.layer]
+    return GROUPS[0] if name in EVENT_TABLES else GROUPS[1]
+
+
+def purpose_of(name: str) -> str:
+    """What a table or view is for, in one sentence; empty where nothing is said."""
+    view = _views().get(name)
+    if view is not None:
+        return view.purpose
+    table = METADATA.tables.get(name)
+    return "" if table is None else first_sentence(table.comment or "")
+
+
+def column_comment(relation: str, column: str) -> str:
+    """What a column means, with its unit in brackets; empty where nothing is said."""
+    behind = _behind(relation)
+    for name in behind:
+        if (found := MEANINGS.get(f"{name}.{column}")) is not None:
+            return found
+    for name in behind:
+        table = METADATA.tables.get(name)
+        if table is not None and column in table.columns and (relation == name or column not in MEANINGS):
+            return table.columns[column].comment or ""
+    return MEANINGS.get(column, "")
+
+
+def unit_in(comment: str) -> str | None:
+    """The unit that a column's comment ends with."""
+    found = _UNIT.search(comment)
+    return None if found is None else found[1]
+
+
+def _relation(name: str, columns: tuple[Column, ...]) -> Relation:
+    view = _views().get(name)
+    table = METADATA.tables.get(name)
+    said = view.head if view is not None else "" if table is None else table.comment or ""
+    return Relation(name, group_of(name), purpose_of(name), said, columns)
+
+
+@cache
+def _views() -> dict[str, SqlObject]:
+    return {item.name: item for item in sql_objects() if not item.is_macro}
+
+
+@cache
+def _behind(relation: str) -> tuple[str, ...]:
+    """The relation itself, then the tables, views and macros it reads, the nearest first."""
+    objects = {item.name: item for item in sql_objects()}
+    found = {relation: None}
+    todo = [relation]
+    while todo:
+        item = objects.get(todo.pop(0))
+        if item is None:
+            continue
+        new = [
+            name
+            for name in sorted(names_in(item.text) & (objects.keys() | METADATA.tables.keys()))
+            if name not in found
+        ]
+        found.update(dict.fromkeys(new))
+        todo += new
+    return tuple(found)
