@@ -49,6 +49,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "status": looking.status,
     "doctor": looking.doctor,
     "show": asking.show,
+    "tail": asking.tail,
     "sql": asking.sql,
     "export": publishing.export,
     "diff": comparing.diff,

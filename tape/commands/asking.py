@@ -10,6 +10,9 @@ import typer
 
 from tape.commands.session import AsOf, Json, Session
 
+_TAILS = ("fills", "vetoes", "closes", "ticks", "metrics", "shadow", "acks", "attempts")
+"""What has an end that can be followed; ``tape.tail`` knows where each lies."""
+
 
 def sql(
     context: typer.Context,
@@ -50,6 +53,40 @@ def show(
 
     answer = context.obj.client.query(f"{query} {limit + 1}", as_of=as_of)
     print_relation(name, answer, limit, show_all=show_all, as_of=as_of, is_newest_first=order is not None)
+
+
+def tail(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help=f"{', '.join(_TAILS)}.")],
+    count: Annotated[int, typer.Option("-n", min=0, help="How many of the newest rows first.")] = 10,
+    follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Go on with what comes, until Ctrl-C.")] = True,
+    symbol: Annotated[str | None, typer.Option(help="Of one instrument only, e.g. BTCUSDT.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One object a line, every column.")] = False,
+) -> None:
+    """Show the newest rows, and follow what comes, in the order in which it is stored."""
+    if name not in _TAILS:
+        raise typer.BadParameter(f"expected one of {', '.join(_TAILS)}, found {name!r}")
+    if symbol is not None and name == "ticks":
+        raise typer.BadParameter("--symbol: a tick is of the account, not of a symbol")
+    from tape.display.tail import Lines, print_json_lines
+    from tape.tail import SOURCES, Tail
+
+    client = context.obj.client
+    ending = Tail(client, SOURCES[name], symbol)
+    show_rows = print_json_lines if as_json else Lines(name).print
+    try:
+        show_rows(ending.newest(count))
+        if follow and not client.has_owner:
+            _note("no owner runs: nothing follows")
+        elif follow:
+            for rows in ending.follow(_note):
+                show_rows(rows)
+    except KeyboardInterrupt:
+        return
+
+
+def _note(text: str) -> None:
+    print(f"tape: {text}", file=sys.stderr, flush=True)
 
 
 def _print_query(

@@ -19,9 +19,9 @@ Kind = Literal["number", "whole", "flag", "instant", "day", "list", "document", 
 _SUFFIXES = {"USD": "_usd", "bps": "_bps", "%": "_pct", "ms": "_ms", "s": "_s", "0..1": "_frac", "bytes": "_bytes"}
 _LABELS = {"base units": "base", "quote/base": "quote", "1": "", "fee asset": "fee asset", "lines": ""}
 _DECIMALS = {"USD": 2, "bps": 2, "%": 2, "0..1": 3, "ms": 0, "s": 0, "1": 0}
-_EACH = ("base units", "quote/base", "fee asset")
-"""Units whose values are rounded one by one."""
-_DIGITS, _EACH_DIGITS, _MAX_DECIMALS = 3, 7, 8
+_EACH = {"base units": 7, "quote/base": 7, "fee asset": 5}
+"""Units whose values are rounded one by one, to so many digits."""
+_DIGITS, _MAX_DECIMALS = 3, 8
 _MAX_ENTRY = 200
 """Characters of one entry of a document; JSON has all."""
 _WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
@@ -197,7 +197,7 @@ def _decimals(unit: str, sizes: Iterable[float]) -> int:
 def number(value: float, unit: str, decimals: int | None = None) -> str:
     """A number of a unit, on its own unless ``decimals`` are given; never ``-0``."""
     if unit in _EACH:
-        places = 0 if not value else _EACH_DIGITS - 1 - math.floor(math.log10(abs(value)))
+        places = 0 if not value else _EACH[unit] - 1 - math.floor(math.log10(abs(value)))
         text = f"{value:,.{max(0, min(_MAX_DECIMALS, places))}f}"
         text = text.rstrip("0").rstrip(".") if "." in text else text
     else:
