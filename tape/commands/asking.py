@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -16,16 +15,50 @@ _TAILS = ("fills", "vetoes", "closes", "ticks", "metrics", "shadow", "acks", "at
 
 def sql(
     context: typer.Context,
-    query: Annotated[str, typer.Argument(metavar="QUERY", help='One statement, e.g. "from symbol_scores".')],
+    query: Annotated[
+        str | None, typer.Argument(metavar="[QUERY]", help='One statement, e.g. "from symbol_scores".')
+    ] = None,
     as_of: AsOf = None,
     output: Annotated[str, typer.Option("--format", metavar="FORMAT", help="table, json, csv or arrow.")] = "table",
 ) -> None:
-    """Ask the database, read-only. Views show the instant given with --as-of, else now."""
+    """Ask the database, read-only. Views show the instant given with --as-of, else now.
+
+    Without QUERY a session at a terminal, else the statements of stdin, one after another, up to the first that fails.
+    """
     from tape.display.rows import FORMATS
 
     if output not in FORMATS:
         raise typer.BadParameter(f"expected one of {', '.join(FORMATS)}, found {output!r}")
-    _print_query(context.obj, query, as_of, output)
+    is_typed = query is None and sys.stdin.isatty() and sys.stdout.isatty()
+    if is_typed and output == "arrow":
+        raise typer.BadParameter("--format arrow needs a QUERY, or statements on stdin")
+    from tape.repl.shell import Left, Shell
+    from tape.repl.statements import steps_of
+
+    session: Session = context.obj
+    shell = Shell(session.client, as_of=as_of, mode=output)
+    if is_typed:
+        from tape.repl.prompt import talk
+        from tape.settings import state_folder
+
+        print(f"{_told(session)}; .help says what there is, Ctrl-D leaves")
+        talk(shell, state_folder())
+        return
+    if query is not None:
+        shell.ask(query)
+        return
+    try:
+        for step in steps_of(sys.stdin.read()):
+            shell.run(step)
+    except Left:
+        return
+
+
+def _told(session: Session) -> str:
+    from store.owner_lock import owner_pid
+
+    pid = owner_pid(session.home)
+    return f"home {session.home}, {'no owner runs' if pid is None else f'owner pid {pid}'}"
 
 
 def show(
@@ -47,7 +80,9 @@ def show(
     order = newest_first(name)
     query = f'from "{name}" {f"order by {order}" if order else ""} limit'
     if as_json:
-        _print_query(context.obj, f"{query} {limit}", as_of, "json")
+        from tape.repl.shell import Shell
+
+        Shell(context.obj.client, as_of=as_of, mode="json").ask(f"{query} {limit}")
         return
     from tape.display.relation import print_relation
 
@@ -87,19 +122,3 @@ def tail(
 
 def _note(text: str) -> None:
     print(f"tape: {text}", file=sys.stderr, flush=True)
-
-
-def _print_query(
-    session: Session, query: str, as_of: datetime | None, output: str, *, title: str | None = None
-) -> None:
-    from tape.display.rows import print_rows
-
-    if output == "arrow":
-        stream, is_cut = session.client.arrow(query, as_of=as_of)
-        sys.stdout.buffer.write(stream)
-    else:
-        answer = session.client.query(query, as_of=as_of)
-        print_rows(answer.columns, answer.rows, output, title=title)
-        is_cut = answer.is_cut
-    if is_cut:
-        print(f"tape: only the first {session.settings.door.max_rows:,} rows are shown", file=sys.stderr)
