@@ -32,7 +32,9 @@ def print_relations(relations: Iterable[Relation]) -> None:
                 table.add_row(each.name, Text(each.purpose, style="dim"))
         if seen:
             table.add_row(f"seen_* ({len(seen)})", Text(_SEEN, style="dim"))
-        console.print(Text(group, style="bold"), table, "", sep="\n", end="")
+        console.print(Text(group, style="bold"))
+        console.print(table)
+        console.print()
 
 
 def print_schema(relation: Relation) -> None:

@@ -35,7 +35,9 @@ COMMANDS = {
 MODES = ("table", "json", "csv")
 _WORD = re.compile(r"[.\w]*\Z")
 _IN_TEXT = re.compile(r"\A(?:[^']|'[^']*')*'[^']*\Z", re.DOTALL)
-_BEFORE_RELATION = re.compile(r"\b(?:from|join|describe|summarize)\s+(?:\w+(?:\s+\w+)?\s*,\s*)*\Z", re.IGNORECASE)
+_BEFORE_RELATION = re.compile(
+    r"\b(?:from|join|describe|summarize)\s+(?:\w+(?:\s+(?:as\s+)?\w+)?\s*,\s*)*\Z", re.IGNORECASE
+)
 _NAMED = re.compile(r"\b(?:from|join|,)\s*(\w+)(?:\s+(?:as\s+)?(\w+))?", re.IGNORECASE)
 _MIN_WITHIN = 3
 """Letters that are looked for within a name, not only at its begin."""
@@ -123,9 +125,10 @@ def _of_column(column: Column) -> Candidate:
 def _matching(word: str, candidates: Iterable[Candidate]) -> list[Candidate]:
     """Those that begin with a word, then those that have it within, each once, in their order."""
     wanted = word.lower()
-    offered = {each.text.lower(): each for each in reversed(list(candidates))}
-    ordered = list(reversed(list(offered.items())))
-    begin = [each for text, each in ordered if text.startswith(wanted)]
+    offered: dict[str, Candidate] = {}
+    for each in candidates:
+        offered.setdefault(each.text.lower(), each)
+    begin = [each for text, each in offered.items() if text.startswith(wanted)]
     if len(wanted) < _MIN_WITHIN:
         return begin
-    return begin + [each for text, each in ordered if wanted in text[1:] and not text.startswith(wanted)]
+    return begin + [each for text, each in offered.items() if wanted in text[1:] and not text.startswith(wanted)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -49,14 +48,15 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (" \n;;\n; -- nothing\n/* at all; */", []),
         ("select 1", ["select 1"]),
         ("select 1; select\n2;", ["select 1", "select\n2"]),
-        ("select ';' as \"a;b\" -- c;d\n, $$e;f$$ /* ; */ ; select 2", ["select ';' as \"a;b\" -- c;d\n, $$e;f$$ /* ; */", "select 2"]),
+        ("select ';' as \"a;b\" -- c;d\n, $$e$$", ["select ';' as \"a;b\" -- c;d\n, $$e$$"]),
+        ("select $$e;f$$ /* ; */ ; select 2", ["select $$e;f$$ /* ; */", "select 2"]),
         ("select 'é;'; select 'ü'", ["select 'é;'", "select 'ü'"]),
         (".tables\nselect 1;\n .mode json \nselect\n.5;", [".tables", "select 1", ".mode json", "select\n.5"]),
         ("-- first\n.tables\nselect 1", [".tables", "select 1"]),
         ("select 1;\nquit\n", ["select 1", "quit"]),
         ("select 'never over; select 1", ["select 'never over; select 1"]),
     ],
-)  # fmt: skip
+)
 def test_a_text_is_cut_where_duckdb_says_a_statement_ends(text: str, steps: list[str]) -> None:
     assert list(steps_of(text)) == steps
 
@@ -97,9 +97,9 @@ def test_columns_of_the_relations_that_are_named_come_first(completion: Completi
 
 def test_behind_from_and_join_come_relations(completion: Completion) -> None:
     for before in ("from nav_", "select * from NAV_", "from ticks join nav_", "from ticks as t, nav_"):
-        assert offered(completion, before)[:3] == ["nav_minutes", "nav_document", "nav_now"] or set(
-            offered(completion, before)
-        ) == {"nav_minutes", "nav_document", "nav_now", "nav_series", "nav_ticks"}, before
+        found = offered(completion, before)
+        assert set(found[:5]) == {"nav_minutes", "nav_document", "nav_now", "nav_series", "nav_ticks"}, before
+        assert "open_nav_minutes" in found[5:], before
     assert len(offered(completion, "from ")) > 100
 
 
@@ -179,10 +179,6 @@ def test_an_error_is_one_line_and_the_session_goes_on(typed: Callable[[str], tup
     assert [line.startswith("error: ") for line in errors] == [True] * 6
     for part, line in zip(("syntax", "one select", "nowhere", ".nope", "xml", "RFC 3339"), errors, strict=True):
         assert part in line
-
-
-def test_a_chosen_completion_is_taken_with_enter(typed: Callable[[str], tuple[str, str]]) -> None:
-    assert typed("select as_of_s > 0 as x from clo\t\r;\r") == ('[{"x": true}]\n', "")
 
 
 def test_commands_change_the_session(typed: Callable[[str], tuple[str, str]]) -> None:
@@ -297,7 +293,7 @@ def test_a_session_at_a_terminal(request: pytest.FixtureRequest, home: Path, tmp
     terminal = Terminal()
     with terminal.start("--home", folder, "sql", XDG_STATE_HOME=str(tmp_path)) as process:
         try:
-            wait_for(lambda: "tape> " in terminal.text, "no prompt")
+            wait_for(lambda: "tape>" in terminal.text, "no prompt")
             assert ("owner pid" in terminal.text) == (beside == "an owner")
             terminal.type("select 40 + 2 as answer;\r")
             wait_for(lambda: "1 row" in terminal.text, "no answer")
@@ -308,6 +304,10 @@ def test_a_session_at_a_terminal(request: pytest.FixtureRequest, home: Path, tmp
             wait_for(lambda: "interrupted" in terminal.text, "the query goes on")
             terminal.type("select 'still ' || 'there' as it;\r")
             wait_for(lambda: "still there" in terminal.text, "the session is over, or the owner computes on")
+            terminal.type("select count(*) + 7 * 1000 + 1 as answer from order_cl")
+            wait_for(lambda: "An order reduced or closed" in terminal.text, "no completion is offered")
+            terminal.type("\t\r;\r")  # chosen, taken, and the statement's end
+            wait_for(lambda: "7001" in terminal.text, "it is not taken")
             terminal.type("select\x04\x03\x04")
             assert process.wait(60) == 0
         finally:
@@ -337,5 +337,4 @@ def test_a_session_between_two_questions_does_not_keep_an_owner_from_starting(ho
     with Serving(folder) as serving:
         assert "held by another process" not in serving.log
         shell.run("select 2 as b")
-        assert json.loads(json.dumps(serving.value("select 3"))) == 3
         assert serving.end() == 0
