@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -29,6 +29,9 @@ from tape.settings import Settings, load_settings
 
 _AGAIN_S = 0.05
 """From interrupt to interrupt: one that comes before a query has begun to run is lost."""
+
+_HEARD_S = 0.2
+"""How long Ctrl-C may go unheard: one that comes just before a wait begins does not end that wait."""
 
 Result = TypeVar("Result")
 
@@ -66,11 +69,7 @@ class Client:
         """The rows of one select."""
         if self.has_owner:
             return self.ask_owner(sql, as_of=as_of, known_seq=known_seq)
-        with self._asked(sql, as_of, known_seq) as (connection, statement):
-            rows = _until_ctrl_c(connection, lambda: connection.execute(statement).fetchall())
-            described = connection.description or []
-            types = [str(column[1]) for column in described]
-            return Answer([str(column[0]) for column in described], types, _read(rows, types, _FROM_FILE))
+        return self._ask_file(_answer, sql, as_of, known_seq)
 
     def ask_owner(self, sql: str, *, as_of: datetime | None = None, known_seq: int | None = None) -> Answer:
         """The rows of one select as the owner gives them; without one the file is not read.
@@ -87,8 +86,24 @@ class Client:
         if self.has_owner:
             answer, stream = self.ask(_request(sql, as_of, known_seq, "arrow"))
             return stream, answer["is_cut"]
-        with self._asked(sql, as_of, known_seq) as (connection, statement):
-            return _until_ctrl_c(connection, lambda: arrow_stream(connection.execute(statement)))
+        return self._ask_file(arrow_stream, sql, as_of, known_seq)
+
+    def _ask_file(
+        self,
+        read: Callable[[duckdb.DuckDBPyConnection], Result],
+        sql: str,
+        as_of: datetime | None,
+        known_seq: int | None,
+    ) -> Result:
+        """What is read of a query's result, in a thread of its own: DuckDB itself hears no Ctrl-C while it computes."""
+        running: list[duckdb.DuckDBPyConnection] = []
+
+        def work() -> Result:
+            with self._asked(sql, as_of, known_seq) as (connection, statement):
+                running.append(connection)
+                return read(connection.execute(statement))
+
+        return _until_ctrl_c(work, running)
 
     @contextmanager
     def _asked(
@@ -110,26 +125,36 @@ def _request(sql: str, as_of: datetime | None, known_seq: int | None, output: st
     return {"request": "query", "sql": sql, "as_of": instant, "known_seq": known_seq, "format": output}
 
 
-def _until_ctrl_c(connection: duckdb.DuckDBPyConnection, call: Callable[[], Result]) -> Result:
-    """The result of a call in a thread of its own: DuckDB itself hears no signal while it computes."""
+def _answer(result: duckdb.DuckDBPyConnection) -> Answer:
+    described = result.description or []
+    types = [str(column[1]) for column in described]
+    return Answer([str(column[0]) for column in described], types, _read(result.fetchall(), types, _FROM_FILE))
+
+
+def _until_ctrl_c(work: Callable[[], Result], running: list[duckdb.DuckDBPyConnection]) -> Result:
+    """The result of some work; Ctrl-C interrupts what runs and goes on when the work has ended."""
     results: list[Result] = []
     errors: list[BaseException] = []
     ended = threading.Event()  # a join that Ctrl-C interrupts may take the thread for dead
 
     def run() -> None:
         try:
-            results.append(call())
+            results.append(work())
         except BaseException as error:  # noqa: BLE001 (raised where it is waited for)
             errors.append(error)
         finally:
             ended.set()
 
-    threading.Thread(target=run, name="query", daemon=True).start()
+    thread = threading.Thread(target=run, name="query", daemon=True)
     try:
-        ended.wait()
+        thread.start()
+        while not ended.wait(_HEARD_S):
+            pass
     except KeyboardInterrupt:
-        while not ended.wait(_AGAIN_S):
-            connection.interrupt()
+        while not ended.wait(_AGAIN_S) and thread.ident is not None:  # else it never began
+            for connection in running:
+                with suppress(duckdb.ConnectionException):  # closed by now
+                    connection.interrupt()
         raise
     if errors:
         raise errors[0]

@@ -303,14 +303,15 @@ def _ended(cursor: duckdb.DuckDBPyConnection, peer: socket.socket, seconds: floa
     done, over = os.pipe()
     reasons: list[StoreError] = []
     watch = threading.Thread(target=_watch, args=(cursor, peer, done, seconds, reasons), name="query", daemon=True)
-    watch.start()
     try:
+        watch.start()
         yield
     except duckdb.InterruptException:
         raise (reasons or [TimedOut("query: the owner stops")])[0] from None
     finally:
         os.close(over)
-        watch.join()
+        if watch.ident is not None:
+            watch.join()
         os.close(done)
 
 
