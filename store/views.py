@@ -58,6 +58,11 @@ class SqlObject:
         return {name.strip(): meaning.strip() for name, _, meaning in lines}
 
     @property
+    def code(self) -> str:
+        """The text without comments and literals."""
+        return _code(self.text)
+
+    @property
     def mentions(self) -> tuple[str, ...]:
         """The names in the text, each once, in the order of the text."""
         return tuple(_names(self.text))
@@ -96,7 +101,11 @@ def sql_objects() -> tuple[SqlObject, ...]:
 
 
 def _names(text: str) -> dict[str, None]:
-    return dict.fromkeys(re.findall(r"\b[a-z_][a-z0-9_]*\b", _COMMENT_OR_TEXT.sub(" ", text)))
+    return dict.fromkeys(re.findall(r"\b[a-z_][a-z0-9_]*\b", _code(text)))
+
+
+def _code(text: str) -> str:
+    return _COMMENT_OR_TEXT.sub(" ", text)
 
 
 def pending_views(connection: duckdb.DuckDBPyConnection) -> list[SqlObject]:

@@ -5,7 +5,7 @@
 --   total_equity: equity of the latest tick [USD]
 --   drawdown_abs: how far equity is below the day's peak, positive is loss [USD]
 --   realized_pnl_today: realised PnL of today's closes [USD]
---   unrealized_pnl: of the latest tick, else of the positions whose mark is known [USD]
+--   unrealized_pnl: unrealised PnL of the latest tick, else of the positions whose mark is known [USD]
 --   nav: the same as total_equity [USD]
 --   nav_usd: the same as total_equity
 --   exec_stats: execution counts of 24 hours

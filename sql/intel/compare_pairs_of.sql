@@ -9,9 +9,9 @@
 --   shadow_notional_usd: what the shadow would trade
 --   effective_price: price of the shadow's route, maker or taker [quote/base]
 --   live_event_id: event_id of the live attempt; null: there is none
---   live_attempt_id: its attempt_id
---   live_ts: its event time
---   live_allowed: no veto carries its id; null: no live side
+--   live_attempt_id: attempt_id of the live attempt
+--   live_ts: event time of the live attempt
+--   live_allowed: no veto carries the id of the live attempt; null: no live side
 --   live_notional_usd: quantity times price hint of the attempt
 --   expected_slippage_bps: slippage of the shadow's route against its intent's price, positive is cost
 --   realized_slippage_bps: slippage of the attempt's latest metric, positive is cost

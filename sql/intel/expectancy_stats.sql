@@ -3,7 +3,7 @@
 -- A trade counts once under each of its regime tags. Sums run in the order (ts_close, arrival).
 -- Columns:
 --   dimension: symbol, hour or regime
---   key: the symbol, the hour or the tag
+--   key: symbol, hour or tag
 --   count: trades [1]
 --   hit_rate: share of trades with a gain [0..1]
 --   avg_return: mean realised PnL [USD]

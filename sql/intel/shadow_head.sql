@@ -1,9 +1,9 @@
 -- Shadow decisions of the last 24 hours (semantics 10). Grain: one row.
 -- Columns:
 --   total: shadow decisions [1]
---   allowed: of these, would trade [1]
---   vetoed: of these, would not [1]
---   last_decision: the latest one, whole
+--   allowed: shadow decisions that would trade [1]
+--   vetoed: shadow decisions that would not [1]
+--   last_decision: the latest decision, whole
 select
     count(*) as total,
     count(*) filter (where is_allowed) as allowed,

@@ -39,6 +39,7 @@ def test_a_column_keeps_its_meaning_through_the_views_and_macros_above_it(store:
 
 def test_of_several_relations_the_first_that_is_mentioned_counts() -> None:
     unsaid: dict[str, str | None] = dict.fromkeys("xyzw")
+    held: dict[str, dict[str, str | None]]
     held = {"a": {"x": "of a"}, "b": {"x": "of b", "y": "of b"}, "c": unsaid}
     joined = view("c", "-- Joined.\n-- Columns:\n--   z: own: made here\nselect b.x, b.y, 1 as z, 2 as w from b join a")
     assert view_comments([joined], held) == {"c": {"x": "of b", "y": "of b", "z": "own: made here"}}
