@@ -1,4 +1,4 @@
-"""``python -m tape.docs DIR``: the reference below ``DIR/reference``, and the outputs shown in ``DIR/cookbook.md``."""
+"""``python -m tape.docs DIR``: the reference below ``DIR/reference``, and the answers in ``DIR/cookbook.md``."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from store.database import closing, migrate, open_database
+from tape.client import Client
 from tape.docs.catalog import macro_parameters, read_catalog, table_comments
+from tape.docs.cookbook import parse, written
 from tape.docs.database import index_page, macros_page, tables_page, views_page
 from tape.docs.published import files_page
+from tape.docs.sample_home import make_home
 from tape.docs.settings import settings_page
 
 
@@ -30,11 +33,15 @@ def reference_pages(folder: Path) -> dict[str, str]:
 
 
 def write_docs(docs: Path) -> None:
-    """Writes every page that is made."""
+    """Writes every page of the reference, and the cookbook with its answers."""
+    (docs / "reference").mkdir(exist_ok=True)
     with TemporaryDirectory() as scratch:
-        (docs / "reference").mkdir(exist_ok=True)
         for name, text in reference_pages(Path(scratch)).items():
             (docs / "reference" / name).write_text(text, encoding="utf-8")
+    with TemporaryDirectory() as home:
+        make_home(Path(home))
+        page = docs / "cookbook.md"
+        page.write_text(written(parse(page.read_text(encoding="utf-8")), Client(Path(home))), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 
 MADE = "<!-- Made by `make docs` from the code: what is changed here is lost. -->"
 
@@ -14,11 +14,12 @@ def page(title: str, *blocks: Sequence[str]) -> str:
     return text.replace("``", "`") + "\n"
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """A table; a column that no row fills is left out."""
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, right: Set[str] = frozenset()) -> list[str]:
+    """A table, the columns named in ``right`` flush right; a column that no row fills is left out."""
     listed = [[_cell(text) for text in row] for row in rows]
     filled = [at for at in range(len(head)) if any(row[at] for row in listed)]
-    lines = [[head[at] for at in filled], ["---"] * len(filled), *([row[at] for at in filled] for row in listed)]
+    rule = ["---:" if head[at] in right else "---" for at in filled]
+    lines = [[head[at] for at in filled], rule, *([row[at] for at in filled] for row in listed)]
     return [f"| {' | '.join(line)} |" for line in lines] if listed else []
 
 
