@@ -1,9 +1,13 @@
 -- Open positions as of the session's instant (semantics 11). Grain: one row per symbol and side.
 -- Those of the newest tick that lists positions, which have its id and its time; before any such tick the newest
 -- imported snapshot per symbol and side.
--- qty is signed (SHORT is negative); notional_usd = |qty| * mark, pnl_usd = (mark - entry) * qty. The mark is the
--- position's own, else the symbol's latest known, else the entry price (then is_marked is
--- false: pnl 0 is no knowledge).
+-- Columns:
+--   side: LONG or SHORT
+--   qty: signed quantity, SHORT is negative [base units]
+--   mark_price: the position's mark, else the symbol's latest, else the entry price [quote/base]
+--   is_marked: a mark is known; where it is not, pnl 0 is no knowledge
+--   pnl_usd: (mark - entry) * qty
+--   notional_usd: |qty| * mark
 with candidates as (
     select *
     from seen_positions

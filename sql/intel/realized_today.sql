@@ -1,5 +1,8 @@
 -- Realised pnl of each symbol since the day began in the reset time zone, and its highest running sum (semantics 9).
 -- Grain: one row per symbol with a close today. USD.
+-- Columns:
+--   peak_usd: highest running sum of the day's realised PnL
+--   total_usd: the day's realised PnL
 with cumulated as (
     select
         symbol,

@@ -1,4 +1,6 @@
 -- Symbols that are switched off as of the session's instant (semantics 9). Grain: one row per such symbol.
+-- Columns:
+--   ts: when it was switched off
 select
     symbol,
     ts,
