@@ -67,7 +67,7 @@ def sql_objects() -> tuple[SqlObject, ...]:
     """Every macro and view, each after all it reads."""
     files = {path.stem: path for layer in LAYERS for path in sorted((SQL / layer).glob("*.sql"))}
     texts = {name: path.read_text(encoding="utf-8") for name, path in files.items()}
-    reads = {name: _names(text) & files.keys() - {name} for name, text in texts.items()}
+    reads = {name: names_in(text) & files.keys() - {name} for name, text in texts.items()}
     objects: dict[str, SqlObject] = {}
     for name in TopologicalSorter({name: sorted(reads[name]) for name in sorted(files)}).static_order():
         beneath = "".join(objects[other].digest for other in sorted(reads[name]))
@@ -76,7 +76,8 @@ def sql_objects() -> tuple[SqlObject, ...]:
     return tuple(objects.values())
 
 
-def _names(text: str) -> set[str]:
+def names_in(text: str) -> set[str]:
+    """The names that SQL has, comments and texts left out."""
     return set(re.findall(r"\b[a-z_][a-z0-9_]*\b", _COMMENT_OR_TEXT.sub(" ", text)))
 
 

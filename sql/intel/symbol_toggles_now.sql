@@ -4,6 +4,7 @@ select
     ts,
     until_ts,
     reason,
+    event_id,
 from (
     select *
     from seen_symbol_toggles
