@@ -58,6 +58,8 @@ class Step:
     part: str | None
     column: str
     words: str
+    depth: int = field(compare=False)
+    """Views with formulas of their own down to this one, from 1."""
 
 
 @dataclass
@@ -102,7 +104,8 @@ class Lineage:
     steps: list[Step] = field(default_factory=list)
     inputs: list[Input] = field(default_factory=list)
     rows: list[Rows] = field(default_factory=list)
-    macros: list[str] = field(default_factory=list)
+    macros: dict[str, int] = field(default_factory=dict)
+    """Those that the formulas call, and the depth."""
     aliases: dict[str, dict[str, str]] = field(default_factory=dict)
     """By view: what it calls other views."""
 
@@ -276,7 +279,7 @@ def _query(node: Node, ctes: Mapping[str, Query], view: str, part: str | None = 
 
 
 def uses(expression: Any, path: Path = (), place: Use = NOWHERE) -> Iterator[Use]:
-    """The columns that an expression names; of a struct only what lies at a path. Those it only sorts by are left out."""
+    """The columns that an expression names, of a struct what lies at a path; not those that it only sorts by."""
     if isinstance(expression, list):
         for item in expression:
             yield from uses(item, path, place)
@@ -342,6 +345,8 @@ class _Visit(NamedTuple):
     """On the way to rows that a window function looks at besides."""
     rows: Rows | None = None
     """Below rows: those."""
+    above: tuple[str, ...] = ()
+    """The views above whose formulas were told."""
 
 
 class _Walk:
@@ -362,9 +367,10 @@ class _Walk:
         return self.found
 
     def _later(self, visit: _Visit) -> None:
-        if visit in self._seen:
+        key = visit._replace(above=())
+        if key in self._seen:
             return
-        self._seen.add(visit)
+        self._seen.add(key)
         view = visit.query.view
         if view is not None and visit.is_above and not _is_table(view):
             self._add_input(view, visit)
@@ -393,7 +399,8 @@ class _Walk:
         self, visit: _Visit, select: Select, name: str, expression: Node, path: Path, pins: dict[Ref, str], above: Path
     ) -> None:
         """Follows what an output is made of; another output of the same select may be among it."""
-        self._add_step(visit, select, name, expression, path)
+        if self._add_step(visit, select, name, expression, path) and _layer(select.view) != "documents":
+            visit = visit._replace(above=tuple(dict.fromkeys((*visit.above, select.view))))
         for use in uses(expression, path):
             if use.subquery is not None:
                 inner = _query(use.subquery, select.ctes, select.view, select.part)
@@ -424,7 +431,7 @@ class _Walk:
         if use.call is not None:
             pins = select.joined(pins | select.said(use.call["filter"]))
         on = sorted((each.column, text) for each, text in pins.items() if each.alias == ref.alias and each.column)
-        self._later(_Visit(query, ref.column, use.path, tuple(on), visit.entity, is_above, is_wide, rows))
+        self._later(_Visit(query, ref.column, use.path, tuple(on), visit.entity, is_above, is_wide, rows, visit.above))
 
     def _add_input(self, view: str, visit: _Visit) -> None:
         if visit.column is None or visit.column in dict(visit.conditions) or _layer(view) == "documents":
@@ -449,27 +456,29 @@ class _Walk:
             rows.calls.append(use.call)
         return rows
 
-    def _add_step(self, visit: _Visit, select: Select, name: str, expression: Node, path: Path) -> None:
-        """Below the rows only what a base view says of its own columns is told, not how it comes to them."""
+    def _add_step(self, visit: _Visit, select: Select, name: str, expression: Node, path: Path) -> bool:
+        """Tells a formula, where there is one: a column passed on under its name is none.
+
+        Below the rows only what a base view says of its own columns is told, not how it comes to them.
+        """
         layer = _layer(select.view)
         if layer == "base" and not visit.is_above and visit.query.view is None:
-            return
+            return False
         found = _within(name, expression, path)
         if found is None or (layer == "documents" and _has_members(found[1])):
-            return
+            return False
         name, expression = found
-        if expression["class"] == "COLUMN_REF" and expression["column_names"][-1] == name:
-            return
         words = _words(select, expression, name)
-        if words is not None and (step := Step(select.view, select.part, name, words)) not in self.found.steps:
+        if words is None or (expression["class"] == "COLUMN_REF" and expression["column_names"][-1] == name):
+            return False
+        depth = len({*visit.above, select.view})
+        if (step := Step(select.view, select.part, name, words, depth)) not in self.found.steps:
             self.found.steps.append(step)
-            self._add_macros(expression)
-
-    def _add_macros(self, expression: Node) -> None:
-        for each in nodes_in(expression):
-            item = object_named(str(each.get("function_name")))
-            if item is not None and not item.is_table_macro and item.name not in self.found.macros:
-                self.found.macros.append(item.name)
+            for each in nodes_in(expression):
+                item = object_named(str(each.get("function_name")))
+                if item is not None and not item.is_table_macro:
+                    self.found.macros.setdefault(item.name, depth)
+        return True
 
 
 def _layer(view: str) -> str | None:

@@ -65,6 +65,7 @@ def explain(
     ] = None,
     as_of: AsOf = None,
     limit: Annotated[int, typer.Option(min=1, help="Rows of each kind at the most.")] = 10,
+    show_all: Annotated[bool, typer.Option("--all", help="Show the formulas further down too.")] = False,
     as_json: Json = False,
 ) -> None:
     """Trace a published number: its formulas, their inputs, the rows behind it.
@@ -76,7 +77,7 @@ def explain(
 
     session: Session = context.obj
     found = explain_number(session.client, _state_file(file), symbol, key, as_of=as_of, limit=limit)
-    print_explanation(found, as_json=as_json)
+    print_explanation(found, as_json=as_json, show_all=show_all)
     if found.is_equal is False:
         raise typer.Exit(1)
 

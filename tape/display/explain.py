@@ -17,19 +17,25 @@ from tape.display.rows import print_table
 from tape.explain.explanation import Evidence, Explanation, Formula, conditions_text
 from tape.explain.question import MISSING
 
+_NAME_WIDTH = 34
+_LONG = 120
+"""Of a text in a table; documents are longer."""
+_NEAR = 2
+"""Views with formulas down from the value that are shown unless all are asked for."""
 _OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
 
 
-def print_explanation(found: Explanation, *, as_json: bool) -> None:
-    """The value and whether the file says the same, then where it comes from."""
+def print_explanation(found: Explanation, *, as_json: bool, show_all: bool) -> None:
+    """The value and whether the file says the same, then where it comes from; far formulas only with ``show_all``."""
     if as_json:
         print(orjson.dumps(found.as_json(), default=plain, option=_OPTIONS).decode())
         return
     console = terminal()
-    for part in (*_top(found), *_how(found.formulas), *_inputs(found)):
+    for part in (*_top(found), *_how(found.formulas, show_all=show_all), *_inputs(found)):
         console.print(part)
+    if found.rows:
+        console.print(Text("\nRows", style="bold"))
     for each in found.rows:
-        console.print()
         _print_rows(each)
 
 
@@ -54,19 +60,29 @@ def _exact(value: Any) -> str:
     return "nothing" if value is MISSING else json.dumps(value)
 
 
-def _how(formulas: list[Formula]) -> Iterator[RenderableType]:
+def _how(formulas: list[Formula], *, show_all: bool) -> Iterator[RenderableType]:
     yield Text("\nHow", style="bold")
-    for each in formulas:
-        yield Text(f"{each.name}", style="bold")
-        yield Padding(Text(" ".join(each.about.split()), style="dim"), (0, 0, 0, 2))
-        lines = [f"{name} = {_hanging(words)}" for name, words in each.lines]
-        lines += [f"({alias} is {view})" for alias, view in each.calls.items()]
-        yield from (Padding(Text(line), (0, 0, 0, 4)) for line in lines)
+    near = [each for each in formulas if show_all or each.depth <= _NEAR]
+    for each in near:
+        yield Text(each.name, style="bold")
+        yield _about(each.about)
+        if not each.lines:
+            continue
+        table = Table.grid(padding=(0, 1))
+        for width in (2, None, 1):
+            table.add_column(width=width, max_width=_NAME_WIDTH, overflow="fold")
+        table.add_column(overflow="fold")
+        for name, words in each.lines:
+            table.add_row("", name, "=", Text(words))
+        for alias, view in each.calls.items():
+            table.add_row("", alias, ":", Text(view))
+        yield table
+    if far := [each.name for each in formulas if each not in near]:
+        yield Text(f"further down: {', '.join(far)}: --all")
 
 
-def _hanging(words: str) -> str:
-    """Lines behind the first further in."""
-    return words.replace("\n", "\n    ")
+def _about(words: str) -> RenderableType:
+    return Padding(Text(" ".join(words.split()), style="dim"), (0, 0, 0, 2), expand=False)
 
 
 def _inputs(found: Explanation) -> Iterator[RenderableType]:
@@ -87,16 +103,17 @@ def _inputs(found: Explanation) -> Iterator[RenderableType]:
 
 
 def _number(value: Any) -> str:
-    return f"{value:.10g}" if isinstance(value, float) else shown(value)
+    text = f"{value:,.10g}" if isinstance(value, float) else shown(value)
+    return text if len(text) <= _LONG else f"{text[:_LONG]} .."
 
 
 def _print_rows(each: Evidence) -> None:
     console = terminal()
+    about = each.about.partition(". ")[0].rstrip(".").replace("\n", " ")
     left = each.count - len(each.rows)
-    console.print(Text(f"Rows of {each.relation}", style="bold"))
-    console.print(Padding(Text(" ".join(each.about.split()), style="dim"), (0, 0, 0, 2)))
-    if each.rows:
-        print_table(each.columns, each.rows)
-    console.print(
-        f"{each.count:,} row{'' if each.count == 1 else 's'}" + (f", {left:,} more: --limit" if left > 0 else "")
+    counted = f"{each.count:,} row{'' if each.count == 1 else 's'}" + (
+        f", the first {len(each.rows):,}" if left > 0 else ""
     )
+    console.print(Text(f"{counted} of {each.relation}", style="bold") + Text(f": {about}", style="dim not bold"))
+    if each.rows:
+        print_table(each.columns, each.rows, text=_number)

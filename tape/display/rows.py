@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -34,10 +34,15 @@ def _numeric(names: list[str], rows: Sequence[Sequence[Any]]) -> set[str]:
     return {name for at, name in enumerate(names) if any(isinstance(row[at], (int, float, Decimal)) for row in rows)}
 
 
-def print_table(names: list[str], rows: Sequence[Sequence[Any]], title: str | None = None) -> None:
+def print_table(
+    names: list[str],
+    rows: Sequence[Sequence[Any]],
+    title: str | None = None,
+    text: Callable[[Any], str] = shown,
+) -> None:
     """Rows as a table; where the columns do not fit side by side, as several, each led by the first column."""
     console = terminal()
-    texts, numeric = [[shown(value) for value in row] for row in rows], _numeric(names, rows)
+    texts, numeric = [[text(value) for value in row] for row in rows], _numeric(names, rows)
     for columns in _fitting(names, texts, console.width):
         table = new_table(title)
         for at in columns:

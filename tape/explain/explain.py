@@ -106,16 +106,15 @@ def _record(client: Client, file: StateFile, instant: datetime) -> Publication |
 
 
 def _notes(client: Client, file: StateFile, found: Explanation, record: Publication | None) -> list[str]:
-    """What to know beside the numbers; above all why they may differ."""
+    """What to know beside the numbers: above all why they differ."""
     if found.published is MISSING:
         return ["no file of this instant is published: the value is computed from the rows alone"]
-    notes = []
+    if found.is_equal:
+        return []
     if record is None:
-        notes.append("the publication is not on record: rows that came in since count too")
-    elif record.sql_digest != next(item.digest for item in sql_objects() if item.name == file.view):
-        notes.append("the file was published by other SQL than today's")
-    elif json.loads(record.configured) != json.loads(client.settings.configured):
-        notes.append("the file was published with other settings than today's")
-    if found.is_equal is False and not notes:
-        notes.append("rows that counted are no longer there, or the file was changed by hand")
-    return notes
+        return ["the publication is not on record: rows that came in since count too"]
+    if record.sql_digest != next(item.digest for item in sql_objects() if item.name == file.view):
+        return ["the file was published by other SQL than today's"]
+    if json.loads(record.configured) != json.loads(client.settings.configured):
+        return ["the file was published with other settings than today's"]
+    return ["rows that counted are no longer there, or the file was changed by hand"]

@@ -36,6 +36,8 @@ class Formula:
 
     name: str
     about: str
+    depth: int
+    """From the value down, 1 is next to it."""
     lines: list[tuple[str, str]] = field(default_factory=list)
     calls: dict[str, str] = field(default_factory=dict)
 
@@ -62,7 +64,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Explanation:
-    """A value and where it comes from. ``published``: what the file says, ``MISSING`` without a file of this instant."""
+    """A value and where it comes from. ``published``: what the file says; ``MISSING``: none is of this instant."""
 
     file: str
     entry: str | None
@@ -112,16 +114,18 @@ class Plan:
 
     def formulas(self) -> list[Formula]:
         """Per view on the way its head and, of a single value, the words of its columns; then the macros they call."""
-        single = self.asked.path != ()
+        lineage = self.lineage
+        if not self.asked.path:
+            views = dict.fromkeys([each.view for each in lineage.inputs] + [each.view for each in lineage.steps])
+            return [Formula(view, _head(view), 1) for view in views]
         found: dict[str, Formula] = {}
-        views = [each.view for each in self.lineage.inputs] + [each.view for each in self.lineage.steps]
-        for view in dict.fromkeys(views if not single else [each.view for each in self.lineage.steps]):
-            found[view] = Formula(view, _head(view), calls=self.lineage.aliases.get(view, {}))
-        for step in self.lineage.steps if single else ():
-            names = [each.part for each in self.lineage.steps if (each.view, each.column) == (step.view, step.column)]
-            name = step.column if len(names) == 1 or step.part is None else f"{step.part}.{step.column}"
+        for step in sorted(lineage.steps, key=lambda step: step.depth):
+            calls = lineage.aliases.get(step.view, {})
+            found.setdefault(step.view, Formula(step.view, _head(step.view), step.depth, calls=calls))
+            twins = [each for each in lineage.steps if (each.view, each.column) == (step.view, step.column)]
+            name = step.column if len(twins) == 1 or step.part is None else f"{step.part}.{step.column}"
             found[step.view].lines.append((name, step.words))
-        macros = [Formula(name, _head(name), [macro_parts(name)]) for name in self.lineage.macros] if single else []
+        macros = [Formula(name, _head(name), depth, [macro_parts(name)]) for name, depth in lineage.macros.items()]
         return [*found.values(), *macros]
 
     def inputs(self, answers: Sequence[Answer]) -> tuple[list[Given], list[Evidence]]:
