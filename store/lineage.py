@@ -83,7 +83,8 @@ class Rows:
 
     def add(self, column: str | None) -> None:
         """A column that counts, or one that it is made of, where the rows have it."""
-        if column is not None and column in self.source.columns and column not in self.columns:
+        is_known = column in self.columns or Ref(self.alias, column) in self.conditions
+        if column is not None and column in self.source.columns and not is_known:
             self.columns.append(column)
 
     @property
@@ -469,7 +470,7 @@ class _Walk:
             return False
         name, expression = found
         words = _words(select, expression, name)
-        if words is None or (expression["class"] == "COLUMN_REF" and expression["column_names"][-1] == name):
+        if words is None or _says_nothing(name, expression):
             return False
         depth = len({*visit.above, select.view})
         if (step := Step(select.view, select.part, name, words, depth)) not in self.found.steps:
@@ -520,6 +521,13 @@ def _within(name: str, expression: Node, path: Path) -> tuple[str, Node] | None:
         if (member := _member(each, path[0])) is not None:
             return _within(path[0], member, path[1:])
     return None
+
+
+def _says_nothing(name: str, expression: Node) -> bool:
+    """A column passed on under its name, a constant."""
+    if expression["class"] == "COLUMN_REF":
+        return bool(expression["column_names"][-1] == name)
+    return bool(expression["class"] == "CONSTANT")
 
 
 def _has_members(expression: Node) -> bool:

@@ -35,7 +35,7 @@ def rows_query(rows: Rows) -> RowsQuery:
     """The rows of one source: its columns that count behind those of ``KEYS``."""
     pinned = {ref.column for ref in rows.conditions if ref.alias == rows.alias}
     names = [name for name in KEYS if name in rows.source.columns and name not in pinned]
-    names += [name for name in rows.columns if name not in (*names, *pinned)]
+    names += [name for name in rows.columns if name not in names]
     order = _order(rows)
     words = ", ".join(f'"{name}" {way}' for name, way in order)
     every = unparse(_ungrouped(rows, [*names, *(name for name, _ in order if name not in names)]))

@@ -55,9 +55,7 @@ class Question:
         value: Any = document
         if self.entry is not None:
             value = _entry_of(document.get(self.entry.section), self.entry)
-        for key in self.path:
-            value = value.get(key, MISSING) if isinstance(value, dict) else MISSING
-        return value
+        return _at(value, self.path)
 
 
 def question(file: StateFile, document: dict[str, Any], symbol: str | None, key: str | None) -> Question:
@@ -109,15 +107,24 @@ def _entry_of(section: Any, entry: Entry) -> Any:
 
 
 def _path(file: StateFile, value: Any, word: str, also: Sequence[str] = ()) -> Path:
-    """The keys that lead to a key, given whole or by its last part."""
+    """The keys that lead to a key, given whole or by its last part; of several the value that lies highest."""
     paths = [path for path in _paths(value) if not _is_map(file, path[0]) or len(path) == 1]
     asked = tuple(word.split("."))
     if asked in paths:
         return asked
     found = [path for path in paths if path[-len(asked) :] == asked]
+    numbers = [path for path in found if not isinstance(_at(value, path), dict)]
+    if shallow := [path for path in numbers if len(path) == min(map(len, numbers))]:
+        found = shallow
     if len(found) != 1:
         raise NotThere(file.name, [".".join(path) for path in found or paths] + list(() if found else also), word)
     return found[0]
+
+
+def _at(value: Any, path: Path) -> Any:
+    for key in path:
+        value = value.get(key, MISSING) if isinstance(value, dict) else MISSING
+    return value
 
 
 def _paths(value: Any) -> Iterator[Path]:
