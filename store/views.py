@@ -65,7 +65,7 @@ class SqlObject:
     @property
     def mentions(self) -> tuple[str, ...]:
         """The names in the text, each once, in the order of the text."""
-        return tuple(_names(self.text))
+        return tuple(names_in(self.text))
 
     @property
     def _head_and_columns(self) -> tuple[str, str, str]:
@@ -91,7 +91,7 @@ def sql_objects() -> tuple[SqlObject, ...]:
     """Every macro and view, each after all it reads."""
     files = {path.stem: path for layer in LAYERS for path in sorted((SQL / layer).glob("*.sql"))}
     texts = {name: path.read_text(encoding="utf-8") for name, path in files.items()}
-    reads = {name: _names(text).keys() & files.keys() - {name} for name, text in texts.items()}
+    reads = {name: names_in(text).keys() & files.keys() - {name} for name, text in texts.items()}
     objects: dict[str, SqlObject] = {}
     for name in TopologicalSorter({name: sorted(reads[name]) for name in sorted(files)}).static_order():
         beneath = "".join(objects[other].digest for other in sorted(reads[name]))
@@ -100,7 +100,8 @@ def sql_objects() -> tuple[SqlObject, ...]:
     return tuple(objects.values())
 
 
-def _names(text: str) -> dict[str, None]:
+def names_in(text: str) -> dict[str, None]:
+    """The names that SQL has, in their order, comments and texts left out."""
     return dict.fromkeys(re.findall(r"\b[a-z_][a-z0-9_]*\b", _code(text)))
 
 

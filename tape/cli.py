@@ -48,6 +48,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "toggle": running.toggle,
     "status": looking.status,
     "doctor": looking.doctor,
+    "explain": looking.explain,
     "show": asking.show,
     "sql": asking.sql,
     "export": publishing.export,

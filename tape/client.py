@@ -1,4 +1,4 @@
-"""Asking the store of a home: through its owner where one runs, else the file itself, for the length of one query."""
+"""Asking the store of a home: through its owner where one runs, else the file itself, while it asks."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import duckdb
 from store.database import closing, open_database, set_clocks
 from store.owner_lock import owner_pid
 from store.query import arrow_stream, one_select
+from store.round import open_round
 from store.status import relation_names
 from tape.door import ask
 from tape.settings import Settings, load_settings
@@ -55,6 +56,20 @@ class Client:
         with self._result(sql, as_of, known_seq) as result:
             return Answer([column[0] for column in result.description or ()], result.fetchall())
 
+    def round(self, queries: Sequence[str], *, as_of: datetime, known_seq: int | None = None) -> list[Answer]:
+        """The rows of several selects on one instant and one state of the store; what they share is computed once."""
+        if self.has_owner:
+            request = {"request": "round", "queries": list(queries), "as_of": as_of.isoformat(), "known_seq": known_seq}
+            answer, _ = self.ask(request)
+            return [Answer(each["columns"], each["rows"], each["is_cut"]) for each in answer["answers"]]
+        with (
+            self._opened() as connection,
+            open_round(connection, as_of=as_of, known_seq=known_seq, configured=self.settings.configured) as reading,
+        ):
+            relations = relation_names(connection)
+            results = (reading.answer(one_select(query, relations)) for query in queries)
+            return [Answer([column[0] for column in each.description or ()], each.fetchall()) for each in results]
+
     def arrow(self, sql: str, *, as_of: datetime | None = None, known_seq: int | None = None) -> tuple[bytes, bool]:
         """The rows of one select as an Arrow IPC stream, and whether there are more."""
         if self.has_owner:
@@ -65,12 +80,17 @@ class Client:
 
     @contextmanager
     def _result(self, sql: str, as_of: datetime | None, known_seq: int | None) -> Iterator[duckdb.DuckDBPyConnection]:
-        database = self.home / "logs" / "tape.duckdb"
-        with closing(open_database(database, self.settings.resources(), read_only=True)) as connection:
-            connection.execute("set enable_external_access = false")
+        with self._opened() as connection:
             set_clocks(connection, as_of=as_of, known_seq=known_seq)
             connection.execute("set variable configured = ?", [self.settings.configured])
             yield connection.execute(one_select(sql, relation_names(connection)))
+
+    @contextmanager
+    def _opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        database = self.home / "logs" / "tape.duckdb"
+        with closing(open_database(database, self.settings.resources(), read_only=True)) as connection:
+            connection.execute("set enable_external_access = false")
+            yield connection
 
 
 def _request(sql: str, as_of: datetime | None, known_seq: int | None, output: str) -> dict[str, Any]:

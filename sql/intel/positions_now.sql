@@ -49,6 +49,7 @@ marked as (
         coalesce(chosen.mark_price, latest_marks.mark_price) is not null as is_marked,
         chosen.leverage,
         chosen.ts,
+        chosen.event_id,
     from chosen
     left join latest_marks on chosen.symbol = latest_marks.symbol
     where chosen.qty <> 0
@@ -65,5 +66,6 @@ select
     leverage,
     abs(qty) * mark_price as notional_usd,
     ts,
+    event_id,
 from marked
 order by symbol, side

@@ -30,6 +30,7 @@ bars as (
 
 select
     symbol,
+    ts,
     price,
     row_number() over newest_first as age,
     abs(price - lead(price) over newest_first) as move,

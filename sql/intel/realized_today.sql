@@ -8,6 +8,8 @@ with cumulated as (
         symbol,
         ts,
         ingest_seq,
+        event_id,
+        realized_pnl_usd,
         sum(realized_pnl_usd) over (
             partition by symbol order by ts, ingest_seq rows between unbounded preceding and current row
         ) as cum_usd,

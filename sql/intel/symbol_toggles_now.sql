@@ -6,6 +6,7 @@ select
     ts,
     until_ts,
     reason,
+    event_id,
 from (
     select *
     from seen_symbol_toggles
