@@ -51,9 +51,10 @@ migrations-check: setup
 
 docs: setup
 	$(BIN)/python -m exporters.schema docs/schema
+	$(BIN)/python -m tape.docs docs
 
 docs-check: docs
-	git diff --exit-code -- docs/schema
+	git diff --exit-code -- docs
 
 check: test lint types layers sql-lint migrations-check docs-check
 

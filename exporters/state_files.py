@@ -25,11 +25,18 @@ def render(file: StateFile, reading: Round) -> bytes:
     Raises:
         pydantic.ValidationError: the view's row is not of the file's shape.
     """
-    row = reading.one(file.view)
+    return to_json(document(file, reading.one(file.view)), indent=True)
+
+
+def document(file: StateFile, row: dict[str, Any]) -> dict[str, Any]:
+    """A row of a file's view as the file has it.
+
+    Raises:
+        pydantic.ValidationError: it is not of the file's shape.
+    """
     if isinstance(decision := row.get("last_decision"), str):
-        row["last_decision"] = json.loads(decision)
-    document = file.model.model_validate(row)
-    return to_json(document.model_dump(by_alias=True), indent=True)
+        row = {**row, "last_decision": json.loads(decision)}
+    return file.model.model_validate(row).model_dump(by_alias=True)
 
 
 def publish(reading: Round, folder: Path, files: Iterable[StateFile] = STATE_FILES) -> list[Path]:

@@ -1,8 +1,6 @@
 """What there is to ask: tables and views by group, and what their columns mean.
 
-Laws kept here: a table's columns are described where it is made (``store.schema``), a view by the head comment of its
-file, what it computes in ``store.view_columns``; a column that a view hands on has the meaning it has in the nearest
-view or table that it reads.
+Laws kept here: what is said of them is what the database says: comments of tables and columns, head comments of views.
 """
 
 from __future__ import annotations
@@ -13,17 +11,20 @@ from dataclasses import dataclass
 from functools import cache
 
 from store.schema import EVENT_TABLES, METADATA
-from store.view_columns import MEANINGS
-from store.views import SqlObject, first_sentence, names_in, sql_objects
+from store.views import SqlObject, first_sentence, sql_objects
 
 GROUPS = ("events", "kept by the store", "views", "documents: one row, the keys of a published file", "views beneath")
 _GROUP_OF_LAYER = {"intel": GROUPS[2], "documents": GROUPS[3], "base": GROUPS[4]}
 _UNIT = re.compile(r" \[([^\]]+)\]\Z")
 
 CATALOG_SQL = """
-    select list({'relation': relation, 'name': column_name, 'type': data_type} order by relation, column_index)
+    select list(
+        {'relation': relation, 'name': name, 'type': type, 'comment': meaning} order by relation, column_index
+    )
     from (
-        select table_name as relation, column_name, data_type, column_index
+        select
+            table_name as relation, column_name as name, data_type as type, coalesce(comment, '') as meaning,
+            column_index
         from duckdb_columns()
         where schema_name = 'main' and not internal and database_name not in ('system', 'temp')
     )
@@ -33,7 +34,7 @@ CATALOG_SQL = """
 
 @dataclass(frozen=True)
 class Column:
-    """One column; ``comment`` is empty where a view computes it and its name says all."""
+    """One column, and what it means, with its unit in brackets."""
 
     name: str
     type: str
@@ -52,13 +53,18 @@ class Relation:
     """All that is said of it."""
     columns: tuple[Column, ...]
 
+    @property
+    def comments(self) -> dict[str, str]:
+        """What each column means."""
+        return {column.name: column.comment for column in self.columns}
+
 
 def relations_of(listed: list[Mapping[str, str]]) -> dict[str, Relation]:
     """The tables and views of a database, from the row of ``CATALOG_SQL``."""
     columns: dict[str, list[Column]] = {}
     for each in listed:
         name = each["relation"]
-        columns.setdefault(name, []).append(Column(each["name"], each["type"], column_comment(name, each["name"])))
+        columns.setdefault(name, []).append(Column(each["name"], each["type"], each["comment"]))
     return {name: _relation(name, tuple(found)) for name, found in columns.items()}
 
 
@@ -79,19 +85,6 @@ def purpose_of(name: str) -> str:
     return "" if table is None else first_sentence(table.comment or "")
 
 
-def column_comment(relation: str, column: str) -> str:
-    """What a column means, with its unit in brackets; empty where nothing is said."""
-    behind = _behind(relation)
-    for name in behind:
-        if (found := MEANINGS.get(f"{name}.{column}")) is not None:
-            return found
-    for name in behind:
-        table = METADATA.tables.get(name)
-        if table is not None and column in table.columns and (relation == name or column not in MEANINGS):
-            return table.columns[column].comment or ""
-    return MEANINGS.get(column, "")
-
-
 def unit_in(comment: str) -> str | None:
     """The unit that a column's comment ends with."""
     found = _UNIT.search(comment)
@@ -108,23 +101,3 @@ def _relation(name: str, columns: tuple[Column, ...]) -> Relation:
 @cache
 def _views() -> dict[str, SqlObject]:
     return {item.name: item for item in sql_objects() if not item.is_macro}
-
-
-@cache
-def _behind(relation: str) -> tuple[str, ...]:
-    """The relation itself, then the tables, views and macros it reads, the nearest first."""
-    objects = {item.name: item for item in sql_objects()}
-    found = {relation: None}
-    todo = [relation]
-    while todo:
-        item = objects.get(todo.pop(0))
-        if item is None:
-            continue
-        new = [
-            name
-            for name in sorted(names_in(item.text) & (objects.keys() | METADATA.tables.keys()))
-            if name not in found
-        ]
-        found.update(dict.fromkeys(new))
-        todo += new
-    return tuple(found)

@@ -24,7 +24,7 @@ import duckdb
 
 from store.database import set_clocks
 from store.roll_ups import ROLL_UPS
-from store.views import SqlObject, sql_objects
+from store.views import SqlObject, names_in, sql_objects
 
 Row = dict[str, Any]
 _MINUTE_S, _QUARTER_S = 60, 900
@@ -62,12 +62,26 @@ class Round:
 
     def rows(self, view: str) -> list[Row]:
         """All rows of a view, in its own order."""
-        for name in shared_beneath(view):
+        self._compute(shared_beneath(view))
+        return list(fetch_rows(self._cursor.execute(f"from {self._catalog}.main.{view}")))
+
+    def answer(self, query: str | duckdb.Statement) -> duckdb.DuckDBPyConnection:
+        """The result of one select, to be read before the next; what it shares with others is computed once."""
+        text = query if isinstance(query, str) else query.query
+        for name in sorted(names_in(text).keys() & _names()):
+            self._compute((*shared_beneath(name), *([name] if _is_shared(_object(name)) else [])))
+        return self._cursor.execute(query)
+
+    def interrupt(self) -> None:
+        """Ends what it is computing, from another thread."""
+        self._cursor.interrupt()
+
+    def _compute(self, names: Iterable[str]) -> None:
+        for name in names:
             if name not in self.computed:
                 # by its full name: `main` alone may be the temporary tables' schema
                 self._cursor.execute(f"create or replace temp table {name} as from {self._catalog}.main.{name}")
                 self.computed.add(name)
-        return list(fetch_rows(self._cursor.execute(f"from {self._catalog}.main.{view}")))
 
     def stream(self, query: str) -> Iterator[Row]:
         """The rows of a query, read as they are asked for; several streams may be open at once.
@@ -275,6 +289,15 @@ def _window(item: SqlObject, table: str, seconds: int) -> _Window:
 
 def _versions(view: str, versions: Mapping[str, int]) -> tuple[int, ...]:
     return tuple(versions.get(table, 0) for table in tables_beneath(view))
+
+
+@cache
+def _names() -> frozenset[str]:
+    return frozenset(item.name for item in sql_objects() if not item.is_macro)
+
+
+def _object(name: str) -> SqlObject:
+    return next(item for item in sql_objects() if item.name == name)
 
 
 @cache

@@ -1,8 +1,9 @@
 """Applies ``sql/``: one file per macro or view, in dependency order, only what changed.
 
 Layout of a file: a head comment, then either a plain ``select`` (a view named after the file) or one
-``create macro``. Which object reads which is found from the names in the text. An object's digest covers its own text
-and the digests of all it reads; ``applied_sql`` holds the digests the database has.
+``create macro``. A head may end with ``Columns:`` and a line ``name: meaning [unit]`` for each column that is made in
+the file. Which object reads which is found from the names in the text. An object's digest covers its own text and the
+digests of all it reads; ``applied_sql`` holds the digests the database has.
 
 Laws kept here: base reads tables, intel reads base and intel, documents read both; names are unique.
 """
@@ -18,6 +19,8 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import duckdb
+
+from store.columns import comment_columns, quoted
 
 SQL = Path(__file__).resolve().parent.parent / "sql"
 LAYERS = ("base", "intel", "documents")
@@ -47,9 +50,30 @@ class SqlObject:
 
     @property
     def head(self) -> str:
-        """The head comment without its dashes."""
+        """The head comment without its dashes and without its columns."""
+        return self._head_and_columns[0].strip()
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """What the head says of columns that are made here, by name."""
+        lines = (line.partition(":") for line in self._head_and_columns[2].splitlines())
+        return {name.strip(): meaning.strip() for name, _, meaning in lines}
+
+    @property
+    def code(self) -> str:
+        """The text without comments and literals."""
+        return _code(self.text)
+
+    @property
+    def mentions(self) -> tuple[str, ...]:
+        """The names in the text, each once, in the order of the text."""
+        return tuple(names_in(self.text))
+
+    @property
+    def _head_and_columns(self) -> tuple[str, str, str]:
         found = _HEAD.match(self.text)
-        return "" if found is None else re.sub(r"(?m)^--\s?", "", found[0]).strip()
+        head = "" if found is None else re.sub(r"(?m)^--[^\S\n]?", "", found[0])
+        return head.partition("\nColumns:\n")
 
     @property
     def purpose(self) -> str:
@@ -74,7 +98,7 @@ def sql_objects() -> tuple[SqlObject, ...]:
     """Every macro and view, each after all it reads."""
     files = {path.stem: path for layer in LAYERS for path in sorted((SQL / layer).glob("*.sql"))}
     texts = {name: path.read_text(encoding="utf-8") for name, path in files.items()}
-    reads = {name: names_in(text) & files.keys() - {name} for name, text in texts.items()}
+    reads = {name: names_in(text).keys() & files.keys() - {name} for name, text in texts.items()}
     objects: dict[str, SqlObject] = {}
     for name in TopologicalSorter({name: sorted(reads[name]) for name in sorted(files)}).static_order():
         beneath = "".join(objects[other].digest for other in sorted(reads[name]))
@@ -87,9 +111,13 @@ def first_sentence(text: str) -> str:
     return re.split(r"(?<=\.)\s", " ".join(text.split()), maxsplit=1)[0]
 
 
-def names_in(text: str) -> set[str]:
-    """The names that SQL uses, of whatever kind, those in comments and texts left out."""
-    return set(re.findall(r"\b[a-z_][a-z0-9_]*\b", _COMMENT_OR_TEXT.sub(" ", text)))
+def names_in(text: str) -> dict[str, None]:
+    """The names that SQL has, in their order, comments and texts left out."""
+    return dict.fromkeys(re.findall(r"\b[a-z_][a-z0-9_]*\b", _code(text)))
+
+
+def _code(text: str) -> str:
+    return _COMMENT_OR_TEXT.sub(" ", text)
 
 
 def pending_views(connection: duckdb.DuckDBPyConnection) -> list[SqlObject]:
@@ -115,13 +143,14 @@ def apply_views(connection: duckdb.DuckDBPyConnection) -> list[str]:
         for item in pending:
             connection.execute(item.statement)
             kind = "view" if not item.is_macro else ("macro table" if item.is_table_macro else "macro")
-            connection.execute(f"comment on {kind} {item.name} is '{item.head.replace(chr(39), chr(39) * 2)}'")
+            connection.execute(f"comment on {kind} {item.name} is {quoted(item.head)}")
             if not item.is_macro:
                 # an empty stand-in, so that views above are bound without unfolding all that lies beneath
                 connection.execute(f"create temp table {item.name} as from main.{item.name} limit 0")
         for item in pending:
             if not item.is_macro:
                 connection.execute(f"drop table temp.{item.name}")
+        comment_columns(connection, sql_objects())
         _record(connection, [*gone, *(item.name for item in pending)], pending)
     except BaseException:
         connection.execute("rollback")

@@ -48,6 +48,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "toggle": running.toggle,
     "status": looking.status,
     "doctor": looking.doctor,
+    "explain": looking.explain,
     "show": asking.show,
     "tail": asking.tail,
     "sql": asking.sql,

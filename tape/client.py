@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import duckdb
 
@@ -23,6 +23,7 @@ from store.database import closing, open_database, set_clocks
 from store.errors import StoreError
 from store.owner_lock import owner_pid
 from store.query import arrow_stream, one_select
+from store.round import open_round
 from store.status import relation_names
 from tape.owner_socket import ask
 from tape.settings import Settings, load_settings
@@ -34,6 +35,12 @@ _HEARD_S = 0.2
 """How long Ctrl-C may go unheard: one that comes just before a wait begins does not end that wait."""
 
 Result = TypeVar("Result")
+
+
+class Running(Protocol):
+    """What can be told to end: a connection, a round."""
+
+    def interrupt(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -77,9 +84,25 @@ class Client:
         Raises:
             DoorClosed: nobody answers.
         """
-        answer, _ = self.ask(_request(sql, as_of, known_seq, "rows"))
-        types = answer["types"]
-        return Answer(answer["columns"], types, _read(answer["rows"], types, _FROM_JSON), answer["is_cut"])
+        return _answered(self.ask(_request(sql, as_of, known_seq, "rows"))[0])
+
+    def round(self, queries: Sequence[str], *, as_of: datetime, known_seq: int | None = None) -> list[Answer]:
+        """The rows of several selects on one instant and one state of the store; what they share is computed once."""
+        if self.has_owner:
+            request = {"request": "round", "queries": list(queries), "as_of": as_of.isoformat(), "known_seq": known_seq}
+            return [_answered(each) for each in self.ask(request)[0]["answers"]]
+        running: list[Running] = []
+
+        def work() -> list[Answer]:
+            with (
+                self._opened() as connection,
+                open_round(connection, as_of=as_of, known_seq=known_seq, configured=self.settings.configured) as round_,
+            ):
+                running.append(round_)
+                relations = relation_names(connection)
+                return [_answer(round_.answer(one_select(query, relations))) for query in queries]
+
+        return _until_ctrl_c(work, running)
 
     def arrow(self, sql: str, *, as_of: datetime | None = None, known_seq: int | None = None) -> tuple[bytes, bool]:
         """The rows of one select as an Arrow IPC stream, and whether there are more."""
@@ -96,7 +119,7 @@ class Client:
         known_seq: int | None,
     ) -> Result:
         """What is read of a query's result, in a thread of its own: DuckDB itself hears no Ctrl-C while it computes."""
-        running: list[duckdb.DuckDBPyConnection] = []
+        running: list[Running] = []
 
         def work() -> Result:
             with self._asked(sql, as_of, known_seq) as (connection, statement):
@@ -109,13 +132,18 @@ class Client:
     def _asked(
         self, sql: str, as_of: datetime | None, known_seq: int | None
     ) -> Iterator[tuple[duckdb.DuckDBPyConnection, duckdb.Statement]]:
+        with self._opened() as connection:
+            set_clocks(connection, as_of=as_of, known_seq=known_seq)
+            connection.execute("set variable configured = ?", [self.settings.configured])
+            yield connection, one_select(sql, relation_names(connection))
+
+    @contextmanager
+    def _opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
         database = self.home / "logs" / "tape.duckdb"
         with closing(open_database(database, self.settings.resources(), read_only=True)) as connection:
             connection.execute("set enable_external_access = false")
-            set_clocks(connection, as_of=as_of, known_seq=known_seq)
-            connection.execute("set variable configured = ?", [self.settings.configured])
             try:
-                yield connection, one_select(sql, relation_names(connection))
+                yield connection
             except duckdb.Error as error:
                 raise StoreError(" ".join(str(error).split())) from error
 
@@ -125,13 +153,19 @@ def _request(sql: str, as_of: datetime | None, known_seq: int | None, output: st
     return {"request": "query", "sql": sql, "as_of": instant, "known_seq": known_seq, "format": output}
 
 
+def _answered(answer: dict[str, Any]) -> Answer:
+    """An owner's answer."""
+    types = answer["types"]
+    return Answer(answer["columns"], types, _read(answer["rows"], types, _FROM_JSON), answer["is_cut"])
+
+
 def _answer(result: duckdb.DuckDBPyConnection) -> Answer:
     described = result.description or []
     types = [str(column[1]) for column in described]
     return Answer([str(column[0]) for column in described], types, _read(result.fetchall(), types, _FROM_FILE))
 
 
-def _until_ctrl_c(work: Callable[[], Result], running: list[duckdb.DuckDBPyConnection]) -> Result:
+def _until_ctrl_c(work: Callable[[], Result], running: list[Running]) -> Result:
     """The result of some work; Ctrl-C interrupts what runs and goes on when the work has ended."""
     results: list[Result] = []
     errors: list[BaseException] = []
@@ -152,9 +186,9 @@ def _until_ctrl_c(work: Callable[[], Result], running: list[duckdb.DuckDBPyConne
             pass
     except KeyboardInterrupt:
         while not ended.wait(_AGAIN_S) and thread.ident is not None:  # else it never began
-            for connection in running:
+            for each in running:
                 with suppress(duckdb.ConnectionException):  # closed by now
-                    connection.interrupt()
+                    each.interrupt()
         raise
     if errors:
         raise errors[0]

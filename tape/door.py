@@ -9,6 +9,8 @@ Requests:
 - ``{"request": "query", "sql": .., "as_of": .., "known_seq": .., "format": "rows"|"arrow"}``: one select, read-only,
   ended after the time limit or when the client hangs up, its rows capped; its thread has a lower priority than what the
   owner does itself. Rows come with ``columns`` and their ``types``
+- ``{"request": "round", "queries": [..], "as_of": .., "known_seq": ..}``: several selects on one state of the store,
+  what they share computed once, within the limits of one query; ``answers``, each like that of a query
 - ``{"request": "export", "as_of": .., "files": [..], "out": ..}``; no files: the six JSONL logs
 - ``{"request": "republish", "export_id": .., "out": ..}``
 - ``{"request": "backup", "to": ..}``
@@ -31,7 +33,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import duckdb
 import orjson
@@ -40,7 +42,7 @@ from exporters.contract import state_file
 from exporters.jsonl_mirrors import write_logs
 from exporters.publisher import republish
 from exporters.state_files import publish
-from store.database import set_clocks
+from store.database import closing, set_clocks
 from store.errors import StoreError
 from store.ingest import certificates
 from store.query import arrow_stream, one_select
@@ -59,6 +61,8 @@ _OPTIONS = orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_
 _END_S = 0.4
 _MAX_CLIENTS = 32
 """Connections at a time; one more is told to come back."""
+_MAX_QUERIES = 200
+"""Of a round."""
 _MAX_ANSWER = 64 * 1024 * 1024
 _NICENESS = 10
 _PATIENCE_S = 5.0
@@ -67,6 +71,12 @@ _PATIENCE_S = 5.0
 
 _AGAIN_S = 0.05
 """From interrupt to interrupt: one that comes before a query has begun to run is lost."""
+
+
+class Running(Protocol):
+    """What can be told to end: a cursor, a round."""
+
+    def interrupt(self) -> None: ...
 
 
 class TimedOut(StoreError):
@@ -111,7 +121,7 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
     def __init__(self, address: str, owner: Owner) -> None:
         self.owner = owner
-        self._running: set[duckdb.DuckDBPyConnection] = set()
+        self._running: set[Running] = set()
         self._lock = threading.Lock()
         self._places = threading.BoundedSemaphore(_MAX_CLIENTS)
         self._queries = threading.BoundedSemaphore(owner.settings.door.queries)
@@ -156,23 +166,27 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
     @contextlib.contextmanager
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        cursor = self.owner.connection.cursor()
-        with self._lock:
-            self._running.add(cursor)
-        try:
+        with closing(self.owner.connection.cursor()) as cursor, self.running(cursor):
             yield cursor
+
+    @contextlib.contextmanager
+    def running(self, query: Running) -> Iterator[None]:
+        """What is interrupted when the owner ends."""
+        with self._lock:
+            self._running.add(query)
+        try:
+            yield
         finally:
             with self._lock:
-                self._running.discard(cursor)
-            cursor.close()
+                self._running.discard(query)
 
     def end_queries(self) -> None:
         """Interrupts what runs, and waits for a moment until it is told so."""
         until = time.monotonic() + _END_S
         while self._running and time.monotonic() < until:
             with self._lock:
-                for cursor in self._running:
-                    cursor.interrupt()
+                for query in self._running:
+                    query.interrupt()
             time.sleep(0.02)
 
     def handle_error(self, request: object, client_address: object) -> None:
@@ -212,6 +226,7 @@ class _Handler(socketserver.StreamRequestHandler):
         answers = {
             "status": self._status,
             "query": self._query,
+            "round": self._round,
             "export": self._export,
             "republish": self._republish,
             "backup": self._backup,
@@ -243,12 +258,27 @@ class _Handler(socketserver.StreamRequestHandler):
                 if request.get("format") == "arrow":
                     stream, is_cut = arrow_stream(result, limits.max_rows)
                     return {"ok": True, "is_cut": is_cut}, stream
-                columns = [column[0] for column in result.description or ()]
-                types = [str(column[1]) for column in result.description or ()]
-                rows = result.fetchmany(limits.max_rows + 1)
-            is_cut = len(rows) > limits.max_rows
-            answer = {"columns": columns, "types": types, "rows": rows[: limits.max_rows], "is_cut": is_cut}
-            return {"ok": True, **answer}, b""
+                return {"ok": True, **_rows_of(result, limits.max_rows)}, b""
+
+    def _round(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        settings = self.server.owner.settings
+        limits = settings.door
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        queries = [str(query) for query in request["queries"]]
+        if len(queries) > _MAX_QUERIES:
+            raise StoreError(f"round: expected at most {_MAX_QUERIES} queries, found {len(queries)}")
+        as_of = _instant(request.get("as_of")) or datetime.now(UTC)
+        known_seq, configured = request.get("known_seq"), settings.configured
+        with self.server.query() as cursor:
+            relations = relation_names(cursor)
+            with (
+                open_round(cursor, as_of=as_of, known_seq=known_seq, configured=configured) as reading,
+                self.server.running(reading),
+                _ended(reading, self.connection, limits.timeout_s),
+            ):
+                results = (reading.answer(one_select(query, relations)) for query in queries)
+                answers = [_rows_of(result, limits.max_rows) for result in results]
+        return {"ok": True, "answers": answers}, b""
 
     def _export(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         owner = self.server.owner
@@ -269,6 +299,13 @@ class _Handler(socketserver.StreamRequestHandler):
 
     def _backup(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         return {"ok": True, "path": str(self.server.owner.back_up(Path(request["to"])))}, b""
+
+
+def _rows_of(result: duckdb.DuckDBPyConnection, max_rows: int) -> dict[str, Any]:
+    columns = [column[0] for column in result.description or ()]
+    types = [str(column[1]) for column in result.description or ()]
+    rows = result.fetchmany(max_rows + 1)
+    return {"columns": columns, "types": types, "rows": rows[:max_rows], "is_cut": len(rows) > max_rows}
 
 
 def _refusal(error: str) -> bytes:
@@ -293,8 +330,8 @@ def _instant(text: str | None) -> datetime | None:
 
 
 @contextlib.contextmanager
-def _ended(cursor: duckdb.DuckDBPyConnection, peer: socket.socket, seconds: float) -> Iterator[None]:
-    """Ends what the cursor runs after so long, or as soon as the peer has hung up; half a close is none.
+def _ended(query: Running, peer: socket.socket, seconds: float) -> Iterator[None]:
+    """Ends what runs after so long, or as soon as the peer has hung up; half a close is none.
 
     Raises:
         TimedOut: it took too long, or the owner stops.
@@ -302,7 +339,7 @@ def _ended(cursor: duckdb.DuckDBPyConnection, peer: socket.socket, seconds: floa
     """
     done, over = os.pipe()
     reasons: list[StoreError] = []
-    watch = threading.Thread(target=_watch, args=(cursor, peer, done, seconds, reasons), name="query", daemon=True)
+    watch = threading.Thread(target=_watch, args=(query, peer, done, seconds, reasons), name="query", daemon=True)
     try:
         watch.start()
         yield
@@ -315,9 +352,7 @@ def _ended(cursor: duckdb.DuckDBPyConnection, peer: socket.socket, seconds: floa
         os.close(done)
 
 
-def _watch(
-    cursor: duckdb.DuckDBPyConnection, peer: socket.socket, done: int, seconds: float, reasons: list[StoreError]
-) -> None:
+def _watch(query: Running, peer: socket.socket, done: int, seconds: float, reasons: list[StoreError]) -> None:
     """Until the other end of the pipe ``done`` is closed."""
     poll = select.poll()
     poll.register(done, select.POLLIN)
@@ -328,4 +363,4 @@ def _watch(
     reasons.append(HungUp("query: the client hung up") if seen else TimedOut(f"query: ended after {seconds:g} s"))
     poll.unregister(peer)
     while not poll.poll(_AGAIN_S * 1e3):
-        cursor.interrupt()
+        query.interrupt()

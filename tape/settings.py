@@ -130,12 +130,12 @@ class ExecutorSettings(Section):
 class AutotuneSettings(Section):
     """``[autotune]``: what may be applied of the routing suggestions, once ROUTER_AUTOTUNE_V6_APPLY_ENABLED is on."""
 
-    symbol_allowlist: Words = frozenset()
-    max_bias_delta: float = Field(0.05, ge=0, le=1)
-    max_offset_step_bps: float = Field(2, ge=0)
-    max_offset_abs_bps: float = Field(10, ge=0)
-    allow_flip: Switch = False
-    require_quality: Words = frozenset({"good", "ok"})
+    symbol_allowlist: Words = Field(frozenset(), description="symbols it is applied to; empty: every symbol")
+    max_bias_delta: float = Field(0.05, ge=0, le=1, description="how far the taker bias may move at a time")
+    max_offset_step_bps: float = Field(2, ge=0, description="how far the maker offset may move at a time")
+    max_offset_abs_bps: float = Field(10, ge=0, description="largest maker offset")
+    allow_flip: Switch = Field(False, description="whether maker first may become taker first, and back")
+    require_quality: Words = Field(frozenset({"good", "ok"}), description="router qualities it is applied to")
 
 
 class SyncSettings(Section):
@@ -147,18 +147,24 @@ class SyncSettings(Section):
     database: str = Field("(default)", description="database of the project")
 
 
+CONTRACT_VARIABLES = {
+    **{f"ROUTER_AUTOTUNE_V6_{name.upper()}": ("autotune", name) for name in AutotuneSettings.model_fields},
+    "SYNC_INTERVAL_SEC": ("sync", "interval_s"),
+}
+"""Environment variables under the contract's names -> section and key."""
+
+
 class _ContractVariables(PydanticBaseSettingsSource):
-    """Settings under the contract's names: ROUTER_AUTOTUNE_V6_MAX_BIAS_DELTA and so on, and SYNC_INTERVAL_SEC."""
+    """Settings under the contract's names."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         return None, field_name, False
 
     def __call__(self) -> dict[str, Any]:
-        names = {name: f"ROUTER_AUTOTUNE_V6_{name.upper()}" for name in AutotuneSettings.model_fields}
-        found = {name: os.environ[variable] for name, variable in names.items() if variable in os.environ}
-        sections: dict[str, Any] = {"autotune": found} if found else {}
-        if "SYNC_INTERVAL_SEC" in os.environ:
-            sections["sync"] = {"interval_s": os.environ["SYNC_INTERVAL_SEC"]}
+        sections: dict[str, Any] = {}
+        for variable, (section, key) in CONTRACT_VARIABLES.items():
+            if variable in os.environ:
+                sections.setdefault(section, {})[key] = os.environ[variable]
         return sections
 
 
@@ -173,26 +179,50 @@ class Settings(BaseSettings):
     executor: ExecutorSettings = ExecutorSettings()
     autotune: AutotuneSettings = AutotuneSettings()
     sync: SyncSettings = SyncSettings()
-    intervals: dict[FileStem, Annotated[float, Field(gt=0)]] = {}
-    limits: Annotated[dict[str, Any] | None, _parsed_by(parse_limits)] = None
-    universe: Annotated[dict[str, Any] | list[Any] | None, _parsed_by(parse_universe)] = None
+    intervals: dict[FileStem, Annotated[float, Field(gt=0)]] = Field(
+        {}, description="seconds from publication to publication, by file stem; the contract's where left out"
+    )
+    limits: Annotated[dict[str, Any] | None, _parsed_by(parse_limits)] = Field(
+        None, description="the keys of risk_limits.json; or that file, in the home folder"
+    )
+    universe: Annotated[dict[str, Any] | list[Any] | None, _parsed_by(parse_universe)] = Field(
+        None, description="the keys of pairs_universe.json; or that file, in the home folder"
+    )
     intel_enabled: Switch = Field(True, validation_alias="INTEL_V6_ENABLED")
     risk_engine_enabled: Switch = Field(True, validation_alias="RISK_ENGINE_V6_ENABLED")
     pipeline_shadow_enabled: Switch = Field(True, validation_alias="PIPELINE_V6_SHADOW_ENABLED")
     router_autotune_enabled: Switch = Field(True, validation_alias="ROUTER_AUTOTUNE_V6_ENABLED")
     feedback_allocator_enabled: Switch = Field(True, validation_alias="FEEDBACK_ALLOCATOR_V6_ENABLED")
     router_autotune_apply_enabled: Switch = Field(False, validation_alias="ROUTER_AUTOTUNE_V6_APPLY_ENABLED")
-    firestore_enabled: Switch = Field(False, validation_alias="FIRESTORE_ENABLED")
-    firestore_emulator_host: str = Field("", validation_alias="FIRESTORE_EMULATOR_HOST")
-    google_cloud_project: str = Field("", validation_alias="GOOGLE_CLOUD_PROJECT")
-    allow_prod_sync: Switch = Field(False, validation_alias="ALLOW_PROD_SYNC")
-    allow_prod_write: Switch = Field(False, validation_alias="ALLOW_PROD_WRITE")
+    firestore_enabled: Switch = Field(
+        False, validation_alias="FIRESTORE_ENABLED", description="whether anything goes to Firestore"
+    )
+    firestore_emulator_host: str = Field(
+        "",
+        validation_alias="FIRESTORE_EMULATOR_HOST",
+        description="host:port of an emulator, instead of Google's Firestore",
+    )
+    google_cloud_project: str = Field(
+        "", validation_alias="GOOGLE_CLOUD_PROJECT", description="Google Cloud project where [sync] names none"
+    )
+    allow_prod_sync: Switch = Field(
+        False, validation_alias="ALLOW_PROD_SYNC", description="needed beside ENV=prod for `tape sync` to write"
+    )
+    allow_prod_write: Switch = Field(
+        False, validation_alias="ALLOW_PROD_WRITE", description="the same as ALLOW_PROD_SYNC"
+    )
     env: str = Field("dev", validation_alias="ENV")
     dry_run: str = Field("1", validation_alias="DRY_RUN")
     testnet: str = Field("0", validation_alias="BINANCE_TESTNET")
-    engine_version: str = Field("", validation_alias="ENGINE_VERSION")
-    api_key: SecretStr = Field(SecretStr(""), validation_alias="BINANCE_API_KEY")
-    api_secret: SecretStr = Field(SecretStr(""), validation_alias="BINANCE_API_SECRET")
+    engine_version: str = Field(
+        "", validation_alias="ENGINE_VERSION", description="version of the engine; unset: that of this program"
+    )
+    api_key: SecretStr = Field(
+        SecretStr(""), validation_alias="BINANCE_API_KEY", description="key of the account at Binance; never shown"
+    )
+    api_secret: SecretStr = Field(
+        SecretStr(""), validation_alias="BINANCE_API_SECRET", description="its secret; never shown"
+    )
 
     @classmethod
     def settings_customise_sources(

@@ -2,6 +2,7 @@
 select
     ts,
     ingest_seq,
+    event_id,
     symbol,
     realized_pnl_usd,
 from seen_order_closes

@@ -1,5 +1,7 @@
 -- The runtime's flags as of the session's instant: the newest recorded snapshot. Grain: one row, also when none is
 -- recorded. Per flag, is_*_on: true unless recorded as off; for the probe, recorded else configured values.
+-- Columns:
+--   v6_flags: the six flags under the contract's names
 with newest as (
     select *
     from seen_flag_snapshots

@@ -1,5 +1,17 @@
 -- The limits as of the session's instant. Grain: one row, also when none are recorded. Reads config_snapshots.
 -- Loss and drawdown limits are per cent; caps are fractions. Sources: semantics 7, 8, 9.
+-- Columns:
+--   payload: the newest risk_limits document, whole; null: none is recorded
+--   reset_timezone: time zone whose midnight begins the day; UTC where the configured one is unknown
+--   nav_freshness_s: age of the newest tick from which the NAV is stale
+--   global_nav_cap_frac: share of NAV that one symbol may take
+--   global_trade_cap_frac: share of NAV that one trade may take
+--   min_bias: lowest taker bias that may be suggested [0..1]
+--   max_bias: highest taker bias that may be suggested [0..1]
+--   max_bias_step: how far a suggestion may move the bias [0..1]
+--   min_offset_bps: smallest maker offset that may be suggested
+--   max_offset_bps: largest maker offset that may be suggested
+--   max_offset_step_bps: how far a suggestion may move the offset
 with newest as (
     select arg_max(payload, (ts, ingest_seq)) as payload
     from seen_config_snapshots

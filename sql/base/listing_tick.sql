@@ -1,5 +1,7 @@
 -- The newest tick that lists positions (semantics 11). Grain: one row, none before any such tick.
 -- It is looked for within a day first: the instant found there keeps the second look from reading the history.
+-- Columns:
+--   event_id: identity of the tick
 with listing_ticks as (
     select * from seen_ticks where position_count is not null
 ),

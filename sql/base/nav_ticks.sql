@@ -1,4 +1,6 @@
 -- Ticks that count: equity known and > 0 (semantics 11). Grain: one row per tick.
+-- Columns:
+--   nav_usd: net asset value as reported, else the equity
 select
     ts,
     ingest_seq,

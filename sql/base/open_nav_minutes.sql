@@ -1,4 +1,6 @@
 -- The minutes that no roll-up holds yet, from the ticks themselves. Grain: one row per minute. USD.
+-- Columns:
+--   minute: start of the minute
 with rolled as (
     select rolled_to(max(minute)) as ts from nav_minutes
 ),

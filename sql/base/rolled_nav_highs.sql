@@ -1,6 +1,10 @@
 -- What the roll-up of ticks knows of highest and first equity (semantics 11). USD.
 -- Grain: one row, null without a minute. See open_nav_minutes for the minutes behind it.
 -- The day begins in the reset time zone, with a minute in every time zone.
+-- Columns:
+--   peak_equity_usd: highest equity of these minutes
+--   peak_today_usd: highest equity of today's minutes; null: none
+--   first_today_usd: equity at today's first tick; null: none
 select
     max(peak_equity_usd) as peak_equity_usd,
     max(peak_equity_usd) filter (where minute >= today.day_start) as peak_today_usd,

@@ -1,4 +1,7 @@
 -- Order metrics that measure the router, with the slippage their prices tell (semantics 2). Grain: one row per metric.
+-- Columns:
+--   slippage_bps: slippage by the prices, else as logged; positive is cost
+--   ack_latency_ms: acknowledgement latency as logged, else submit to acknowledgement
 select
     * exclude (slippage_bps, ack_latency_ms),
     slippage_bps(side, mark_price, avg_fill_price, slippage_bps) as slippage_bps,

@@ -1,5 +1,5 @@
--- Vetoes of the last 24 hours, twins merged. Twins are matched from an hour before the window on, because a pair at its
--- edge depends on its neighbours.
+-- Vetoes of the last 24 hours, twins merged. Grain: one row per veto.
+-- Twins are matched from an hour before the window on, because a pair at its edge depends on its neighbours.
 select *
 from vetoes_since(as_of() - interval 25 hour)
 where ts > as_of() - interval 24 hour

@@ -4,6 +4,10 @@
 -- the same shape never are. Nearest first: in each round the pairs that are each other's best go, ties to the earlier;
 -- the rest is looked at again. A merged veto keeps the canonical row's fields, joined with the raw row's, and the
 -- earlier of the two times.
+-- Columns:
+--   ts: event time; of twins the earlier
+--   reason: canonical reason
+--   twin_event_id: event_id of the raw row that was joined; null: none was
 create macro vetoes_since(since) as table
 with recursive seen as (
     select

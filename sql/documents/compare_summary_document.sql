@@ -1,5 +1,7 @@
 -- pipeline_v6_compare_summary.json (semantics 10). One row; its columns are the top-level keys.
 -- An empty sample with PIPELINE_V6_SHADOW off.
+-- Columns:
+--   generated_ts: the file's instant, epoch [s]
 with unknown as (
     select { 'mean': cast(null as double), 'p50': cast(null as double), 'p95': cast(null as double) } as stats
 )

@@ -1,4 +1,12 @@
 -- expectancy_v6.json (semantics 1). One row; its columns are the top-level keys. Empty groups with INTEL off.
+-- Columns:
+--   symbols: symbol to its statistics
+--   hours: UTC hour of the close to its statistics
+--   regimes: regime tag to its statistics
+--   sample_count: closed trades in the window [1]
+--   lookback_hours: length of the window [h]
+--   updated_ts: the file's instant, epoch [s]
+--   metadata: the account at the time: equity in USD, and the time of its tick
 with groups as (
     select
         map_from_entries(coalesce(list((key, stats) order by key) filter (where dimension = 'symbol'), [])) as symbols,

@@ -1,4 +1,6 @@
 -- The stats objects of expectancy_v6.json, by dimension and key (semantics 1). Grain: one row per (dimension, key).
+-- Columns:
+--   stats: statistics of the group, in USD
 select
     dimension,
     key,

@@ -1,4 +1,16 @@
 -- nav.json (semantics 11). One row; its columns are the top-level keys.
+-- Columns:
+--   series: the last tick of each of the last 500 minutes that have one, oldest first, in USD
+--   peak_equity: highest equity on record [USD]
+--   total_equity: equity of the latest tick [USD]
+--   drawdown_abs: how far equity is below the day's peak, positive is loss [USD]
+--   realized_pnl_today: realised PnL of today's closes [USD]
+--   unrealized_pnl: unrealised PnL of the latest tick, else of the positions whose mark is known [USD]
+--   nav: the same as total_equity [USD]
+--   nav_usd: the same as total_equity
+--   exec_stats: execution counts of 24 hours
+--   updated_at: the file's instant, RFC 3339
+--   updated_ts: the file's instant, epoch [s]
 with points as (
     select list(
         {

@@ -1,4 +1,6 @@
 -- The open positions as positions.json and synced_state.json list them (semantics 11). One row: items, a list.
+-- Columns:
+--   items: the open positions
 select coalesce(
     list(
         {

@@ -1,4 +1,8 @@
 -- positions.json (semantics 11). One row; its columns are the top-level keys.
+-- Columns:
+--   exec_stats: execution counts of 24 hours
+--   updated_at: the file's instant, RFC 3339
+--   updated_ts: the file's instant, epoch [s]
 select
     position_items.items,
     exposure.gross_exposure_usd,

@@ -1,5 +1,10 @@
 -- risk_allocation_suggestions_v6.json (semantics 8). One row; its columns are the top-level keys.
 -- Empty with FEEDBACK_ALLOCATOR off.
+-- Columns:
+--   generated_ts: the file's instant, RFC 3339
+--   lookback_days: the expectancy window [d]
+--   global: equity, drawdown and risk mode of the portfolio
+--   symbols: per enabled symbol: score, expectancy, policies, caps and weight as they are and as suggested
 with symbols as (
     select list(
         {

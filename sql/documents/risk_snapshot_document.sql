@@ -1,4 +1,7 @@
 -- risk_snapshot.json (semantics 9). One row; its columns are the top-level keys.
+-- Columns:
+--   updated_ts: the file's instant, epoch [s]
+--   symbols: router, risk, volatility and sizing per symbol
 with symbols as (
     select list(
         {

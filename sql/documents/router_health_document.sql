@@ -1,4 +1,7 @@
 -- router_health.json (semantics 5). One row; its columns are the top-level keys.
+-- Columns:
+--   updated_ts: the file's instant, epoch [s]
+--   symbols: rates, slippage, latency and policy per symbol
 with symbols as (
     select list(
         {

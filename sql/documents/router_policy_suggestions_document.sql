@@ -1,5 +1,9 @@
 -- router_policy_suggestions_v6.json (semantics 7). One row; its columns are the top-level keys.
 -- Empty with ROUTER_AUTOTUNE off.
+-- Columns:
+--   generated_ts: the file's instant, RFC 3339
+--   lookback_days: the window of the router metrics [d]
+--   symbols: current and proposed policy per symbol, and what speaks for it
 with symbols as (
     select list(
         {

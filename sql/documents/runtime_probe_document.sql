@@ -1,4 +1,15 @@
 -- v6_runtime_probe.json (semantics 12). One row; its columns are the top-level keys.
+-- Columns:
+--   INTEL_V6_ENABLED: expectancy and symbol scores are computed
+--   RISK_ENGINE_V6_ENABLED: the risk engine is on
+--   PIPELINE_V6_SHADOW_ENABLED: shadow head and compare are computed
+--   ROUTER_AUTOTUNE_V6_ENABLED: policy suggestions are computed
+--   FEEDBACK_ALLOCATOR_V6_ENABLED: allocations are computed
+--   ROUTER_AUTOTUNE_V6_APPLY_ENABLED: suggestions are applied
+--   ENV: environment the runtime says it runs in
+--   DRY_RUN: no order reaches a venue, as the runtime says it
+--   BINANCE_TESTNET: the venue's test network, as the runtime says it
+--   ts: the file's instant, epoch [s]
 select
     unnest(v6_flags),  -- noqa: AL03
     env as "ENV",  -- noqa: AL09,RF06

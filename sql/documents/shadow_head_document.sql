@@ -1,5 +1,8 @@
 -- pipeline_v6_shadow_head.json (semantics 10). One row; its columns are the top-level keys.
 -- Zeros and no decision with PIPELINE_V6_SHADOW off.
+-- Columns:
+--   generated_ts: the file's instant, epoch [s]
+--   lookback_hours: length of the window [h]
 select
     case when flags.is_pipeline_shadow_on then shadow_head.total else 0 end as total,
     case when flags.is_pipeline_shadow_on then shadow_head.allowed else 0 end as allowed,

@@ -1,4 +1,7 @@
 -- symbol_scores_v6.json (semantics 6). One row; its columns are the top-level keys. Empty with INTEL off.
+-- Columns:
+--   updated_ts: the file's instant, epoch [s]
+--   symbols: score, components and inputs per symbol, best first
 with symbols as (
     select list(
         {

@@ -1,4 +1,8 @@
 -- synced_state.json (semantics 11). One row; its columns are the top-level keys.
+-- Columns:
+--   nav: equity of the latest tick [USD]
+--   updated_at: the file's instant, RFC 3339
+--   updated_ts: the file's instant, epoch [s]
 select
     position_items.items,
     nav_now.equity_usd as nav,

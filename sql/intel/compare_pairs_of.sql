@@ -1,9 +1,23 @@
 -- The last `decision_count` shadow decisions stored behind `after_seq`, each with its live side (semantics 10).
 -- Grain: one row per decision.
 -- The live side is the order attempt with the same attempt_id (of several the nearest in time); where no attempt has
--- it, the attempt of the symbol nearest in time within 60 s, ties to the earlier; else none. live_allowed: no veto
--- carries the attempt's id. Notionals in USD; expected slippage is the shadow route's, realised that of the attempt's
--- latest metric.
+-- it, the attempt of the symbol nearest in time within 60 s, ties to the earlier; else none.
+-- Columns:
+--   shadow_allowed: the candidate pipeline would trade
+--   intent_price: price of the shadow's intent [quote/base]
+--   side: BUY or SELL
+--   shadow_notional_usd: what the shadow would trade
+--   effective_price: price of the shadow's route, maker or taker [quote/base]
+--   live_event_id: event_id of the live attempt; null: there is none
+--   live_attempt_id: attempt_id of the live attempt
+--   live_ts: event time of the live attempt
+--   live_allowed: no veto carries the id of the live attempt; null: no live side
+--   live_notional_usd: quantity times price hint of the attempt
+--   expected_slippage_bps: slippage of the shadow's route against its intent's price, positive is cost
+--   realized_slippage_bps: slippage of the attempt's latest metric, positive is cost
+--   is_veto_mismatch: one side would trade, the other not; without a live side: the shadow would
+--   size_pct_diff: shadow notional against live notional, signed; null unless both would trade [%]
+--   slippage_diff_bps: expected less realised slippage; null unless both would trade
 create macro compare_pairs_of(decision_count, after_seq := -1) as table
 with decisions as (
     select *

@@ -1,5 +1,12 @@
 -- Execution counts of the last 24 hours (semantics 11). Grain: one row.
 -- fill_rate: share of these attempts that have a fill, by attempt_id, whenever it came; null without attempts.
+-- Columns:
+--   attempted_24h: order attempts [1]
+--   executed_24h: orders with a fill [1]
+--   vetoes_24h: vetoes, twins merged [1]
+--   fill_rate: share of the attempts that have a fill [0..1]
+--   top_vetoes: the five most frequent reasons, with their count
+--   last_heartbeats: service to its last heartbeat, RFC 3339
 with attempts as (
     select
         count(*) as attempted,

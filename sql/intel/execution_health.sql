@@ -1,5 +1,13 @@
 -- Risk and execution picture of each listed symbol: its profile, the day's drawdown and its toggle (semantics 9).
 -- Grain: one row per symbol.
+-- Columns:
+--   is_disabled: the symbol is switched off
+--   toggle_meta: since when (epoch seconds), until when and why; null: it is on
+--   z: health_score plus the part of the day's drawdown [1]
+--   risk_flags: dd_warning from -1.5 %, dd_kill_threshold from -3 %, symbol_disabled
+--   size_mult_combined: size_mult_sharpe times size_mult_regime [1]
+--   intel_size_factor: size factor that follows from z [0.25..2]
+--   final_size_factor: size_mult_combined times intel_size_factor [1]
 with known as (
     select
         execution_profile.*,

@@ -1,5 +1,11 @@
 -- What the trades and prices of 7 days say of each listed symbol (semantics 9). Grain: one row per symbol.
 -- health_score is the part of z of the intel size factor that does not depend on the day's drawdown.
+-- Columns:
+--   sharpe_state: poor from -1 down, strong from 1.5 up, else neutral; unknown without a Sharpe ratio
+--   warnings: high_fallback_ratio above 0.5, elevated_median_slippage above 4 bps
+--   size_mult_sharpe: size factor of the Sharpe ratio [0.25..2]
+--   size_mult_regime: size factor of the volatility regime [0.25..1]
+--   health_score: Sharpe, volatility and router parts of z [1]
 with known as (
     select
         listed_symbols.symbol,

@@ -1,7 +1,23 @@
 -- Expectancy of the trades of 48 h, by symbol, hour and regime (semantics 1).
--- Grain: one row per (dimension, key). Reads trades_48h. USD; net_* is after fees; std has ddof 1, null with one trade;
--- ci95 is the half width of the mean's interval, 1.96 std / sqrt(count).
+-- Grain: one row per (dimension, key). Reads trades_48h. std has ddof 1; ci95 = 1.96 std / sqrt(count).
 -- A trade counts once under each of its regime tags. Sums run in the order (ts_close, arrival).
+-- Columns:
+--   dimension: symbol, hour or regime
+--   key: symbol, hour or tag
+--   count: trades [1]
+--   hit_rate: share of trades with a gain [0..1]
+--   avg_return: mean realised PnL [USD]
+--   avg_win: mean gain, 0 without one [USD]
+--   avg_loss: mean loss, <= 0, 0 without one [USD]
+--   expectancy: hit_rate * avg_win + share of losses * avg_loss [USD]
+--   expectancy_per_risk: expectancy / |avg_loss|, / 1 without a loss [1]
+--   max_drawdown: largest fall of the running PnL from its peak [USD]
+--   drawdown_adjusted: expectancy less max_drawdown / count [USD]
+--   net_expectancy: mean PnL after fees [USD]
+--   std: standard deviation of the PnL; null with one trade [USD]
+--   ci95: half width of the 95 % interval of the mean; null with one trade [USD]
+--   pnl_usd: realised PnL of all trades
+--   fees_usd: fees of all trades
 with members as (
     select
         'symbol' as dimension,

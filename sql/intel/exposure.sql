@@ -1,4 +1,9 @@
 -- Exposure of the open positions in USD (semantics 11). Grain: one row, zeros without positions.
+-- Columns:
+--   gross_exposure_usd: sum of the notionals
+--   net_exposure_usd: sum of quantity times mark, shorts negative
+--   largest_position_usd: largest notional
+--   unrealized_pnl_usd: unrealised PnL of the positions whose mark is known; null: none
 select
     coalesce(sum(notional_usd order by symbol, side), 0) as gross_exposure_usd,
     coalesce(sum(qty * mark_price order by symbol, side), 0) as net_exposure_usd,

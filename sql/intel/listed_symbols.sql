@@ -1,5 +1,10 @@
 -- The symbols that are listed somewhere (head of the semantics). Grain: one row per symbol.
 -- Router health and suggestions list is_router_listed; scores and risk snapshot all; allocations the enabled.
+-- Columns:
+--   is_enabled: enabled in the universe
+--   has_router: has a router metric in 7 days
+--   has_trade: has a closed trade in 48 hours
+--   is_router_listed: listed in router health and suggestions
 with named as (
     select symbol from configured_symbols where is_enabled
     union

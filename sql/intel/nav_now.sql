@@ -1,6 +1,18 @@
 -- The account as of the session's instant (semantics 11). Grain: one row; all null without a tick. USD, per cent.
 -- The peak of the day is reset in the reset time zone; a day without a tick starts at the latest equity.
 -- Unrealised PnL: the latest tick's, else the sum over positions whose mark is known, else null.
+-- Columns:
+--   ts: event time of the latest tick
+--   equity_usd: equity of the latest tick
+--   nav_usd: net asset value of the latest tick
+--   peak_equity_usd: highest equity on record
+--   peak_today_usd: highest equity of the day
+--   drawdown_usd: how far equity is below the day's peak, positive is loss
+--   drawdown_pct: how far equity is below the day's peak, in per cent of the peak, positive is loss
+--   day_equity_usd: equity at the day's first tick, else the latest before
+--   realized_pnl_today_usd: realised PnL of today's closes
+--   unrealized_pnl_usd: unrealised PnL of the latest tick, else of the positions whose mark is known
+--   age_s: age of the latest tick
 with latest as (
     select *
     from nav_series

@@ -1,9 +1,13 @@
 -- Open positions as of the session's instant (semantics 11). Grain: one row per symbol and side.
 -- Those of the newest tick that lists positions, which have its id and its time; before any such tick the newest
 -- imported snapshot per symbol and side.
--- qty is signed (SHORT is negative); notional_usd = |qty| * mark, pnl_usd = (mark - entry) * qty. The mark is the
--- position's own, else the symbol's latest known, else the entry price (then is_marked is
--- false: pnl 0 is no knowledge).
+-- Columns:
+--   side: LONG or SHORT
+--   qty: signed quantity, SHORT is negative [base units]
+--   mark_price: the position's mark, else the symbol's latest, else the entry price [quote/base]
+--   is_marked: a mark is known; where it is not, pnl 0 is no knowledge
+--   pnl_usd: (mark - entry) * qty
+--   notional_usd: |qty| * mark
 with candidates as (
     select *
     from seen_positions
@@ -45,6 +49,7 @@ marked as (
         coalesce(chosen.mark_price, latest_marks.mark_price) is not null as is_marked,
         chosen.leverage,
         chosen.ts,
+        chosen.event_id,
     from chosen
     left join latest_marks on chosen.symbol = latest_marks.symbol
     where chosen.qty <> 0
@@ -61,5 +66,6 @@ select
     leverage,
     abs(qty) * mark_price as notional_usd,
     ts,
+    event_id,
 from marked
 order by symbol, side

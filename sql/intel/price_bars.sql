@@ -1,6 +1,10 @@
 -- The last 500 price bars of each symbol in 7 days (semantics 3).
 -- Grain: one row per symbol and bar; age 1 is the newest.
 -- One-minute closes of the mark price; for a symbol without any, the average price of its orders' fills.
+-- Columns:
+--   price: close of the minute, or the average price of an order's fills [quote/base]
+--   age: 1 is the newest [bars]
+--   move: |price - the price before| [quote/base]
 with mark_bars as (
     from rolled_mark_bars
     union all
@@ -26,6 +30,7 @@ bars as (
 
 select
     symbol,
+    ts,
     price,
     row_number() over newest_first as age,
     abs(price - lead(price) over newest_first) as move,

@@ -1,6 +1,10 @@
 -- Risk mode of the portfolio (semantics 8). Grain: one row. drawdown_pct: the larger of the portfolio's drawdown of the
 -- day and the worst symbol's, in per cent, positive = loss; null without any tick. Without a tick, or with the newest
 -- one older than nav_freshness_s, the mode is at least cautious.
+-- Columns:
+--   drawdown_pct: larger of the portfolio's drawdown of the day and the worst symbol's, positive is loss
+--   is_nav_stale: there is no tick, or the newest one is too old
+--   risk_mode: defensive from 10 %, cautious from 5 % or with a stale NAV, else normal
 with measured as (
     select
         nav_now.equity_usd,

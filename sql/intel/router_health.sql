@@ -1,6 +1,12 @@
 -- The router of each listed symbol and its policy (semantics 4, 5). Grain: one row per symbol of the router files.
 -- Ratios 0..1, slippage in bps, latency in ms, offset in bps.
 -- A symbol without a router row: quality ok, regime unknown.
+-- Columns:
+--   maker_first: policy: begin as maker
+--   taker_bias: policy: prefer_maker, balanced or prefer_taker
+--   reason: quality and volatility regime behind the policy
+--   branch: what was decided and why, in words
+--   maker_offset_bps: policy: offset of a maker order from the touch
 with known as (
     select
         listed_symbols.symbol,

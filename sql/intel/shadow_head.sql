@@ -1,4 +1,9 @@
--- Shadow decisions of the last 24 hours (semantics 10). Grain: one row. last_decision: the latest of them, whole.
+-- Shadow decisions of the last 24 hours (semantics 10). Grain: one row.
+-- Columns:
+--   total: shadow decisions [1]
+--   allowed: shadow decisions that would trade [1]
+--   vetoed: shadow decisions that would not [1]
+--   last_decision: the latest decision, whole
 select
     count(*) as total,
     count(*) filter (where is_allowed) as allowed,

@@ -3,6 +3,8 @@
 -- mark is known): what was unrealised in between is not known, so the running maximum sees realised points and now.
 -- dd = 100 * (c_now - max(0, running max of c)) / equity at the day's first tick, else at the latest before the day.
 -- 0 without activity today; null when there is activity and no equity at all.
+-- Columns:
+--   dd_today_pct: drawdown of the day in per cent of equity, <= 0
 with unrealized as (
     select
         symbol,

@@ -1,5 +1,8 @@
 -- Sharpe ratio and edge of this hour of the day from the closes of 7 days (semantics 3, 4). Grain: one row per symbol.
 -- Closes without a notional are left out. sharpe_7d: mean / std (ddof 1), 0 if std <= 1e-12, null with fewer than two.
+-- Columns:
+--   sharpe_7d: mean / standard deviation of the returns of 7 days [1]
+--   hour_edge: PnL / notional of the closes in this UTC hour of day [1]
 with measured as (
     select
         symbol,

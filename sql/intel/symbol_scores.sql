@@ -1,5 +1,12 @@
 -- Score of each listed symbol, 0..1 (semantics 6). Grain: one row per symbol.
 -- score = clamp(0.55 E + 0.35 R - S - F - 0.3 V, 0, 1).
+-- Columns:
+--   score: how good the symbol is to trade [0..1]
+--   expectancy_component: E, from expectancy and hit rate [0..1]
+--   router_component: R, from maker fills and fallbacks [0..1]
+--   slippage_penalty: S, from the median slippage [0..0.4]
+--   fee_drag_penalty: F, from fees against PnL [0..0.4]
+--   volatility_penalty: V, how far the volatility is from its own mean [0..0.5]
 with components as (
     select
         listed_symbols.symbol,

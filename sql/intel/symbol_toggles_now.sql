@@ -1,9 +1,12 @@
 -- Symbols that are switched off as of the session's instant (semantics 9). Grain: one row per such symbol.
+-- Columns:
+--   ts: when it was switched off
 select
     symbol,
     ts,
     until_ts,
     reason,
+    event_id,
 from (
     select *
     from seen_symbol_toggles

@@ -79,15 +79,17 @@ def show(
         raise typer.BadParameter(f"expected one of {', '.join(names)}, found {name!r}")
     order = newest_first(name)
     query = f'from "{name}" {f"order by {order}" if order else ""} limit'
-    if as_json:
-        from tape.repl.shell import Shell
+    from tape.repl.shell import Shell
 
+    if as_json:
         Shell(context.obj.client, as_of=as_of, mode="json").ask(f"{query} {limit}")
         return
     from tape.display.relation import print_relation
 
-    answer = context.obj.client.query(f"{query} {limit + 1}", as_of=as_of)
-    print_relation(name, answer, limit, show_all=show_all, as_of=as_of, is_newest_first=order is not None)
+    client = context.obj.client
+    relation = Shell(client).relations[name]
+    answer = client.query(f"{query} {limit + 1}", as_of=as_of)
+    print_relation(relation, answer, limit, show_all=show_all, as_of=as_of, is_newest_first=order is not None)
 
 
 def tail(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tape.commands.session import Json, Session
+from tape.commands.session import AsOf, Json, Session
+
+if TYPE_CHECKING:
+    from exporters.contract import StateFile
 
 EVERY_S = 2.0
 Watch = Annotated[bool, typer.Option("--watch", help="Look again and again, until Ctrl-C.")]
@@ -49,6 +52,44 @@ def doctor(context: typer.Context, seconds: Seconds = None, watch: Watch = False
         look = look_at(home)
         print_look(look, as_json=as_json)
     raise typer.Exit(EXIT_CODES[look.state])
+
+
+def explain(
+    context: typer.Context,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A published file: nav or nav.json.")],
+    symbol: Annotated[
+        str | None, typer.Argument(metavar="[SYMBOL]", help="Whose number; in expectancy also an hour or a regime.")
+    ] = None,
+    key: Annotated[
+        str | None, typer.Argument(metavar="[KEY]", help="Which number: drawdown_pct, or components.router.")
+    ] = None,
+    as_of: AsOf = None,
+    limit: Annotated[int, typer.Option(min=1, help="Rows of each kind at the most.")] = 10,
+    show_all: Annotated[bool, typer.Option("--all", help="Show the formulas further down too.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Trace a published number: its formulas, their inputs, the rows behind it.
+
+    For the instant of the published file, unless --as-of says another. Exit code 1: the rows say another number.
+    """
+    from tape.display.explain import print_explanation
+    from tape.explain.explain import explain as explain_number
+
+    session: Session = context.obj
+    found = explain_number(session.client, _state_file(file), symbol, key, as_of=as_of, limit=limit)
+    print_explanation(found, as_json=as_json, show_all=show_all)
+    if found.is_equal is False:
+        raise typer.Exit(1)
+
+
+def _state_file(name: str) -> StateFile:
+    from exporters.contract import STATE_FILES, state_file
+
+    try:
+        return state_file(name)
+    except KeyError:
+        names = ", ".join(file.stem for file in STATE_FILES)
+        raise typer.BadParameter(f"expected one of {names}, found {name!r}") from None
 
 
 def _is_watched(watch: bool, seconds: float | None) -> bool:

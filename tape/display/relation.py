@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from store.catalog import column_comment, purpose_of, unit_in
+from store.catalog import Relation, unit_in
 from tape.client import Answer
 from tape.display.console import WIDTH, new_table, terminal
 from tape.display.layouts import ENVELOPE, layout_of
@@ -29,17 +29,17 @@ Values = list[tuple[Shown, list[Any]]]
 
 
 def print_relation(
-    name: str, answer: Answer, limit: int, *, show_all: bool, as_of: datetime | None, is_newest_first: bool
+    relation: Relation, answer: Answer, limit: int, *, show_all: bool, as_of: datetime | None, is_newest_first: bool
 ) -> None:
     """The rows of a table or view, at most so many."""
     console = terminal()
     instant = "" if as_of is None else f" as of {as_of.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    console.print(Text.assemble((name, "bold"), instant))
-    if purpose := purpose_of(name):
-        console.print(Text(purpose), width=_width(console))
+    console.print(Text.assemble((relation.name, "bold"), instant))
+    if relation.purpose:
+        console.print(Text(relation.purpose), width=_width(console))
     rows = answer.rows[:limit]
-    values = _values(name, answer, rows, show_all=show_all)
-    for table in _tables(name, values, len(rows), _width(console)):
+    values = _values(relation, answer, rows, show_all=show_all)
+    for table in _tables(relation, values, len(rows), _width(console)):
         console.print(table, "")
     hidden = len(answer.columns) - len({column.name.partition(".")[0] for column, _ in values})
     order = ", newest first" if is_newest_first and len(rows) > 1 else ""
@@ -55,11 +55,12 @@ def _width(console: Console) -> int:
     return min(console.width, WIDTH)
 
 
-def _values(name: str, answer: Answer, rows: Sequence[Sequence[Any]], *, show_all: bool) -> Values:
+def _values(relation: Relation, answer: Answer, rows: Sequence[Sequence[Any]], *, show_all: bool) -> Values:
     """The columns to show, each with its values."""
     places = {column: at for at, column in enumerate(answer.columns)}
-    listed = None if show_all else layout_of(name)
+    listed = None if show_all else layout_of(relation.name)
     entries = listed or [(column, None) for column in answer.columns if show_all or column not in ENVELOPE]
+    comments = relation.comments
     found: Values = []
     for entry, head in entries or [(column, None) for column in answer.columns]:
         column, _, key = entry.partition(".")
@@ -69,7 +70,7 @@ def _values(name: str, answer: Answer, rows: Sequence[Sequence[Any]], *, show_al
             values = [None if value is None else value[key] for value in values]
             found.append((Shown(entry, kind, unit_by_name(key), head), values))
             continue
-        unit = unit_in(column_comment(name, column)) or unit_by_name(column)
+        unit = unit_in(comments[column]) or unit_by_name(column)
         found.append((Shown(column, kind_of(answer.types[places[column]], column), unit, head), values))
     return found
 
@@ -80,7 +81,7 @@ def _field_type(struct: str, key: str) -> str:
     return next((kind for name, _, kind in (field.partition(" ") for field in fields) if name == key), "VARCHAR")
 
 
-def _tables(relation: str, values: Values, rows: int, width: int) -> list[Table]:
+def _tables(relation: Relation, values: Values, rows: int, width: int) -> list[Table]:
     texts = [texts_of(column, found) for column, found in values]
     groups = _fitting(values, texts, width)
     if rows == 1 and (len(groups) > 1 or any(column.kind == "document" for column, _ in values)):
@@ -157,8 +158,8 @@ def _head(column: Shown, width: int, *, has_units: bool) -> Text:
     return Text.assemble(("\n".join(lines), "bold"), (unit, "dim"))
 
 
-def _from_top_to_bottom(relation: str, values: Values, width: int) -> Table:
-    said = [column_comment(relation, column.name).partition(" [")[0] for column, _ in values]
+def _from_top_to_bottom(relation: Relation, values: Values, width: int) -> Table:
+    said = [relation.comments.get(column.name, "").partition(" [")[0] for column, _ in values]
     texts = [lines_of(value) if column.kind == "document" else text_of(column, value) for column, (value,) in values]
     left = width - max(len(column.name) for column, _ in values) - max(len(column.label) for column, _ in values)
     left -= 3 * _GAP

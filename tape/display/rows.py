@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -26,26 +26,32 @@ def print_rows(names: list[str], rows: Sequence[Sequence[Any]], output: str, *, 
         writer.writerow(names)
         writer.writerows([["" if value is None else cell(value) for value in row] for row in rows])
     else:
-        _print_rows(names, [[shown(value) for value in row] for row in rows], _numeric(names, rows), title)
+        print_table(names, rows, title)
+        terminal().print(f"{len(rows)} row{'' if len(rows) == 1 else 's'}")
 
 
 def _numeric(names: list[str], rows: Sequence[Sequence[Any]]) -> set[str]:
     return {name for at, name in enumerate(names) if any(isinstance(row[at], (int, float, Decimal)) for row in rows)}
 
 
-def _print_rows(names: list[str], rows: list[list[str]], numeric: set[str], title: str | None) -> None:
+def print_table(
+    names: list[str],
+    rows: Sequence[Sequence[Any]],
+    title: str | None = None,
+    text: Callable[[Any], str] = shown,
+) -> None:
     """Rows as a table; where the columns do not fit side by side, as several, each led by the first column."""
     console = terminal()
-    for columns in _fitting(names, rows, console.width):
+    texts, numeric = [[text(value) for value in row] for row in rows], _numeric(names, rows)
+    for columns in _fitting(names, texts, console.width):
         table = new_table(title)
         for at in columns:
             justify: Literal["right", "left"] = "right" if names[at] in numeric else "left"
             table.add_column(names[at], justify=justify, overflow="fold", max_width=MAX_CELL)
-        for row in rows:
+        for row in texts:
             table.add_row(*(row[at] for at in columns))
         console.print(table)
         title = None
-    console.print(f"{len(rows)} row{'' if len(rows) == 1 else 's'}")
 
 
 def _fitting(names: list[str], rows: list[list[str]], width: int) -> list[list[int]]:

@@ -14,7 +14,8 @@ from typing import Any
 from rich.text import Text
 
 from exporters.state_files import finite
-from store.catalog import column_comment, unit_in
+from store.catalog import unit_in
+from store.schema import METADATA
 from tape.display.console import WIDTH, plain, terminal
 from tape.display.values import Kind, Shown, style_of, text_of, unit_by_name
 from tape.tail import SOURCES
@@ -93,7 +94,8 @@ def _entries(name: str) -> list[tuple[str, str]]:
 
 def _shown(name: str, entry: str) -> Shown:
     column, _, head = entry.partition("=")
-    unit = _UNITS.get(column) or unit_in(column_comment(SOURCES[name].table, column)) or unit_by_name(column)
+    stored = METADATA.tables[SOURCES[name].table].columns.get(column)
+    unit = _UNITS.get(column) or (unit_in(stored.comment or "") if stored is not None else unit_by_name(column))
     shown = Shown(column, _KINDS.get(column, "text" if unit is None else "number"), unit, head or None)
     return Shown(shown.name, shown.kind, shown.unit, head or " ".join(shown.words))
 

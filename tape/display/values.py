@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Literal
 
+from store.columns import UNITS
+
 Kind = Literal["number", "whole", "flag", "instant", "day", "list", "document", "text"]
 
-_SUFFIXES = {"USD": "_usd", "bps": "_bps", "%": "_pct", "ms": "_ms", "s": "_s", "0..1": "_frac", "bytes": "_bytes"}
+_SUFFIXES = {unit: suffix for suffix, unit in UNITS.items()} | {"bytes": "_bytes"}
 _LABELS = {"base units": "base", "quote/base": "quote", "1": "", "fee asset": "fee asset", "lines": ""}
 _DECIMALS = {"USD": 2, "bps": 2, "%": 2, "0..1": 3, "ms": 0, "s": 0, "1": 0}
 _EACH = {"base units": 7, "quote/base": 7, "fee asset": 5}
@@ -93,7 +95,7 @@ def kind_of(type_name: str, column: str = "") -> Kind:
 
 def unit_by_name(name: str) -> str | None:
     """The unit that a name ends with, where nothing else says it."""
-    return next((unit for unit, suffix in _SUFFIXES.items() if name.endswith(suffix)), None)
+    return next((unit for suffix, unit in UNITS.items() if name.endswith(suffix)), None)
 
 
 def texts_of(column: Shown, values: Sequence[Any]) -> list[str]:

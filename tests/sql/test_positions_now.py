@@ -8,9 +8,9 @@ import pytest
 from tests.conftest import GivenRows, ago
 
 
-def position(store: GivenRows, qty: float, ts: datetime | None = None, **columns: Any) -> None:
+def position(store: GivenRows, qty: float, ts: datetime | None = None, **columns: Any) -> str:
     given = {"symbol": "BTCUSDT", "entry_price": 100.0, "mark_price": 110.0, **columns}
-    store.add("positions", ts, qty=qty, **given)
+    return store.add("positions", ts, qty=qty, **given)
 
 
 def quantities(store: GivenRows) -> dict[tuple[str, str], float]:
@@ -31,7 +31,7 @@ def quantities(store: GivenRows) -> dict[tuple[str, str], float]:
 def test_the_quantity_is_signed_and_a_short_loses_when_the_mark_rises(
     store: GivenRows, qty: float, side: str | None, signed: float, shown: str, pnl: float
 ) -> None:
-    position(store, qty, ago(minutes=2), side=side, leverage=5.0)
+    event_id = position(store, qty, ago(minutes=2), side=side, leverage=5.0)
     assert store.one("positions_now") == {
         "symbol": "BTCUSDT",
         "side": shown,
@@ -43,6 +43,7 @@ def test_the_quantity_is_signed_and_a_short_loses_when_the_mark_rises(
         "leverage": 5.0,
         "notional_usd": 220.0,
         "ts": ago(minutes=2),
+        "event_id": event_id,
     }
 
 

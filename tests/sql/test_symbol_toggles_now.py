@@ -23,10 +23,13 @@ def test_the_latest_row_of_a_symbol_counts_until_its_end(store: GivenRows) -> No
 
 def test_a_toggle_tells_when_why_and_how_long(store: GivenRows) -> None:
     until = AS_OF + timedelta(hours=1)
-    store.add("symbol_toggles", ago(hours=1), symbol="BTCUSDT", is_disabled=True, until_ts=until, reason="guard")
+    event_id = store.add(
+        "symbol_toggles", ago(hours=1), symbol="BTCUSDT", is_disabled=True, until_ts=until, reason="guard"
+    )
     assert store.one("symbol_toggles_now") == {
         "symbol": "BTCUSDT",
         "ts": ago(hours=1),
         "until_ts": until,
         "reason": "guard",
+        "event_id": event_id,
     }

@@ -188,7 +188,7 @@ def test_what_does_not_only_read_is_refused(owner: Serving, sql: str) -> None:
         (b"garbage\n", "unexpected"),
         (b"\xff\xfe\x00\n", "UTF-8"),
         (b"[1]\n", "expected an object"),
-        (b"{}\n", "expected one of status, query, export"),
+        (b"{}\n", "expected one of status, query, round, export"),
         (b'{"request": ["status"]}\n', ""),
         (b'{"request": "shutdown"}\n', "expected one of"),
         (b'{"request": "query"}\n', "sql"),

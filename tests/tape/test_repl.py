@@ -113,7 +113,7 @@ def test_behind_a_name_or_an_alias_come_its_columns_alone(completion: Completion
 
 def test_every_candidate_says_what_it_means(completion: Completion) -> None:
     columns = {each.text: each.meaning for each in completion.candidates("select p", " from positions_now")[1]}
-    assert columns["pnl_usd"] == "(mark - entry) times quantity [USD]"
+    assert columns["pnl_usd"] == "(mark - entry) * qty [USD]"
     relations = {each.text: each.meaning for each in completion.candidates("from expectancy_by_s")[1]}
     assert relations == {"expectancy_by_symbol": "Expectancy of the trades of 48 h by symbol."}
     assert (
@@ -205,7 +205,7 @@ def test_tables_are_listed_by_group_and_described(typed: Callable[[str], tuple[s
     assert groups == sorted(groups)
     assert any(line.startswith("symbol_scores ") and "Score of each listed symbol" in line for line in lines)
     assert "The account as of the session's instant (semantics 11). Grain: one row" in out
-    assert any(line.split() == ["age_s", "double", *"age of the newest tick [s]".split()] for line in lines)  # noqa: SIM905
+    assert any(line.split() == ["age_s", "double", *"age of the latest tick [s]".split()] for line in lines)  # noqa: SIM905
     assert any(line.startswith("equity_usd ") and "wallet balance" in line for line in lines)
     assert ".as_of" in out
     assert err == "error: .schema: expected a table or view of .tables, found nothing\n"

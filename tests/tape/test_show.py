@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from store.catalog import CATALOG_SQL, Relation, purpose_of, relations_of
+from store.catalog import CATALOG_SQL, Relation, relations_of
 from store.database import migrate
 from tape.client import Client
 from tape.display.layouts import _LAYOUTS, ENVELOPE, layout_of, newest_first
@@ -65,15 +65,15 @@ def test_everything_is_shown_within_100_columns(
     home: Path, relations: dict[str, Relation], *, show_all: bool, limit: int
 ) -> None:
     client = Client(home)
-    for name in relations:
+    for name, relation in relations.items():
         answer = client.query(f'from "{name}" limit {limit + 1}', as_of=END)
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
-            print_relation(name, answer, limit, show_all=show_all, as_of=END, is_newest_first=False)
+            print_relation(relation, answer, limit, show_all=show_all, as_of=END, is_newest_first=False)
         first, *lines = printed.getvalue().splitlines()
         assert first == f"{name} as of 2025-11-01 00:00:00 UTC"
         assert max(map(len, lines), default=0) <= 100, printed.getvalue()
-        assert "".join(lines).startswith(purpose_of(name)[:60]), name
+        assert "".join(lines).startswith(relation.purpose[:60]), name
         listed = {entry.partition(".")[0] for entry, _ in layout_of(name) or []}
         shown = listed or set(answer.columns) - ENVELOPE or set(answer.columns)
         hidden = 0 if show_all else len(set(answer.columns) - shown)
@@ -97,7 +97,7 @@ def test_a_view_is_shown_with_purpose_units_and_without_its_envelope(home: Path)
 def test_one_row_that_does_not_fit_is_shown_from_top_to_bottom_with_what_it_means(home: Path) -> None:
     lines = tape("--home", home, "show", "nav_now", *AT).out.splitlines()
     (equity,) = [line for line in lines if line.startswith("equity_usd ")]
-    assert equity.split()[2:] == ["USD", "equity", "at", "its", "last", "tick"]
+    assert equity.split()[2:] == ["USD", "equity", "of", "the", "latest", "tick"]
     assert lines[-1] == "1 row"
 
 

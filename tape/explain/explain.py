@@ -1,0 +1,120 @@
+"""Explains what a published file of a home says: from the file, the record of its publication, and the store."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from exporters.contract import StateFile
+from exporters.documents import sequence
+from exporters.state_files import document, to_json
+from store.errors import StoreError
+from store.lineage import trace
+from store.views import sql_objects
+from tape.client import Answer, Client
+from tape.explain.explanation import Explanation, Plan
+from tape.explain.question import MISSING, question
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Publication:
+    """A publication as it is on record."""
+
+    export_id: int
+    known_seq: int
+    sql_digest: str
+    configured: str
+
+
+def explain(
+    client: Client, file: StateFile, symbol: str | None, key: str | None, *, as_of: datetime | None, limit: int
+) -> Explanation:
+    """Explains a number of a file as of an instant, else the file's own, else now.
+
+    Where the publication is on record, with what was known then.
+
+    Raises:
+        StoreError: the file cannot be read, or has no such symbol or key.
+    """
+    published = _published(client.home / "logs" / "state" / file.name)
+    own = None if published is None else _EPOCH + timedelta(microseconds=sequence(file.name, published))
+    instant = as_of or own or datetime.now(UTC)
+    if instant != own:
+        published = None
+    record = None if published is None else _record(client, file, instant)
+    known_seq = None if record is None else record.known_seq
+    whole = published or _document(file, client.round([f"from {file.view}"], as_of=instant, known_seq=known_seq)[0])
+    asked = question(file, whole, symbol, key)
+    entity = () if asked.entry is None else asked.entry.entity
+    plan = Plan.of(asked, trace(file.view, asked.columns(whole), entity), limit)
+    answers = client.round(plan.queries, as_of=instant, known_seq=known_seq)
+    computed = _document(file, answers[0])
+    split = 1 + len(plan.lineage.inputs)
+    inputs, several = plan.inputs(answers[1:split])
+    found = Explanation(
+        file=file.name,
+        entry=None if asked.entry is None else asked.entry.label,
+        key=asked.key,
+        unit=plan.unit(),
+        as_of=instant,
+        known_seq=known_seq,
+        export_id=None if record is None else record.export_id,
+        value=asked.value_in(computed),
+        published=MISSING if published is None else asked.value_in(published),
+        notes=[],
+        formulas=plan.formulas(),
+        inputs=inputs,
+        rows=[*several, *plan.evidence(answers[split:])],
+    )
+    found.notes.extend(_notes(client, file, found, record))
+    return found
+
+
+def _published(path: Path) -> dict[str, Any] | None:
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise StoreError(f"{path.name}: expected JSON, found {error}") from None
+    if not isinstance(content, dict):
+        raise StoreError(f"{path.name}: expected an object, found {type(content).__name__}")
+    return content
+
+
+def _document(file: StateFile, answer: Answer) -> dict[str, Any]:
+    """A file's content from its view's one row, as JSON has it."""
+    row = dict(zip(answer.columns, answer.rows[0], strict=True))
+    content: dict[str, Any] = orjson.loads(to_json(document(file, row), indent=False))
+    return content
+
+
+def _record(client: Client, file: StateFile, instant: datetime) -> Publication | None:
+    query = (
+        "select export_id, known_seq, sql_digest, cast(configured as varchar) as configured from exports"
+        f" where file = '{file.name}' and as_of = timestamptz '{instant.isoformat()}' order by export_id desc limit 1"
+    )
+    rows = client.query(query).rows
+    return Publication(*rows[0]) if rows else None
+
+
+def _notes(client: Client, file: StateFile, found: Explanation, record: Publication | None) -> list[str]:
+    """What to know beside the numbers: above all why they differ."""
+    if found.published is MISSING:
+        return ["no file of this instant is published: the value is computed from the rows alone"]
+    if found.is_equal:
+        return []
+    if record is None:
+        return ["the publication is not on record: rows that came in since count too"]
+    if record.sql_digest != next(item.digest for item in sql_objects() if item.name == file.view):
+        return ["the file was published by other SQL than today's"]
+    if json.loads(record.configured) != json.loads(client.settings.configured):
+        return ["the file was published with other settings than today's"]
+    return ["rows that counted are no longer there, or the file was changed by hand"]

@@ -1,0 +1,208 @@
+"""An explanation: what to ask the store for a lineage, and what becomes of its answers. Pure: values in, values out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from store.lineage import Conditions, Input, Lineage, relation
+from store.rows_behind import RowsQuery, rows_query
+from store.schema import METADATA
+from store.sql_tree import macro_parts, object_named
+from tape.client import Answer
+from tape.explain.question import MISSING, Question
+
+UNITS = {
+    "usd": "USD",
+    "pct": "%",
+    "frac": "fraction",
+    "ratio": "fraction",
+    "rate": "fraction",
+    "bps": "bps",
+    "ms": "ms",
+    "s": "s",
+    "24h": "count",
+}
+"""By the last part of a column's name."""
+_KEEP_UNIT = ("avg", "max", "min", "sum", "median", "quantile_cont")
+
+
+@dataclass(frozen=True)
+class Formula:
+    """How one macro or view comes to what counts here. ``calls``: its names for other views."""
+
+    name: str
+    about: str
+    depth: int
+    """From the value down, 1 is next to it."""
+    lines: list[tuple[str, str]] = field(default_factory=list)
+    calls: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Given:
+    """An input: a view's row. No values: it has no such row."""
+
+    view: str
+    where: dict[str, str]
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Rows behind the value: the first of ``count``."""
+
+    relation: str
+    about: str
+    columns: list[str]
+    rows: list[list[Any]]
+    count: int
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A value and where it comes from. ``published``: what the file says; ``MISSING``: none is of this instant."""
+
+    file: str
+    entry: str | None
+    key: str | None
+    unit: str | None
+    as_of: datetime
+    known_seq: int | None
+    export_id: int | None
+    value: Any
+    published: Any
+    notes: list[str]
+    formulas: list[Formula]
+    inputs: list[Given]
+    rows: list[Evidence]
+
+    @property
+    def is_equal(self) -> bool | None:
+        """Whether the file says what the rows say; ``None`` without such a file."""
+        return None if self.published is MISSING else bool(self.published == self.value)
+
+    def as_json(self) -> dict[str, Any]:
+        plain = {**asdict(self), "is_equal": self.is_equal}
+        for name in ("value", "published"):
+            plain[name] = None if plain[name] is MISSING else getattr(self, name)
+        plain["formulas"] = [each | {"lines": dict(each["lines"])} for each in plain["formulas"]]
+        return plain
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The selects that an explanation takes, the file's own view first."""
+
+    asked: Question
+    lineage: Lineage
+    behind: list[RowsQuery]
+    limit: int
+
+    @classmethod
+    def of(cls, asked: Question, lineage: Lineage, limit: int) -> Plan:
+        return cls(asked, lineage, [rows_query(rows) for rows in lineage.rows], limit)
+
+    @property
+    def queries(self) -> list[str]:
+        inputs = [_input_query(each, self.limit) for each in self.lineage.inputs]
+        behind = [query for each in self.behind for query in (each.first(self.limit), each.count)]
+        return [f"from {self.asked.file.view}", *inputs, *behind]
+
+    def formulas(self) -> list[Formula]:
+        """Per view on the way its head and, of a single value, the words of its columns; then the macros they call."""
+        lineage = self.lineage
+        if not self.asked.path:
+            views = dict.fromkeys([each.view for each in lineage.inputs] + [each.view for each in lineage.steps])
+            return [Formula(view, _head(view), 1) for view in views]
+        found: dict[str, Formula] = {}
+        for step in sorted(lineage.steps, key=lambda step: step.depth):
+            calls = lineage.aliases.get(step.view, {})
+            found.setdefault(step.view, Formula(step.view, _head(step.view), step.depth, calls=calls))
+            twins = [each for each in lineage.steps if (each.view, each.column) == (step.view, step.column)]
+            name = step.column if len(twins) == 1 or step.part is None else f"{step.part}.{step.column}"
+            found[step.view].lines.append((name, step.words))
+        macros = [Formula(name, _head(name), depth, [macro_parts(name)]) for name, depth in lineage.macros.items()]
+        return [*found.values(), *macros]
+
+    def inputs(self, answers: Sequence[Answer]) -> tuple[list[Given], list[Evidence]]:
+        """Views of which one row counts, or none, and those of which several do."""
+        one: list[Given] = []
+        several: list[Evidence] = []
+        for each, answer in zip(self.lineage.inputs, answers, strict=True):
+            rows = [
+                [_at(dict(zip(answer.columns, row, strict=True)), name) for name in _names(each)] for row in answer.rows
+            ]
+            if len(rows) > 1:
+                several.append(Evidence(each.view, _head(each.view), _names(each), rows, len(rows)))
+            else:
+                values = dict(zip(_names(each), rows[0], strict=True)) if rows else {}
+                one.append(Given(each.view, dict(each.conditions), values))
+        return one, several
+
+    def evidence(self, answers: Sequence[Answer]) -> list[Evidence]:
+        pairs = zip(self.behind, answers[::2], answers[1::2], strict=True)
+        return [
+            Evidence(
+                each.relation, _head(each.relation), first.columns, [list(row) for row in first.rows], count.rows[0][0]
+            )
+            for each, first, count in pairs
+        ]
+
+    def unit(self) -> str | None:
+        """Of a single number, from the name of the column it is, whatever its key says."""
+        if not self.asked.path:
+            return None
+        lineage = self.lineage
+        names = [step.words for step in lineage.steps[:1] if re.fullmatch(r"[\w.]+", step.words)]
+        names += [name for each in lineage.inputs for name in each.columns[:1]][:1]
+        if not lineage.inputs and len(lineage.rows) == 1:
+            names += lineage.rows[0].columns[:1]
+        if len(lineage.rows) == 1:
+            calls = lineage.rows[0].calls
+            arguments = [call["children"][0] for call in calls if call["function_name"] in _KEEP_UNIT]
+            if len(arguments) == len(calls):
+                names += [each["column_names"][-1] for each in arguments if each["class"] == "COLUMN_REF"]
+        units = (UNITS.get(re.split(r"[._]", name)[-1]) for name in [*names, *self.asked.path[-1:]])
+        return next((unit for unit in units if unit is not None), None)
+
+
+def _names(each: Input) -> list[str]:
+    """The columns that count, behind the symbol where the rows are those of several."""
+    columns = relation(each.view).columns
+    is_told = "symbol" not in columns or "symbol" in dict(each.conditions) or "symbol" in each.columns
+    return each.columns if is_told else ["symbol", *each.columns]
+
+
+def _input_query(each: Input, limit: int) -> str:
+    columns = dict.fromkeys(name.partition(".")[0] for name in _names(each))
+    where = " and ".join(f"{_quoted(name)} = {_text(text)}" for name, text in each.conditions)
+    names = ", ".join(map(_quoted, columns))
+    return f"select {names} from {each.view}" + (f" where {where}" if where else "") + f" limit {max(limit, 50)}"
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'
+
+
+def _text(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _at(row: dict[str, Any], name: str) -> Any:
+    value: Any = row
+    for key in name.split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def _head(name: str) -> str:
+    item = object_named(name)
+    return item.head if item is not None else str(METADATA.tables[name].comment)
+
+
+def conditions_text(where: dict[str, str] | Conditions) -> str:
+    return ", ".join(text for _, text in dict(where).items())
