@@ -65,10 +65,7 @@ def arrow_stream(result: duckdb.DuckDBPyConnection, max_rows: int | None = None)
     Raises:
         StoreError: pyarrow is not installed.
     """
-    try:
-        import pyarrow as pa
-    except ImportError:
-        raise StoreError("arrow needs pyarrow: pip install 'tape[arrow]'") from None
+    pa = pyarrow()
     reader = result.to_arrow_reader()
     sink = pa.BufferOutputStream()
     left, is_cut = max_rows, False
@@ -81,6 +78,19 @@ def arrow_stream(result: duckdb.DuckDBPyConnection, max_rows: int | None = None)
             if is_cut:
                 break
     return sink.getvalue().to_pybytes(), is_cut
+
+
+def pyarrow() -> Any:
+    """The module, where it is installed.
+
+    Raises:
+        StoreError: it is not.
+    """
+    try:
+        import pyarrow as module
+    except ImportError:
+        raise StoreError("arrow needs pyarrow: pip install 'tape[arrow]'") from None
+    return module
 
 
 def _tree(select: str) -> Any:

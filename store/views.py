@@ -26,6 +26,8 @@ SQL = Path(__file__).resolve().parent.parent / "sql"
 LAYERS = ("base", "intel", "documents")
 _COMMENT_OR_TEXT = re.compile(r"--[^\n]*|'(?:[^']|'')*'")
 _HEAD = re.compile(r"\A(?:--[^\n]*\n)+")
+_SEMANTICS = re.compile(r"\s*\((?:head of the )?semantics[^)]*\)")
+"""Where a formula comes from."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,11 @@ class SqlObject:
         return head.partition("\nColumns:\n")
 
     @property
+    def purpose(self) -> str:
+        """The first sentence of the head comment."""
+        return first_sentence(_SEMANTICS.sub("", self.head))
+
+    @property
     def statement(self) -> str:
         if self.is_macro:
             return self.text
@@ -98,6 +105,10 @@ def sql_objects() -> tuple[SqlObject, ...]:
         digest = hashlib.sha256((texts[name] + beneath).encode()).hexdigest()
         objects[name] = SqlObject(name, files[name].parent.name, texts[name], frozenset(reads[name]), digest)
     return tuple(objects.values())
+
+
+def first_sentence(text: str) -> str:
+    return re.split(r"(?<=\.)\s", " ".join(text.split()), maxsplit=1)[0]
 
 
 def names_in(text: str) -> dict[str, None]:

@@ -50,6 +50,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "doctor": looking.doctor,
     "explain": looking.explain,
     "show": asking.show,
+    "tail": asking.tail,
     "sql": asking.sql,
     "export": publishing.export,
     "diff": comparing.diff,

@@ -7,7 +7,8 @@ Requests:
 - ``{"request": "status"}``
 - ``{"request": "doctor"}``: every check of the home
 - ``{"request": "query", "sql": .., "as_of": .., "known_seq": .., "format": "rows"|"arrow"}``: one select, read-only,
-  ended after the time limit, its rows capped; its thread has a lower priority than what the owner does itself
+  ended after the time limit or when the client hangs up, its rows capped; its thread has a lower priority than what the
+  owner does itself. Rows come with ``columns`` and their ``types``
 - ``{"request": "round", "queries": [..], "as_of": .., "known_seq": ..}``: several selects on one state of the store,
   what they share computed once, within the limits of one query; ``answers``, each like that of a query
 - ``{"request": "export", "as_of": .., "files": [..], "out": ..}``; no files: the six JSONL logs
@@ -22,6 +23,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
+import socket
 import socketserver
 import threading
 import time
@@ -66,6 +69,10 @@ _PATIENCE_S = 5.0
 """How long a client may take to say what it wants."""
 
 
+_AGAIN_S = 0.05
+"""From interrupt to interrupt: one that comes before a query has begun to run is lost."""
+
+
 class Running(Protocol):
     """What can be told to end: a cursor, a round."""
 
@@ -74,6 +81,10 @@ class Running(Protocol):
 
 class TimedOut(StoreError):
     """A query took longer than it may."""
+
+
+class HungUp(StoreError):
+    """Nobody waits for a query's answer any more."""
 
 
 class Door:
@@ -242,7 +253,7 @@ class _Handler(socketserver.StreamRequestHandler):
             cursor.execute("set variable configured = ?", [self.server.owner.settings.configured])
             statement = one_select(str(request["sql"]), relation_names(cursor))
             cursor.execute("begin transaction read only")
-            with _ended_after(cursor, limits.timeout_s):
+            with _ended(cursor, self.connection, limits.timeout_s):
                 result = cursor.execute(statement)
                 if request.get("format") == "arrow":
                     stream, is_cut = arrow_stream(result, limits.max_rows)
@@ -263,7 +274,7 @@ class _Handler(socketserver.StreamRequestHandler):
             with (
                 open_round(cursor, as_of=as_of, known_seq=known_seq, configured=configured) as reading,
                 self.server.running(reading),
-                _ended_after(reading, limits.timeout_s),
+                _ended(reading, self.connection, limits.timeout_s),
             ):
                 results = (reading.answer(one_select(query, relations)) for query in queries)
                 answers = [_rows_of(result, limits.max_rows) for result in results]
@@ -292,8 +303,9 @@ class _Handler(socketserver.StreamRequestHandler):
 
 def _rows_of(result: duckdb.DuckDBPyConnection, max_rows: int) -> dict[str, Any]:
     columns = [column[0] for column in result.description or ()]
+    types = [str(column[1]) for column in result.description or ()]
     rows = result.fetchmany(max_rows + 1)
-    return {"columns": columns, "rows": rows[:max_rows], "is_cut": len(rows) > max_rows}
+    return {"columns": columns, "types": types, "rows": rows[:max_rows], "is_cut": len(rows) > max_rows}
 
 
 def _refusal(error: str) -> bytes:
@@ -318,18 +330,37 @@ def _instant(text: str | None) -> datetime | None:
 
 
 @contextlib.contextmanager
-def _ended_after(query: Running, seconds: float) -> Iterator[None]:
-    ended = threading.Event()
+def _ended(query: Running, peer: socket.socket, seconds: float) -> Iterator[None]:
+    """Ends what runs after so long, or as soon as the peer has hung up; half a close is none.
 
-    def end() -> None:
-        ended.set()
-        query.interrupt()
-
-    timer = threading.Timer(seconds, end)
-    timer.start()
+    Raises:
+        TimedOut: it took too long, or the owner stops.
+        HungUp: nobody waits for it.
+    """
+    done, over = os.pipe()
+    reasons: list[StoreError] = []
+    watch = threading.Thread(target=_watch, args=(query, peer, done, seconds, reasons), name="query", daemon=True)
     try:
+        watch.start()
         yield
     except duckdb.InterruptException:
-        raise TimedOut(f"query: ended after {seconds:g} s" if ended.is_set() else "query: the owner stops") from None
+        raise (reasons or [TimedOut("query: the owner stops")])[0] from None
     finally:
-        timer.cancel()
+        os.close(over)
+        if watch.ident is not None:
+            watch.join()
+        os.close(done)
+
+
+def _watch(query: Running, peer: socket.socket, done: int, seconds: float, reasons: list[StoreError]) -> None:
+    """Until the other end of the pipe ``done`` is closed."""
+    poll = select.poll()
+    poll.register(done, select.POLLIN)
+    poll.register(peer, 0)
+    seen = {fd for fd, _ in poll.poll(seconds * 1e3)}
+    if done in seen:
+        return
+    reasons.append(HungUp("query: the client hung up") if seen else TimedOut(f"query: ended after {seconds:g} s"))
+    poll.unregister(peer)
+    while not poll.poll(_AGAIN_S * 1e3):
+        query.interrupt()

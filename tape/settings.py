@@ -270,6 +270,12 @@ def home_folder(option: Path | None) -> Path:
     return Path(option or os.environ.get("TAPE_HOME") or ".")
 
 
+def state_folder() -> Path:
+    """Where this program keeps what is the user's own: ``tape`` in XDG_STATE_HOME, else in ``~/.local/state``."""
+    given = os.environ.get("XDG_STATE_HOME") or ""
+    return (Path(given) if Path(given).is_absolute() else Path.home() / ".local" / "state") / "tape"
+
+
 CONFIG_FILES = {"limits": "risk_limits.json", "universe": "pairs_universe.json"}
 """What may stand in a file of its own instead of a section of ``tape.toml``."""
 

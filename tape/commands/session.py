@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -62,11 +62,12 @@ class Session:
 
 
 def instant(text: str) -> datetime:
+    from tape import instants
+
     try:
-        parsed = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"expected RFC 3339 such as 2025-11-05T16:10:00Z, found {text!r}") from None
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+        return instants.instant(text)
+    except instants.NoInstant as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 AsOf = Annotated[

@@ -69,7 +69,8 @@ def said(owner: Serving, request: bytes) -> dict[str, Any]:
 
 def test_a_query_gets_columns_and_rows(owner: Serving) -> None:
     answer = owner.query("select symbol, 1.5 as x from (select 'a' as symbol)")
-    assert answer == {"ok": True, "columns": ["symbol", "x"], "rows": [["a", 1.5]], "is_cut": False}
+    types = ["VARCHAR", "DECIMAL(2,1)"]
+    assert answer == {"ok": True, "columns": ["symbol", "x"], "types": types, "rows": [["a", 1.5]], "is_cut": False}
 
 
 def test_every_kind_of_value_comes_through(owner: Serving) -> None:
@@ -103,6 +104,22 @@ def test_a_runaway_query_is_ended_and_others_are_answered_meanwhile(owner: Servi
     assert owner.value("select 1") == 1
     thread.join(60)
     assert errors == ["query: ended after 1 s"]
+
+
+def test_a_runaway_query_ends_when_its_client_hangs_up(tmp_path: Path) -> None:
+    (tmp_path / "tape.toml").write_text("[door]\ntimeout_s = 600\nqueries = 1\n")
+    with Serving(tmp_path) as serving:
+        for pause_s in (0.0, 0.7):  # before it runs, and while it does
+            with peer(serving) as client:
+                client.sendall(json.dumps({"request": "query", "sql": RUNAWAY}).encode() + b"\n")
+                time.sleep(pause_s)
+            assert serving.value("select 1") == 1, "the only place is free again"
+        assert serving.end() == 0, serving.log
+
+
+def test_who_only_says_no_more_still_gets_an_answer(owner: Serving) -> None:
+    slow = "select count(*) from range(3000) as a (x), range(3000) as b (x) where a.x + b.x = -1"
+    assert said(owner, json.dumps({"request": "query", "sql": slow}).encode() + b"\n")["rows"] == [[0]]
 
 
 def test_a_runaway_query_for_arrow_is_ended_too(owner: Serving) -> None:

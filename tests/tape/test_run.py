@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import pty
 import re
 import shutil
 import signal
-import struct
 import subprocess
 import sys
-import termios
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -33,6 +28,7 @@ from exporters.live_mirrors import EVENT_MIRRORS
 from store.database import closing, open_database
 from store.ingest import certificates
 from tests.tape.owners import PROJECT, Serving, wait_for
+from tests.tape.terminals import Terminal
 from tests.tape.test_cli import fails, tape
 from tests.tape.test_service import in_order, mirrored, published, rows
 
@@ -43,7 +39,6 @@ TOML = "[backup]\nevery_h = 0\n[executor]\ninterval_s = 0.25\n"
 """Four ticks a second, so that much happens in little time."""
 SECONDS = 20.0
 _ENDS_WITHIN_S = 2.0
-_ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 class Running:
@@ -282,27 +277,8 @@ def _has(home: Path, name: str) -> bool:
     return (home / "logs" / "state" / name).exists()
 
 
-class _Terminal:
-    """A pseudo-terminal of 100 columns, read by a thread."""
-
-    def __init__(self) -> None:
-        self._master, self.slave = pty.openpty()
-        fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
-        self._content = b""
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self) -> None:
-        with suppress(OSError):
-            while part := os.read(self._master, 65536):
-                self._content += part
-
-    @property
-    def text(self) -> str:
-        return _ANSI.sub("", self._content.decode(errors="replace"))
-
-
 def test_on_a_terminal_a_panel_shows_how_it_does_and_ctrl_c_ends_it(tmp_path: Path) -> None:
-    home, terminal = _home(tmp_path / "home"), _Terminal()
+    home, terminal = _home(tmp_path / "home"), Terminal()
     process = subprocess.Popen(
         [sys.executable, "-m", "tape", "--home", home, "run"],
         cwd=PROJECT,

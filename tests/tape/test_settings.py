@@ -10,7 +10,7 @@ import pytest
 
 from store.database import Resources
 from store.errors import StoreError
-from tape.settings import SettingsInvalid, home_folder, load_settings
+from tape.settings import SettingsInvalid, home_folder, load_settings, state_folder
 
 FLAGS = (
     "INTEL_V6_ENABLED",
@@ -327,3 +327,14 @@ def test_secrets_stand_in_no_error(tmp_path: Path, content: str) -> None:
     with pytest.raises(StoreError) as refused:
         load_settings(tmp_path)
     assert "hush" not in str(refused.value)
+
+
+def test_what_is_the_users_own_lies_where_xdg_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/someone")
+    for given, folder in (
+        ("/var/state", "/var/state/tape"),
+        ("relative", "/home/someone/.local/state/tape"),
+        ("", "/home/someone/.local/state/tape"),
+    ):
+        monkeypatch.setenv("XDG_STATE_HOME", given)
+        assert state_folder() == Path(folder)

@@ -1,0 +1,231 @@
+"""How a value of a known type and unit is shown: rounded as its unit asks, short, and coloured by what it says.
+
+Laws kept here: colour adds, and never says alone; a column of one unit has the same decimals from top to bottom, as
+many as its largest value needs for three digits; prices and quantities, whose sizes differ from symbol to symbol, have
+seven digits each.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, Literal
+
+from store.columns import UNITS
+
+Kind = Literal["number", "whole", "flag", "instant", "day", "list", "document", "text"]
+
+_SUFFIXES = {unit: suffix for suffix, unit in UNITS.items()} | {"bytes": "_bytes"}
+_LABELS = {"base units": "base", "quote/base": "quote", "1": "", "fee asset": "fee asset", "lines": ""}
+_DECIMALS = {"USD": 2, "bps": 2, "%": 2, "0..1": 3, "ms": 0, "s": 0, "1": 0}
+_EACH = {"base units": 7, "quote/base": 7, "fee asset": 5}
+"""Units whose values are rounded one by one, to so many digits."""
+_DIGITS, _MAX_DECIMALS = 3, 8
+_MAX_ENTRY = 200
+"""Characters of one entry of a document; JSON has all."""
+_WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
+_BY_NAME = ("_id", "_seq", "pid", "line", "number")
+"""Ends of the names of whole numbers that count nothing."""
+_GAINS = ("pnl", "expectancy", "avg_return", "return_frac", "hour_edge", "amount_usd", "sharpe_7d", "dd_today", "move")
+_ALARMS = frozenset(
+    ("is_disabled", "is_nav_stale", "is_veto_mismatch", "is_cancelled", "used_fallback", "is_warmup", "is_stale")
+)
+_WANTED = frozenset(("is_marked", "is_allowed", "live_allowed", "shadow_allowed"))
+_LISTS = frozenset(("warnings", "risk_flags"))
+_WORDS = {
+    **dict.fromkeys(("BUY", "LONG", "good", "strong", "normal", "maker"), "green"),
+    **dict.fromkeys(("SELL", "SHORT", "broken", "poor", "panic", "defensive", "REJECTED"), "red"),
+    **dict.fromkeys(("degraded", "hot", "cautious", "fallback_heavy", "slippage_hot", "CANCELED", "EXPIRED"), "yellow"),
+}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A column as it is shown; ``unit`` as the catalog has it, ``None`` where there is none."""
+
+    name: str
+    kind: Kind
+    unit: str | None = None
+    head: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The unit under the head."""
+        if self.kind == "instant":
+            return "UTC"
+        return "" if self.unit is None else _LABELS.get(self.unit, self.unit)
+
+    @property
+    def words(self) -> list[str]:
+        """The head: the name, less the unit that stands under it."""
+        name = self.head or self.name.removesuffix(_SUFFIXES.get(self.unit or "", ""))
+        return name.replace(".", " ").replace("_", " ").split()
+
+    @property
+    def is_right(self) -> bool:
+        return self.kind in ("number", "whole")
+
+
+def kind_of(type_name: str, column: str = "") -> Kind:
+    """How values of a DuckDB type are shown; a number whose column says ``ts`` is seconds since 1970."""
+    name = type_name.partition("(")[0]
+    if name == "DOUBLE" and _is_epoch(column):
+        return "instant"
+    if type_name.endswith("[]"):
+        return "document" if name == "STRUCT" else "list"
+    if name in _WHOLE:
+        return "whole"
+    kinds: dict[str, Kind] = {
+        "DOUBLE": "number",
+        "FLOAT": "number",
+        "DECIMAL": "number",
+        "BOOLEAN": "flag",
+        "TIMESTAMP WITH TIME ZONE": "instant",
+        "TIMESTAMP": "instant",
+        "DATE": "day",
+        "STRUCT": "document",
+        "MAP": "document",
+        "JSON": "document",
+    }
+    return kinds.get(name, "text")
+
+
+def unit_by_name(name: str) -> str | None:
+    """The unit that a name ends with, where nothing else says it."""
+    return next((unit for suffix, unit in UNITS.items() if name.endswith(suffix)), None)
+
+
+def texts_of(column: Shown, values: Sequence[Any]) -> list[str]:
+    """A column's values as texts, unknown as ``-``."""
+    if column.kind == "number":
+        return _numbers(column.unit or "1", values)
+    return ["-" if value is None else _text(column, value) for value in values]
+
+
+def text_of(column: Shown, value: Any) -> str:
+    """One value on its own."""
+    return texts_of(column, [value])[0]
+
+
+def style_of(column: Shown, value: Any) -> str:
+    """The colour of a value; empty for none."""
+    name = column.name.rpartition(".")[2]
+    if column.kind == "number":
+        is_gain = any(part in name for part in _GAINS)
+        return "" if not is_gain or not value else "green" if value > 0 else "red"
+    if column.kind == "flag":
+        return "yellow" if value is (name in _ALARMS) and name in _ALARMS | _WANTED else ""
+    if name in _LISTS:
+        return "yellow" if value else ""
+    return _WORDS.get(value, "") if isinstance(value, str) else ""
+
+
+def compact(value: Any) -> str:
+    """A document in one line: ``maker_first yes, offset_bps 1.8``."""
+    value = _parsed(value)
+    if isinstance(value, Mapping):
+        return ", ".join(_entries(value)) or "-"
+    return _joined(value) or "-" if isinstance(value, list) else _inner(value)
+
+
+def lines_of(value: Any, at_most: int = 8) -> str:
+    """A document in lines, one for each entry, long ones cut."""
+    value = _parsed(value)
+    if isinstance(value, Mapping):
+        entries = list(_entries(value))
+    elif isinstance(value, list):
+        entries = [compact(item) for item in value]
+    else:
+        return _inner(value)
+    more = [f"... and {len(entries) - at_most:,} more"] if len(entries) > at_most else []
+    cut = [entry if len(entry) <= _MAX_ENTRY else f"{entry[:_MAX_ENTRY]} ..." for entry in entries[:at_most]]
+    return "\n".join([*cut, *more]) or "-"
+
+
+def _entries(value: Mapping[str, Any]) -> Iterator[str]:
+    for key, item in value.items():
+        is_instant = isinstance(item, float) and _is_epoch(key)
+        yield f"{key} {_instant(datetime.fromtimestamp(item, UTC)) if is_instant else _inner(item)}"
+
+
+def _joined(items: list[Any]) -> str:
+    """Sentences follow one another, all else is listed."""
+    texts = [_inner(item) for item in items]
+    return (" " if all(text.endswith(".") for text in texts) else ", ").join(texts)
+
+
+def _text(column: Shown, value: Any) -> str:
+    if column.kind == "flag":
+        return "yes" if value else "no"
+    if column.kind == "whole":
+        is_name = column.name.endswith(_BY_NAME)
+        return str(value) if is_name else f"{value:,}"
+    if column.kind == "instant" and isinstance(value, float):
+        return _instant(datetime.fromtimestamp(value, UTC))
+    if isinstance(value, datetime):
+        return _instant(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    return compact(value) if column.kind in ("list", "document") else str(value)
+
+
+def _is_epoch(name: str) -> bool:
+    """Whether a number of this name is seconds since 1970."""
+    return name == "ts" or name.endswith("_ts")
+
+
+def _instant(value: datetime) -> str:
+    return f"{value.astimezone(UTC) if value.tzinfo else value:%Y-%m-%d %H:%M:%S}"
+
+
+def _numbers(unit: str, values: Sequence[Any]) -> list[str]:
+    known = [abs(value) for value in values if value is not None]
+    decimals = _decimals(unit, known)
+    return ["-" if value is None else number(value, unit, decimals) for value in values]
+
+
+def _decimals(unit: str, sizes: Iterable[float]) -> int:
+    known = [size for size in sizes if size]
+    least = _DECIMALS.get(unit, 0)
+    if not known or all(size == int(size) for size in known):
+        return least if unit in ("USD", "0..1") else 0
+    needed = _DIGITS - 1 - math.floor(math.log10(max(known)))
+    return max(least, min(_MAX_DECIMALS, needed))
+
+
+def number(value: float, unit: str, decimals: int | None = None) -> str:
+    """A number of a unit, on its own unless ``decimals`` are given; never ``-0``."""
+    if unit in _EACH:
+        places = 0 if not value else _EACH[unit] - 1 - math.floor(math.log10(abs(value)))
+        text = f"{value:,.{max(0, min(_MAX_DECIMALS, places))}f}"
+        text = text.rstrip("0").rstrip(".") if "." in text else text
+    else:
+        text = f"{value:,.{_decimals(unit, [abs(value)]) if decimals is None else decimals}f}"
+    return text.removeprefix("-") if not text.strip("-0.,") else text
+
+
+def _parsed(value: Any) -> Any:
+    """JSON columns come as texts."""
+    if isinstance(value, str) and value[:1] in ("{", "["):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _inner(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value + 0.0:,.6g}" if abs(value) < 1e6 else f"{value:,.2f}"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(_entries(value))}}}"
+    if isinstance(value, list):
+        return f"[{_joined(value)}]"
+    return _instant(value) if isinstance(value, datetime) else str(value)
