@@ -9,7 +9,7 @@ from typing import Any, get_origin
 from exporters.contract import StateFile
 from exporters.documents import CLOCKS
 from store.errors import StoreError
-from store.lineage import Conditions, Path
+from store.selects import Conditions, Path
 
 MISSING: Any = object()
 
