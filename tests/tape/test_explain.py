@@ -307,6 +307,11 @@ def test_of_keys_with_one_name_the_highest_value_is_meant() -> None:
         question(file, document, BTC, "z")
 
 
+def test_a_file_that_lists_no_symbol_says_so() -> None:
+    with pytest.raises(NotThere, match=r"it lists nothing now, found 'BTCUSDT'"):
+        question(state_file("symbol_scores_v6"), {"updated_ts": 1.0, "symbols": []}, BTC, "score")
+
+
 @pytest.fixture
 def owner(tmp_path: Path) -> Iterator[Serving]:
     """An owner that has stored a tick and two closes."""
