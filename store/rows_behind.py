@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from store.lineage import Ref, Rows, Select
+from store.lineage import Rows
+from store.selects import Ref, Select
 from store.sql_tree import Node, select_tree, unparse
 
 KEYS = ("ts", "event_id", "symbol")

@@ -9,7 +9,7 @@ from typing import Any, get_origin
 from exporters.contract import StateFile
 from exporters.documents import CLOCKS
 from store.errors import StoreError
-from store.lineage import Conditions, Path
+from store.selects import Conditions, Path
 
 MISSING: Any = object()
 
@@ -18,7 +18,8 @@ class NotThere(StoreError):
     """A file has no such symbol or key."""
 
     def __init__(self, file: str, expected: Sequence[str], found: str) -> None:
-        super().__init__(f"{file}: expected one of {', '.join(expected) or 'none'}, found {found!r}")
+        there = f"expected one of {', '.join(expected)}" if expected else "it lists nothing now"
+        super().__init__(f"{file}: {there}, found {found!r}")
 
 
 @dataclass(frozen=True)

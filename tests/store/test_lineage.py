@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 
 from exporters.contract import STATE_FILES, StateFile
-from store.lineage import Conditions, Input, Lineage, relation, trace
+from store.lineage import Input, Lineage, trace
 from store.rows_behind import rows_query
-from store.views import sql_objects
+from store.selects import Conditions
 from tests.conftest import GivenRows, ago
 
-VIEWS = [item.name for item in sql_objects() if not item.is_macro]
 BTC: Conditions = (("symbol", "BTCUSDT"),)
 
 
@@ -20,15 +19,6 @@ def traced(view: str, column: str, *path: str, entity: Conditions = ()) -> Linea
 
 def formulas(found: Lineage) -> dict[str, str]:
     return {f"{step.view}.{step.column}": step.words for step in found.steps}
-
-
-@pytest.mark.parametrize("view", VIEWS)
-def test_the_columns_found_in_the_sql_are_those_the_view_has(store: GivenRows, view: str) -> None:
-    described = store.connection.execute(f"describe {view}").fetchall()
-    names = [str(row[0]) for row in described]
-    if view == "runtime_probe_document":  # its first columns are the members of a struct
-        names = ["unnest", *names[6:]]
-    assert list(relation(view).columns) == names
 
 
 def test_a_plain_chain_ends_at_the_rows_with_their_conditions() -> None:

@@ -54,6 +54,20 @@ def test_what_rounds_treat_by_name_is_there() -> None:
     assert {named[name] for name in round_module._PARTS} == {"intel"}
 
 
+def test_a_round_answers_a_select_as_the_views_do_and_computes_what_it_shares_once(store: GivenRows) -> None:
+    store.universe("BTCUSDT", "ETHUSDT")
+    store.close("BTCUSDT", 2.0)
+    query = "select symbol, score from symbol_scores where symbol = 'BTCUSDT'"
+    with open_round(store.connection, as_of=AS_OF) as reading:
+        found = reading.answer(query).fetchall()
+        computed = set(reading.computed)
+        assert {"symbol_scores", "listed_symbols", "expectancy_stats"} <= computed
+        reading.answer("from expectancy_by_symbol").fetchall()
+        assert reading.computed == computed
+    set_clocks(store.connection, as_of=AS_OF)
+    assert found == store.connection.execute(query).fetchall() != []
+
+
 def test_a_round_leaves_nothing_behind(store: GivenRows) -> None:
     connection = store.connection
     before = connection.execute("select count(*) from duckdb_tables()").fetchone()

@@ -153,6 +153,31 @@ def test_a_query_sees_the_instant_it_asks_for(owner: Serving) -> None:
     assert owner.query(query)["rows"][0][0] == 2.0
 
 
+def in_round(owner: Serving, *queries: str, **more: Any) -> list[dict[str, Any]]:
+    answers: list[dict[str, Any]] = ask(owner.home, {"request": "round", "queries": queries, **more})[0]["answers"]
+    return answers
+
+
+def test_a_round_answers_several_queries_on_one_instant_like_each_alone(owner: Serving) -> None:
+    queries = ("from nav_now", "from nav_document", "select count(*) as ticks from ticks", "from range(51)")
+    then = (NOW - timedelta(minutes=30)).isoformat()
+    alone = [owner.query(query, as_of=then) for query in queries]
+    assert in_round(owner, *queries, as_of=then) == [
+        {name: answer[name] for name in ("columns", "rows", "is_cut")} for answer in alone
+    ]
+    first, second = in_round(owner, "select as_of() as at", "select as_of() as at")
+    assert first == second
+
+
+def test_a_round_may_no_more_than_a_query(owner: Serving) -> None:
+    with pytest.raises(StoreError, match="ended after 1 s"):
+        in_round(owner, "select 1", RUNAWAY)
+    with pytest.raises(StoreError, match="expected one select"):
+        in_round(owner, "select 1", "delete from ticks")
+    with pytest.raises(StoreError, match="at most 200 queries, found 201"):
+        in_round(owner, *["select 1"] * 201)
+
+
 def test_a_query_sees_what_is_configured(owner: Serving) -> None:
     assert owner.query("select env from runtime_probe")["rows"] == [["door"]]
 

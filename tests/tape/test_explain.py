@@ -55,6 +55,8 @@ def fill(store: GivenRows) -> None:
     for symbol, side, qty, mark in [(BTC, "LONG", 2.0, 110.0), (BTC, "SHORT", -1.0, 110.0), (ETH, "LONG", 4.0, 10.0)]:
         given = {"tick_id": tick, "symbol": symbol, "side": side, "qty": qty, "mark_price": mark}
         store.add("positions", ago(minutes=2), entry_price=100.0 if symbol == BTC else 9.0, **given)
+    for minutes, price in [(5, 100.0), (4, 102.0), (3, 101.0)]:
+        store.add("marks", ago(minutes=minutes), symbol=BTC, mark_price=price)
     for at, (mark, price) in enumerate([(100.0, 100.01), (100.0, 100.05), (100.0, 99.98), (100.0, 100.02)]):
         metric = {"symbol": BTC, "side": "BUY", "mark_price": mark, "avg_fill_price": price, "attempt_id": f"a{at}"}
         store.add("order_metrics", ago(hours=at + 1), is_maker_final=at != 1, maker_start=True, **metric)
@@ -125,6 +127,8 @@ def test_a_score_is_made_of_its_inputs(home: Path) -> None:
     slippage = min(0.4, router["slip_q50"] / 20)
     volatility = min(0.5, abs(input_of(found, "symbol_volatility")["atr_ratio"] - 1))
     assert found.value == pytest.approx(0.55 * edge + 0.35 * leaning - slippage - fees - 0.3 * volatility, rel=1e-12)
+    bars = [(row["age"], row["price"], row["move"]) for row in rows_of(found, "price_bars")]
+    assert bars == [(1, 101.0, 1.0), (2, 102.0, 2.0), (3, 100.0, None)]
     metrics = rows_of(found, "router_metrics_7d")
     assert statistics.median(row["slippage_bps"] for row in metrics) == pytest.approx(router["slip_q50"])
     assert sum(row["realized_pnl_usd"] for row in rows_of(found, "trades_48h")) == trades["pnl_usd"]
@@ -185,9 +189,8 @@ def test_a_suggested_policy_is_made_of_the_current_one(home: Path) -> None:
     assert found.value == sum(row["is_maker_final"] for row in rows) / len(rows) == 0.75
     bias = ask(home, "router_policy_suggestions_v6", BTC, "proposed_policy.taker_bias")
     limits = input_of(bias, "limits")
-    current = {"prefer_maker": 0.25, "balanced": 0.5, "prefer_taker": 0.75}[
-        input_of(bias, "router_health")["taker_bias"]
-    ]
+    numbers = {"prefer_maker": 0.25, "balanced": 0.5, "prefer_taker": 0.75}
+    current = numbers[input_of(bias, "router_health")["taker_bias"]]
     assert abs(bias.value - current) <= limits["max_bias_step"]
 
 
@@ -213,11 +216,8 @@ def test_shadow_counts_are_made_of_the_decisions(home: Path) -> None:
     assert found.value == sum(not row["is_allowed"] for row in rows_of(found, "shadow_decisions_24h")) == 1
     compared = ask(home, "pipeline_v6_compare_summary", "veto_mismatch_pct")
     pairs = rows_of(compared, "compare_pairs")
-    assert [(row["shadow_allowed"], row["live_allowed"]) for row in pairs] == [
-        (True, False),
-        (True, True),
-        (False, True),
-    ]
+    allowed = [(row["shadow_allowed"], row["live_allowed"]) for row in pairs]
+    assert allowed == [(True, False), (True, True), (False, True)]
     assert compared.value == pytest.approx(100 * sum(row["is_veto_mismatch"] for row in pairs) / 3)
 
 
@@ -247,7 +247,7 @@ def test_rows_beyond_the_limit_are_counted(home: Path) -> None:
 
 def test_another_instant_is_explained_without_the_file(home: Path) -> None:
     found = ask(home, "expectancy_v6", BTC, "count", as_of=ago(hours=4))
-    assert (found.value, found.is_equal) == (3, None)
+    assert (found.value, found.is_equal) == (2, None)
     assert "no file of this instant" in found.notes[0]
 
 
@@ -305,6 +305,11 @@ def test_of_keys_with_one_name_the_highest_value_is_meant() -> None:
     assert question(file, document, BTC, "b.x").path == ("b", "x")
     with pytest.raises(NotThere, match=r"c\.z, d\.z"):
         question(file, document, BTC, "z")
+
+
+def test_a_file_that_lists_no_symbol_says_so() -> None:
+    with pytest.raises(NotThere, match=r"it lists nothing now, found 'BTCUSDT'"):
+        question(state_file("symbol_scores_v6"), {"updated_ts": 1.0, "symbols": []}, BTC, "score")
 
 
 @pytest.fixture
