@@ -107,6 +107,20 @@ def forget_all_but(folder: Path, keep: int) -> None:
         path.unlink()
 
 
+def forget_unfinished(folder: Path) -> list[str]:
+    """Removes the copies that killed processes have left half made, when nobody is copying; returns their names.
+
+    Beside them lies what DuckDB spilled while it opened them.
+    """
+    gone = sorted(folder.glob(f".{_PREFIX}*.duckdb.*"))
+    for path in gone:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    return [path.name for path in gone]
+
+
 def compress_segments(home: Path, finished: set[str]) -> list[str]:
     """Compresses the segments that are stored to their end; returns their names."""
     done = []

@@ -464,3 +464,20 @@ def test_a_full_log_that_cannot_be_moved_is_told_and_grows_on(logs: Logs) -> Non
     logs.run()
     assert logs.ids(SHADOW) == [first, second]
     assert mirror_files.ROTATE_BYTES == 10 * 1024 * 1024
+
+
+def test_a_kill_behind_a_rotation_and_one_behind_the_next_append_double_no_line(
+    logs: Logs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs.rotate_bytes = 1
+    logs.start()
+    for point, rounds in (("after rename", 1), ("after append", 5)):
+        add_rounds(logs.store, rounds)
+        with monkeypatch.context() as killing:
+            kill_at(point, killing)
+            with pytest.raises(Killed):
+                logs.run()
+        logs.start()
+    logs.run()
+    for name in EVENT_MIRRORS:
+        assert len(logs.ids(name)) == len(set(logs.ids(name))), name
