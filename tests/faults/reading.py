@@ -1,8 +1,8 @@
 """Readers of published files, as processes of their own that read as fast as they can.
 
-``python -m tests.faults.reading HOME READS PAUSE_S`` reads the state files so often, with a pause behind each round of
-them, or until its stdin is closed, and tells as JSON how many it read and what was wrong: a file that is half, of
-another shape, gone, or older than one read before.
+``python -m tests.faults.reading HOME READS PAUSE_S`` reads the state files, with a pause behind each round of them, at
+least so often and until its stdin is closed, and tells as JSON how many it read and what was wrong: a file that is
+half, of another shape, gone, or older than one read before.
 """
 
 from __future__ import annotations
@@ -78,20 +78,21 @@ class _Watched:
 
 
 def read_for_ever(home: Path, reads: int, pause_s: float) -> Report:
-    """Reads until it is enough, or stdin is closed."""
+    """Reads until stdin is closed, and it is enough."""
     ends, report = threading.Event(), Report()
-    threading.Thread(target=_wait_for_the_end_of_stdin, args=(ends,), daemon=True).start()
+    threading.Thread(target=wait_for_the_end_of_stdin, args=(ends,), daemon=True).start()
     logs = home / "logs"
     watched = [_Watched(logs / "state" / file.name, file) for file in STATE_FILES]
     watched.append(_Watched(logs / PEAK_STATE, None))
-    while report.reads < reads and not ends.is_set():
+    while report.reads < reads or not ends.is_set():
         for each in watched:
             each.read(report)
         time.sleep(pause_s)
     return report
 
 
-def _wait_for_the_end_of_stdin(ends: threading.Event) -> None:
+def wait_for_the_end_of_stdin(ends: threading.Event) -> None:
+    """Sets an event when whoever started this process wants it to end, or is gone."""
     sys.stdin.read()
     ends.set()
 
@@ -99,7 +100,7 @@ def _wait_for_the_end_of_stdin(ends: threading.Event) -> None:
 class Reading:
     """A running reader."""
 
-    def __init__(self, home: Path, *, reads: int = 10**12, pause_s: float = 0.0) -> None:
+    def __init__(self, home: Path, *, reads: int = 0, pause_s: float = 0.0) -> None:
         words = [sys.executable, "-m", "tests.faults.reading", str(home), str(reads), str(pause_s)]
         self.process = subprocess.Popen(words, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
@@ -112,12 +113,8 @@ class Reading:
         self.process.kill()
         self.process.communicate()
 
-    @property
-    def is_reading(self) -> bool:
-        return self.process.poll() is None
-
     def end(self) -> Report:
-        """Ends it where it has not read enough; what it saw."""
+        """Ends it, when it has read enough; what it saw."""
         out, _ = self.process.communicate()
         assert self.process.returncode == 0
         return Report(**json.loads(out))
