@@ -21,7 +21,9 @@ from execution.events import IntentVetoed
 from exporters.contract import STATE_FILES
 from exporters.live_mirrors import EVENT_MIRRORS
 from exporters.mirror_files import ROTATE_BYTES
+from store.errors import StoreError
 from store.journal import Journal
+from tape.door import ask
 from tests.faults.reading import PEAK_STATE, Reading
 from tests.faults.recording import Producers
 from tests.store.old_logs import write_files
@@ -54,10 +56,13 @@ def killed_at_the_end(*words: str | Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def exporting_for_ever(home: Path, ends: threading.Event) -> None:
-    """Asks for the state files beside those that the owner publishes by itself."""
+    """Asks for the state files as ``tape export`` does, beside those that the owner publishes by itself."""
+    request = {"request": "export", "files": [file.name for file in STATE_FILES], "out": str(home / "logs" / "state")}
     while not ends.is_set():
-        words = [sys.executable, "-m", "tape", "--home", str(home), "export"]
-        subprocess.run(words, cwd=PROJECT, capture_output=True, check=False)
+        try:
+            ask(home, request)
+        except StoreError:  # killed, or not there yet
+            time.sleep(0.1)
 
 
 def test_files_are_whole_and_never_grow_older_while_owners_and_exporters_are_killed(
