@@ -256,7 +256,8 @@ class RouterHealthMirror:
         self._published = _Published(logs / "state" / "router_health.json")
         log = logs / self.name
         self._last = self._next = without_clocks(_last_line(log))
-        age_s = time.time() - log.stat().st_mtime if log.exists() else ROUTER_HEALTH_S
+        # a log of the future was written before the clock was set back
+        age_s = max(0.0, time.time() - log.stat().st_mtime) if log.exists() else ROUTER_HEALTH_S
         self._written_at = time.monotonic() - age_s
 
     def lines(self, last_seq: int) -> tuple[list[tuple[str, bytes]], int]:

@@ -42,10 +42,10 @@ from store.backup import (
     backups,
     compress,
     compress_segments,
-    dated_name,
     delete_covered_segments,
     forget_all_but,
     is_backup_due,
+    next_name,
 )
 from store.database import bytes_of, closing, is_fatal, lock_down, migrate, open_database, transaction
 from store.errors import DatabaseLocked, StoreError
@@ -299,7 +299,7 @@ class Owner:
         folder = logs / "backup"
         every = timedelta(hours=self.settings.backup.every_h)
         if every and is_backup_due(folder, every, now, imported[0] if imported else None):
-            _LOG.info("backup %s", self.back_up(folder / dated_name(now)))
+            _LOG.info("backup %s", self.back_up(folder / next_name(folder, now)))
             forget_all_but(folder, self.settings.backup.keep)
         if found := backups(folder):
             for name in delete_covered_segments(

@@ -81,9 +81,11 @@ def migrated(path: str, at: int | None, when: str, delay_s: float) -> list[str]:
             os.kill(os.getpid(), signal.SIGKILL)
         if is_last and when == "during":
             threading.Thread(target=_die_after, args=(delay_s,), daemon=True).start()
-        yield
-        if is_last:
-            os.kill(os.getpid(), signal.SIGKILL)
+        try:
+            yield
+        finally:
+            if is_last:
+                os.kill(os.getpid(), signal.SIGKILL)
 
     for name in ("execute", "begin", "commit", "rollback"):
         _watch(name, getattr(duckdb.DuckDBPyConnection, name), watched)
