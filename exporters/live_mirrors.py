@@ -285,13 +285,22 @@ def without_clocks(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _last_line(path: Path) -> dict[str, Any]:
     """The last whole line of a log, ``{}`` where there is none."""
+    lines = _last_lines(path)
+    return _document(lines[-1]) if lines else {}
+
+
+def _last_lines(path: Path) -> list[bytes]:
+    """The whole lines in the last megabyte of a log, the first of them perhaps in part."""
     if not path.exists():
-        return {}
+        return []
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - 1_000_000))
-        lines = file.read().rpartition(b"\n")[0].splitlines()
+        return file.read().rpartition(b"\n")[0].splitlines()
+
+
+def _document(line: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(lines[-1]) if lines else {}
+        found = json.loads(line)
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
@@ -300,7 +309,8 @@ def _last_line(path: Path) -> dict[str, Any]:
 class CompareMirror:
     """Whenever the compare summary was published: the new pairs, then a line that sums the run up.
 
-    A pair is new until its decision is 120 s old, by its own time, or by its arrival where its own lies ahead.
+    A pair is new until its decision is 120 s old, by its own time, or by its arrival where its own lies ahead. A
+    publication is summed up once: what was stored behind a run that a kill kept from its watermark waits for the next.
     """
 
     name = "pipeline_v6_compare.jsonl"
@@ -310,11 +320,15 @@ class CompareMirror:
         self._cursor = cursor
         self._published = _Published(logs / "state" / "pipeline_v6_compare_summary.json")
         self._not_imported = not_imported
-        self._summed_up_ts = _last_line(logs / self.name).get("ts")
+        self._log = logs / self.name
 
     def lines(self, last_seq: int) -> tuple[list[tuple[str, bytes]], int]:
         document = self._published.document()
         if document is None:
+            return [], last_seq
+        summed_up_ts, summed_up = self._last_run()
+        if document["generated_ts"] == summed_up_ts:
+            self._published.took()
             return [], last_seq
         reached = self._ripe_until(last_seq, datetime.fromtimestamp(document["generated_ts"], UTC) - _PAIR_AGE)
         pairs = fetch_rows(
@@ -325,16 +339,22 @@ class CompareMirror:
             )
         )
         lines = [pair_line(pair) for pair in pairs]
-        if not lines and document["generated_ts"] == self._summed_up_ts:
-            self._published.took()
-            return [], last_seq
-        self._next_ts = document["generated_ts"]
-        lines.append(summary_line(document, len(lines)))
+        lines.append(summary_line(document, sum(line["event_id"] not in summed_up for line in lines)))
         return [(line["event_id"], dump(line)) for line in lines], reached
 
     def wrote(self) -> None:
-        self._summed_up_ts = self._next_ts
         self._published.took()
+
+    def _last_run(self) -> tuple[float | None, set[str]]:
+        """What the log ends with, or the newest archived one where it is rotated: the summary's time, and its pairs."""
+        archived = sorted((self._log.parent / "archive").glob(f"{self._log.name}.*[0-9+]"))
+        lines = _last_lines(self._log if self._log.exists() or not archived else archived[-1])
+        summary = _document(lines[-1]) if lines else {}
+        count = summary.get("diff_count")
+        if "summary" not in summary or not isinstance(count, int):
+            return None, set()
+        pairs = [_document(line) for line in lines[max(0, len(lines) - 1 - count) : -1]]
+        return summary.get("ts"), {str(pair.get("event_id")) for pair in pairs}
 
     def _ripe_until(self, last_seq: int, ripe: datetime) -> int:
         """The number of the last decision before the first that is too young."""

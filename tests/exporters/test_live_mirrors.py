@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -440,6 +441,27 @@ def test_after_a_kill_pairs_and_summaries_are_logged_once(
     assert (pairs(logs), summaries(logs)) == (ids, [(decisions, decisions == 0)])
 
 
+@pytest.mark.parametrize("point", ["after append", "before watermark", "after watermark", "after rename"])
+@pytest.mark.parametrize("rotate_bytes", [1, 10**9])
+def test_a_publication_is_summed_up_once_although_decisions_come_between_a_kill_and_the_next_start(
+    logs: Logs, point: str, rotate_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs.rotate_bytes = rotate_bytes
+    logs.start()
+    ids = [decide(logs.store, 500) for _ in range(3)]
+    logs.run()
+    with monkeypatch.context() as killing:
+        kill_at(point, killing)
+        with pytest.raises(Killed):
+            sum_up(logs)
+    ids.append(decide(logs.store, 500))
+    logs.start()
+    logs.run()
+    assert summaries(logs) == [(3, False)]
+    sum_up(logs, 1.0)
+    assert (pairs(logs), summaries(logs)) == (ids, [(3, False), (1, False)])
+
+
 def test_logs_rotate_at_their_size_and_a_slice_stays_together(logs: Logs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_mirrors, "_SLICE", 5)
     logs.rotate_bytes = 2_000
@@ -481,3 +503,18 @@ def test_a_kill_behind_a_rotation_and_one_behind_the_next_append_double_no_line(
     logs.run()
     for name in EVENT_MIRRORS:
         assert len(logs.ids(name)) == len(set(logs.ids(name))), name
+
+
+def test_router_health_is_logged_within_ten_minutes_where_the_clock_was_set_back_since(
+    logs: Logs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs.publish("router_health.json", health(0.0, 1.0))
+    logs.run()
+    ahead = time.time() + 3600
+    os.utime(logs.folder / HEALTH, (ahead, ahead))
+    logs.start()
+    later = time.monotonic() + 601
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    logs.publish("router_health.json", health(1.0, 1.0))
+    logs.run()
+    assert len(logs.lines(HEALTH)) == 2
