@@ -200,12 +200,14 @@ class EventMirror:
     def lines(self, last_seq: int) -> tuple[list[tuple[str, bytes]], int]:
         rows: list[tuple[int, type[events.Event], Row]] = []
         complete_to: int | None = None
-        for event in self._kinds:
-            found = list(self._rows(event, last_seq))
-            rows += [(row["ingest_seq"], event, row) for row in found]
-            if len(found) == _SLICE:
-                reached = found[-1]["ingest_seq"]
-                complete_to = reached if complete_to is None else min(complete_to, reached)
+        # all tables as of one commit: what came into one between the reading of another and its own would pass it by
+        with transaction(self._cursor):
+            for event in self._kinds:
+                found = list(self._rows(event, last_seq))
+                rows += [(row["ingest_seq"], event, row) for row in found]
+                if len(found) == _SLICE:
+                    reached = found[-1]["ingest_seq"]
+                    complete_to = reached if complete_to is None else min(complete_to, reached)
         rows.sort(key=lambda item: item[0])
         if complete_to is not None:
             rows = [item for item in rows if item[0] <= complete_to]

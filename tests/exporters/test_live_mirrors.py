@@ -16,13 +16,14 @@ from typing import Any
 import duckdb
 import pytest
 
+from execution.events import Event
 from exporters import live_mirrors, mirror_files
 from exporters.jsonl_mirrors import write_logs
-from exporters.live_mirrors import EVENT_MIRRORS, Mirrors
+from exporters.live_mirrors import EVENT_MIRRORS, EventMirror, Mirrors
 from exporters.mirror_files import MirrorFile
 from exporters.state_files import to_json
 from store.importer import import_logs
-from store.round import open_round
+from store.round import Row, open_round
 from tests.conftest import GivenRows
 from tests.store.old_logs import CLOSE, EXECUTED, METRIC, METRICS, VETO, VETOES, text, write_files
 
@@ -117,6 +118,26 @@ def test_every_row_is_mirrored_as_write_logs_writes_it(logs: Logs, tmp_path: Pat
     whole = written_whole(logs.store, tmp_path / "whole")
     assert {name: b"".join(logs.lines(name)) for name in EVENT_MIRRORS} == whole
     assert logs.run() == 0
+
+
+def test_rows_that_are_stored_while_the_tables_are_read_are_not_passed_by(
+    logs: Logs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = EventMirror._rows
+
+    def reading(self: EventMirror, event: type[Event], last_seq: int) -> Iterator[Row]:
+        yield from list(read(self, event, last_seq))
+        add_rounds(logs.store, 1)  # committed by another cursor before the next table is read
+
+    add_rounds(logs.store, 1)
+    with monkeypatch.context() as storing:
+        storing.setattr(EventMirror, "_rows", reading)
+        logs.mirrors.run_once(nullcontext(), logs.versions())
+    logs.run()
+    for name, kinds in EVENT_MIRRORS.items():
+        union = " union all ".join(f"select event_id, ingest_seq from {event.table}" for event in kinds)
+        rows = logs.store.connection.execute(f"select event_id from ({union}) order by ingest_seq").fetchall()
+        assert logs.ids(name) == [event_id for (event_id,) in rows], name
 
 
 def test_slices_change_nothing(logs: Logs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
