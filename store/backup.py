@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import shutil
 import subprocess
 from contextlib import AbstractContextManager, suppress
@@ -21,6 +22,8 @@ from store.errors import StoreError
 from store.journal import SUFFIX, journal_folder, sync_folder
 
 _PREFIX = "tape-"
+_NAME = f"{_PREFIX}%Y%m%dT%H%M%SZ.duckdb"
+_DATED = re.compile(rf"{_PREFIX}\d{{8}}T\d{{6}}Z\.duckdb")
 _SMALL = Resources(memory_limit="64MB", threads=1)
 """Of a copy that is opened beside the database itself."""
 
@@ -98,13 +101,38 @@ def backups(folder: Path) -> list[Path]:
 
 def dated_name(now: datetime) -> str:
     """The name of a backup made at an instant."""
-    return f"{_PREFIX}{now.astimezone(UTC):%Y%m%dT%H%M%SZ}.duckdb"
+    return now.astimezone(UTC).strftime(_NAME)
+
+
+def next_name(folder: Path, now: datetime) -> str:
+    """The name of the next backup in a folder: that of an instant, which grows also where the clock was set back.
+
+    By name the newest is the newest then, none is taken twice, and what is forgotten is what was made first.
+    """
+    dated = [path.name for path in backups(folder) if _DATED.fullmatch(path.name)]
+    if not dated or dated_name(now) > dated[-1]:
+        return dated_name(now)
+    return dated_name(datetime.strptime(dated[-1], _NAME).replace(tzinfo=UTC) + timedelta(seconds=1))
 
 
 def forget_all_but(folder: Path, keep: int) -> None:
     """Deletes the oldest backups of a folder."""
     for path in backups(folder)[:-keep]:
         path.unlink()
+
+
+def forget_unfinished(folder: Path) -> list[str]:
+    """Removes the copies that killed processes have left half made, when nobody is copying; returns their names.
+
+    Beside them lies what DuckDB spilled while it opened them.
+    """
+    gone = sorted(folder.glob(f".{_PREFIX}*.duckdb.*"))
+    for path in gone:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    return [path.name for path in gone]
 
 
 def compress_segments(home: Path, finished: set[str]) -> list[str]:
@@ -160,4 +188,5 @@ def is_backup_due(folder: Path, every: timedelta, now: datetime, last_import: da
     if not found:
         return True
     made = datetime.fromtimestamp(found[-1].stat().st_mtime, UTC)
-    return now - made >= every or (last_import is not None and last_import > made)
+    # one of the future was made before the clock was set back: how old it is nobody knows
+    return not timedelta(0) <= now - made < every or (last_import is not None and last_import > made)

@@ -274,7 +274,8 @@ class _Syncer:
     """The group fsync: one thread that syncs what was written, at the latest ``every_s`` after it was.
 
     It alone closes segments, so that none is closed under its hands. After a failed fsync the kernel may forget what
-    was not written: the segment is left, and whoever waits for its batches is told.
+    was not written: the segment is left, and whoever waits for its batches is told. So it is where somebody has deleted
+    the segment: what is written there nobody will read.
     """
 
     def __init__(self, folder: Path, every_s: float) -> None:
@@ -335,6 +336,8 @@ class _Syncer:
         try:
             for each in (*retired, *([fd] if fd >= 0 else [])):
                 os.fdatasync(each)
+            if fd >= 0 and os.fstat(fd).st_nlink == 0:
+                raise FileNotFoundError("somebody deleted its segment")
             if is_named:
                 sync_folder(self._folder)
         except OSError as error:

@@ -29,7 +29,7 @@ import socketserver
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -286,10 +286,12 @@ class _Handler(socketserver.StreamRequestHandler):
         folder = Path(request["out"])
         with self.server.cursor() as cursor:
             newest = newest_event(cursor) if request.get("as_of") == "newest" else None
-        as_of = newest or _instant(None if request.get("as_of") == "newest" else request.get("as_of"))
-        as_of = as_of or datetime.now(UTC)
-        with open_round(owner.connection, as_of=as_of, configured=owner.settings.configured) as reading:
-            paths = publish(reading, folder, files) if files else write_logs(reading, folder)
+        given = newest or _instant(None if request.get("as_of") == "newest" else request.get("as_of"))
+        is_own = folder.resolve() == (owner.home / "logs" / "state").resolve()
+        with owner.publishing if is_own else contextlib.nullcontext():
+            as_of = given or owner.clock.now()
+            with open_round(owner.connection, as_of=as_of, configured=owner.settings.configured) as reading:
+                paths = publish(reading, folder, files) if files else write_logs(reading, folder)
         return {"ok": True, "as_of": as_of.isoformat(), "paths": [str(path) for path in paths]}, b""
 
     def _republish(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:

@@ -14,6 +14,7 @@ Laws kept here:
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
@@ -34,21 +35,24 @@ from execution.events import ConfigChanged
 from exporters.firestore import Sync, sync_status
 from exporters.live_mirrors import Mirrors
 from exporters.publisher import Publisher
+from exporters.state_files import forget_unfinished
+from store import backup as copies
 from store.backup import (
     backup,
     backups,
     compress,
     compress_segments,
-    dated_name,
     delete_covered_segments,
     forget_all_but,
     is_backup_due,
+    next_name,
 )
 from store.database import bytes_of, closing, is_fatal, lock_down, migrate, open_database, transaction
 from store.errors import DatabaseLocked, StoreError
 from store.ingest import Ingest, certificates
 from store.journal import Journal
 from store.owner_lock import owning
+from tape.clock import Clock
 from tape.memory import bound_memory
 from tape.settings import Settings, own_version
 from tape.signals import called_by_signals
@@ -122,6 +126,8 @@ class Owner:
         self.database = home / "logs" / "tape.duckdb"
         self.started = datetime.now(UTC)
         self.writing = threading.RLock()
+        self.publishing = threading.Lock()
+        """Held by whoever writes into the folder of state files, so that an older instant never follows a newer one."""
         self.versions: dict[str, int] = {}
         """Per table the number of its newest row stored by this process."""
         self.workers: list[Worker] = []
@@ -155,7 +161,7 @@ class Owner:
         """
         with ExitStack() as stack:
             stack.enter_context(owning(self.home))
-            scratch = Path(stack.enter_context(scratch_folder()))
+            scratch = Path(stack.enter_context(scratch_folder(self.home)))
             if (connection := self._open()) is None:
                 return
             self.connection = stack.enter_context(closing(connection))
@@ -186,6 +192,8 @@ class Owner:
         from tape.door import Door
 
         logs = self.home / "logs"
+        self._clean_up(logs)
+        self.clock = Clock(self._last_published())
         self.ingest = Ingest(self.connection.cursor(), self.home, scratch)
         self._ingest_all()
         self._record_config()
@@ -217,6 +225,17 @@ class Owner:
         stack.enter_context(door)
         _LOG.info("serving %s, pid %d", self.home, os.getpid())
         self.serving.set()
+
+    def _clean_up(self, logs: Path) -> None:
+        """Removes what killed processes have left half made: none of them can go on with it."""
+        left = [*forget_unfinished(logs / "state"), *forget_unfinished(logs / "cache")]
+        left += copies.forget_unfinished(logs / "backup")
+        if left:
+            _LOG.info("removed what was left half made: %s", ", ".join(left))
+
+    def _last_published(self) -> datetime | None:
+        ((last,),) = self.connection.execute("select arg_max(as_of, export_id) from exports").fetchall()
+        return last if isinstance(last, datetime) else None
 
     def _run_sync(self, sync: Sync) -> None:
         try:
@@ -256,7 +275,11 @@ class Owner:
                 return
 
     def _publish(self) -> None:
-        self.publisher.publish_due(self.versions, datetime.now(UTC), writing=self.writing)
+        steps = self.clock.steps_back
+        with self.publishing:
+            self.publisher.publish_due(self.versions, self.clock.now(), writing=self.writing)
+        if self.clock.steps_back != steps:
+            self._record_config()
 
     def _mirror(self) -> None:
         while self.mirrors.run_once(self.writing, self.versions) and not self._stop.is_set():
@@ -276,7 +299,7 @@ class Owner:
         folder = logs / "backup"
         every = timedelta(hours=self.settings.backup.every_h)
         if every and is_backup_due(folder, every, now, imported[0] if imported else None):
-            _LOG.info("backup %s", self.back_up(folder / dated_name(now)))
+            _LOG.info("backup %s", self.back_up(folder / next_name(folder, now)))
             forget_all_but(folder, self.settings.backup.keep)
         if found := backups(folder):
             for name in delete_covered_segments(
@@ -309,15 +332,17 @@ class Owner:
             cursor.close()
 
     def _record_config(self) -> None:
-        """Limits and universe of ``tape.toml``, recorded when they are not the newest on record."""
+        """Limits and universe of ``tape.toml``, recorded when they are not those in force."""
         given = {"limits": self.settings.limits, "universe": self.settings.universe}
-        changed = []
+        now, changed = datetime.now(UTC), []
+        query = (
+            "select payload from config_snapshots where kind = ? and ts <= ? order by ts desc, ingest_seq desc limit 1"
+        )
         for kind, payload in given.items():
-            row = self.connection.execute(
-                "select payload from config_snapshots where kind = ? order by ts desc, ingest_seq desc limit 1", [kind]
-            ).fetchone()
+            with closing(self.connection.cursor()) as cursor:
+                row = cursor.execute(query, [kind, now]).fetchone()
             if payload is not None and (row is None or json.loads(row[0]) != payload):
-                changed.append(ConfigChanged(ts=datetime.now(UTC), kind=kind, payload=payload))
+                changed.append(ConfigChanged(ts=now, kind=kind, payload=payload))
         if changed:
             with Journal(self.home, "tape") as journal:
                 journal.record(changed, durable=True)
@@ -362,11 +387,21 @@ class Owner:
 
 
 @contextmanager
-def scratch_folder() -> Iterator[str]:
-    """A private folder, in memory where the machine has one."""
+def scratch_folder(home: Path) -> Iterator[str]:
+    """A private folder, in memory where the machine has one; those that killed owners of the home left are removed."""
     memory = Path("/dev/shm")  # noqa: S108 (mkdtemp makes it private)
-    with tempfile.TemporaryDirectory(prefix="tape-", dir=memory if os.access(memory, os.W_OK) else None) as folder:
+    parent = memory if os.access(memory, os.W_OK) else Path(tempfile.gettempdir())
+    prefix = scratch_prefix(home)
+    for left in parent.glob(f"{prefix}*"):
+        if left.lstat().st_uid == os.getuid() and not left.is_symlink():
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=parent) as folder:
         yield folder
+
+
+def scratch_prefix(home: Path) -> str:
+    """What the names of a home's scratch folders begin with."""
+    return f"tape-{hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:12]}-"
 
 
 def serve(home: Path, settings: Settings) -> None:

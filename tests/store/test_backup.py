@@ -27,6 +27,7 @@ from store.backup import (
     dated_name,
     delete_covered_segments,
     forget_all_but,
+    forget_unfinished,
     is_backup_due,
 )
 from store.database import closing, open_database
@@ -224,3 +225,15 @@ def test_a_segment_is_deleted_only_when_it_is_old_and_a_backup_holds_it(
     assert delete_covered_segments(tmp_path, to, older_than=NOW - timedelta(hours=1)) == []
     assert delete_covered_segments(tmp_path, to, older_than=later) == [f"{journaled[0]}.gz"]
     assert [path.name for path in journal_folder(tmp_path).iterdir()] == [journaled[1]]
+
+
+def test_what_killed_copies_left_is_removed_and_backups_stay(tmp_path: Path) -> None:
+    kept = tmp_path / dated_name(NOW)
+    left = [f".{kept.name}.part", f".{kept.name}.part.wal", f".{kept.name}.tmp"]
+    for name in [kept.name, "notes.txt", *left[:2]]:
+        (tmp_path / name).touch()
+    (tmp_path / left[2]).mkdir()
+    (tmp_path / left[2] / "spilled").touch()
+    assert forget_unfinished(tmp_path) == left
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["notes.txt", kept.name]
+    assert forget_unfinished(tmp_path / "nowhere") == []
