@@ -45,6 +45,7 @@ from zlib import crc32
 import orjson
 
 from execution.events import Event, EventRefused, parse_event
+from store.errors import StoreError
 
 SUFFIX = ".journal"
 MAGIC = b"TAPE1 "
@@ -60,7 +61,7 @@ _DEPTH = 100
 _LOG = logging.getLogger(__name__)
 
 
-class JournalError(Exception):
+class JournalError(StoreError):
     """A batch could not be written, or not be made durable."""
 
 
