@@ -166,8 +166,9 @@ class Publisher:
             ((last_id,),) = self._cursor.execute("select coalesce(max(export_id), 0) from exports").fetchall()
             self._unrecorded = {number: export for number, export in self._unrecorded.items() if number > last_id}
         self._may_be_recorded = True
-        with writing, transaction(self._cursor):
-            self._record()
+        if self._unrecorded:
+            with writing, transaction(self._cursor):
+                self._record()
         self._may_be_recorded = False
         self._unrecorded = {}
 
