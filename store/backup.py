@@ -137,6 +137,8 @@ def forget_unfinished(folder: Path) -> list[str]:
 
 def compress_segments(home: Path, finished: set[str]) -> list[str]:
     """Compresses the segments that are stored to their end; returns their names."""
+    # the database's log may be a new file: that it is there must be on disk before what it holds is moved
+    sync_folder(home / "logs")
     done = []
     for path in sorted(journal_folder(home).glob(f"*{SUFFIX}")):
         if path.name in finished:
@@ -149,13 +151,16 @@ def compress(path: Path) -> Path:
     """Replaces a file by ``NAME.gz``, so that at every moment one of them is whole."""
     target = path.with_name(f"{path.name}.gz")
     part = path.with_name(f".{target.name}.part")
-    with path.open("rb") as source, part.open("wb") as file:
-        part.chmod(path.stat().st_mode & 0o777)
-        with gzip.GzipFile(filename=path.name, fileobj=file, mode="wb", compresslevel=3) as packed:
-            shutil.copyfileobj(source, packed, 1024 * 1024)
-        file.flush()
-        os.fsync(file.fileno())
-    part.rename(target)
+    try:
+        with path.open("rb") as source, part.open("wb") as file:
+            part.chmod(path.stat().st_mode & 0o777)
+            with gzip.GzipFile(filename=path.name, fileobj=file, mode="wb", compresslevel=3) as packed:
+                shutil.copyfileobj(source, packed, 1024 * 1024)
+            file.flush()
+            os.fsync(file.fileno())
+        part.rename(target)
+    finally:
+        part.unlink(missing_ok=True)
     sync_folder(path.parent)
     path.unlink()
     return target
@@ -174,6 +179,8 @@ def delete_covered_segments(home: Path, newest_backup: Path, *, older_than: date
         rows = opened.execute("select segment from journal_segments where is_finished").fetchall()
     covered = {name for (name,) in rows}
     gone = [path for path in candidates if path.name.removesuffix(".gz") in covered]
+    # it may have got its name while its folder could not be synced
+    sync_folder(newest_backup.parent)
     for path in gone:
         path.unlink()
     return [path.name for path in gone]

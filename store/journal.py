@@ -45,6 +45,7 @@ from zlib import crc32
 import orjson
 
 from execution.events import Event, EventRefused, parse_event
+from store.errors import StoreError
 
 SUFFIX = ".journal"
 MAGIC = b"TAPE1 "
@@ -60,7 +61,7 @@ _DEPTH = 100
 _LOG = logging.getLogger(__name__)
 
 
-class JournalError(Exception):
+class JournalError(StoreError):
     """A batch could not be written, or not be made durable."""
 
 
@@ -110,7 +111,7 @@ class Journal:
         self._syncer = _Syncer(self._folder, fsync_every_s)
         self._writing = self._syncer.lock
         try:
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(self._folder)
             self._open_segment(first_seq=1)
         except OSError as error:
             self._syncer.close()
@@ -482,6 +483,14 @@ def _parse(raw: bytes, number: int, end: int) -> Line:
     if (head := _HEAD.match(body)) is None:
         return Line(number, end, raw, fault=f"expected a number, a time and events, found {body[:60]!r}")
     return Line(number, end, raw, int(head[1]), int(head[2]), body[head.end() :])
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a private folder and those above it; that they are there survives a power cut."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for each in missing:
+        sync_folder(each.parent)
 
 
 def sync_folder(folder: Path) -> None:

@@ -29,7 +29,7 @@ import socketserver
 import threading
 import time
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -237,10 +237,13 @@ class _Handler(socketserver.StreamRequestHandler):
         return answers[kind](request)
 
     def _status(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-        with self.server.cursor() as cursor:
+        """A database that answers no more has its reason among those of ``not_ready``."""
+        status = self.server.owner.status()
+        tables, journal = [], []
+        with contextlib.suppress(duckdb.Error), self.server.cursor() as cursor:
             tables = [vars(table) for table in table_status(cursor)]
             journal = [vars(each) | {"gaps": each.gaps} for each in certificates(cursor)]
-        return {"ok": True, **self.server.owner.status(), "tables": tables, "journal": journal}, b""
+        return {"ok": True, **status, "tables": tables, "journal": journal}, b""
 
     def _doctor(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         return {"ok": True, "checks": [check.as_json() for check in examine_owner(self.server.owner)]}, b""

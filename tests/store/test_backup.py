@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -185,6 +186,20 @@ def test_compressing_keeps_every_byte_and_leaves_one_file(tmp_path: Path) -> Non
     (tmp_path / "a.journal.gz").write_bytes(b"half of an earlier try")
     assert gzip.decompress(compress(path).read_bytes()) == content
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.journal.gz"]
+
+
+def test_a_full_disk_leaves_the_file_as_it_is_and_nothing_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.journal"
+    path.write_bytes(os.urandom(300_000))
+    whole = path.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            compress(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [(entry.name, entry.read_bytes()) for entry in tmp_path.iterdir()] == [("a.journal", whole)]
 
 
 @pytest.fixture
