@@ -248,7 +248,7 @@ class Journal:
             "segment": number,
             "first_seq": first_seq,
         }
-        path = self._folder / _segment_name(self.producer, self.run_id, number)
+        path = self._folder / segment_name(self.producer, self.run_id, number)
         hidden = path.with_name(f".{path.name}")
         fd = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
@@ -411,7 +411,8 @@ def segment_paths(folder: Path) -> list[Path]:
     return sorted(path for path in paths if path.name.endswith(SUFFIX) and not path.name.startswith("."))
 
 
-def _segment_name(producer: str, run_id: str, number: int) -> str:
+def segment_name(producer: str, run_id: str, number: int) -> str:
+    """The file name of a segment."""
     return f"{producer}-{run_id}-{number:06d}{SUFFIX}"
 
 
@@ -441,7 +442,7 @@ def read_header(path: Path) -> Segment:
         )
     except (ValueError, KeyError, TypeError) as error:
         raise JournalError(f"segment {path.name}: line 1: expected a header, found {body[:60]!r}") from error
-    if path.name != (named := _segment_name(segment.producer, segment.run_id, segment.number)):
+    if path.name != (named := segment_name(segment.producer, segment.run_id, segment.number)):
         raise JournalError(f"segment {path.name}: line 1: expected its own header, found that of {named}")
     return segment
 

@@ -37,8 +37,9 @@ from exporters.contract import state_file
 from exporters.jsonl_mirrors import write_logs
 from exporters.publisher import republish
 from exporters.state_files import publish
-from store.database import set_clocks
+from store.database import is_damage, set_clocks
 from store.errors import StoreError
+from store.gaps import gaps
 from store.ingest import certificates
 from store.query import arrow_stream, one_select
 from store.round import open_round
@@ -180,6 +181,8 @@ class _Handler(socketserver.StreamRequestHandler):
         except (MemoryError, duckdb.OutOfMemoryException):
             line = _refusal("query: takes more memory than it may")
         except Exception as error:  # noqa: BLE001 (whatever a request does, the client is told)
+            if is_damage(error):
+                self.server.owner.break_off(error)
             line = _refusal(" ".join(str(error).split()) or type(error).__name__)
         if (size := len(line) + len(payload)) > _MAX_ANSWER:
             line, payload = _refusal(f"answer: expected at most {_MAX_ANSWER:,} bytes, found {size:,}"), b""
@@ -214,7 +217,9 @@ class _Handler(socketserver.StreamRequestHandler):
         with self.server.cursor() as cursor:
             tables = [vars(table) for table in table_status(cursor)]
             journal = [vars(each) | {"gaps": each.gaps} for each in certificates(cursor)]
-        return {"ok": True, **self.server.owner.status(), "tables": tables, "journal": journal}, b""
+            missing = [str(gap) for gap in gaps(cursor, self.server.owner.home)]
+        status = self.server.owner.status()
+        return {"ok": True, **status, "tables": tables, "journal": journal, "gaps": missing}, b""
 
     def _doctor(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         return {"ok": True, "checks": [check.as_json() for check in examine_owner(self.server.owner)]}, b""

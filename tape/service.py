@@ -8,6 +8,7 @@ Laws kept here:
 - whatever writes to the database holds ``writing``, so that a backup can be a plain copy;
 - a worker whose step fails logs it once, counts it and goes on; a broken database ends the process, non-zero, with one
   line: the journal has lost nothing, and a supervisor starts it again;
+- a damaged or lost database is rebuilt before it is served, where that loses nothing; else the owner does not start;
 - SIGTERM and SIGINT end it within two seconds; what was recorded by then is stored, or, of a long backlog, kept in the
   journal for the next owner.
 """
@@ -22,6 +23,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -44,11 +46,15 @@ from store.backup import (
     forget_all_but,
     is_backup_due,
 )
-from store.database import bytes_of, closing, is_fatal, lock_down, migrate, open_database, transaction
-from store.errors import DatabaseLocked, StoreError
+from store.damaged import mark_damaged, rebuild_status, why_behind, why_rebuild
+from store.database import bytes_of, closing, is_damage, is_fatal, lock_down, migrate, open_database, transaction
+from store.errors import DatabaseDamaged, DatabaseLocked, StoreError
+from store.gaps import gaps
 from store.ingest import Ingest, certificates
 from store.journal import Journal
 from store.owner_lock import owning
+from store.packed_segments import recall_packed
+from store.rebuild import rebuild
 from tape.memory import bound_memory
 from tape.settings import Settings, own_version
 from tape.signals import called_by_signals
@@ -151,7 +157,7 @@ class Owner:
         Raises:
             OwnerRuns: this home has an owner.
             DatabaseBroken: the database can no longer be used.
-            StoreError: the database cannot be opened.
+            StoreError: the database cannot be opened, or is damaged and cannot be rebuilt without loss.
         """
         with ExitStack() as stack:
             stack.enter_context(owning(self.home))
@@ -165,27 +171,65 @@ class Owner:
             self._finish()
         if self._fatal is not None:
             reason = " ".join(str(self._fatal).split())
-            raise DatabaseBroken(f"database {self.database} can no longer be used: {reason}")
+            then = "; the next start rebuilds it" if is_damage(self._fatal) else ""
+            raise DatabaseBroken(f"database {self.database} can no longer be used: {reason}{then}")
 
     def _open(self) -> duckdb.DuckDBPyConnection | None:
-        """Waits for a lock that somebody else holds, saying who; ``None`` when stopped meanwhile."""
-        told = 0.0
+        """Waits for a lock that somebody else holds, saying who, and rebuilds; ``None`` when stopped meanwhile."""
+        told, is_rebuilt = 0.0, False
         while not self._stop.is_set():
             try:
-                for line in migrate(self.database, self.settings.resources(threads=1)):
-                    _LOG.info("%s", line)
-                return open_database(self.database, self.settings.resources(threads=1))
+                return self._open_whole()
             except DatabaseLocked as error:
                 if time.monotonic() - told >= 10:
                     _LOG.warning("waiting: %s", error)
                     told = time.monotonic()
                 self._stop.wait(0.2)
+            except DatabaseDamaged as error:
+                if is_rebuilt:
+                    raise
+                self._rebuild(error.found)
+                is_rebuilt = True
         return None
+
+    def _open_whole(self) -> duckdb.DuckDBPyConnection:
+        """
+        Raises:
+            DatabaseLocked, DatabaseDamaged.
+        """
+        if (found := why_rebuild(self.home)) is not None:
+            raise DatabaseDamaged(self.database, found)
+        for line in migrate(self.database, self.settings.resources(threads=1)):
+            _LOG.info("%s", line)
+        connection = open_database(self.database, self.settings.resources(threads=1))
+        if (found := why_behind(self.home, connection)) is not None:
+            connection.close()
+            raise DatabaseDamaged(self.database, found)
+        return connection
+
+    def _rebuild(self, found: str) -> None:
+        """In a thread of its own, left behind where the owner is stopped: a rebuild may be killed at any moment.
+
+        Raises:
+            StoreError: it cannot be rebuilt without loss; nothing was changed.
+        """
+        _LOG.warning("database %s is damaged, it is rebuilt: %s", self.database, found)
+        apart = ThreadPoolExecutor(1, "rebuild")
+        now, resources = datetime.now(UTC), self.settings.resources(threads=1)
+        made = apart.submit(rebuild, self.home, resources, now=now, reason=found)
+        apart.shutdown(wait=False)
+        while not made.done():
+            if self._stop.wait(0.05):
+                return
+        done = made.result()
+        for line in [str(done), *done.unusable, *done.notes, *(f"set aside: {path}" for path in done.set_aside)]:
+            _LOG.warning("%s", line)
 
     def _start(self, stack: ExitStack, scratch: Path) -> None:
         from tape.door import Door
 
         logs = self.home / "logs"
+        self._recall(scratch)
         self.ingest = Ingest(self.connection.cursor(), self.home, scratch)
         self._ingest_all()
         self._record_config()
@@ -205,7 +249,7 @@ class Owner:
             Worker("housekeeping", _HOUSEKEEPING_EVERY_S, self._keep_house),
         ]
         self._threads = [
-            threading.Thread(target=worker.run, args=(self._stop, self._break), name=worker.name, daemon=True)
+            threading.Thread(target=worker.run, args=(self._stop, self.break_off), name=worker.name, daemon=True)
             for worker in self.workers
         ]
         if self.sync is not None:
@@ -218,14 +262,27 @@ class Owner:
         _LOG.info("serving %s, pid %d", self.home, os.getpid())
         self.serving.set()
 
+    def _recall(self, scratch: Path) -> None:
+        """Stores again what the database has lost of segments that are compressed by now."""
+        with closing(self.connection.cursor()) as cursor:
+            read = recall_packed(cursor, self.home, scratch)
+        if read.segments:
+            _LOG.warning("stored again from %d compressed segments: %d events", read.segments, read.events)
+        for path, fault in read.damaged.items():
+            _LOG.error("segment %s is damaged, and set aside: %s", path.name, fault)
+
     def _run_sync(self, sync: Sync) -> None:
         try:
             sync.run(self._stop)
         except Exception as error:  # noqa: BLE001 (a thread that the runtime does without)
             _LOG.error("%s", error, exc_info=None if isinstance(error, StoreError) else error)
 
-    def _break(self, error: Exception) -> None:
-        self._fatal = self._fatal or error
+    def break_off(self, error: Exception) -> None:
+        """Ends the owner, as the database can no longer be used; what is damaged is rebuilt by the next one."""
+        if self._fatal is None:
+            self._fatal = error
+            if is_damage(error):
+                mark_damaged(self.home, " ".join(str(error).split()), datetime.now(UTC))
         self.stop()
 
     def _finish(self) -> None:
@@ -237,7 +294,7 @@ class Owner:
             thread.join(max(0.0, until - time.monotonic()))
         under_way = [thread.name for thread in self._threads if thread.is_alive()]
         if self._fatal is None and "ingest" not in under_way:
-            next(worker for worker in self.workers if worker.name == "ingest").once(self._break)
+            next(worker for worker in self.workers if worker.name == "ingest").once(self.break_off)
         if not under_way:
             self.publisher.close()
             self.mirrors.close()
@@ -278,11 +335,9 @@ class Owner:
         if every and is_backup_due(folder, every, now, imported[0] if imported else None):
             _LOG.info("backup %s", self.back_up(folder / dated_name(now)))
             forget_all_but(folder, self.settings.backup.keep)
-        if found := backups(folder):
-            for name in delete_covered_segments(
-                self.home, found[-1], older_than=now - timedelta(days=store.journal_days)
-            ):
-                _LOG.info("deleted %s: stored, and covered by %s", name, found[-1].name)
+        kept = backups(folder)
+        for name in delete_covered_segments(self.home, kept, older_than=now - timedelta(days=store.journal_days)):
+            _LOG.info("deleted %s: stored, and all of it in %s", name, ", ".join(path.name for path in kept))
         self._forget("marks", "ts", now - timedelta(days=store.marks_days))
         self._forget("exports", "as_of", now - timedelta(days=store.exports_days))
         free = shutil.disk_usage(logs).free
@@ -326,6 +381,8 @@ class Owner:
         for certificate in certificates(self.connection):
             log = _LOG.info if certificate.gaps == 0 else _LOG.warning
             log("%s", certificate)
+        for gap in gaps(self.connection, self.home):
+            _LOG.warning("%s", gap)
 
     def status(self) -> dict[str, Any]:
         """How the owner does, as JSON."""
@@ -357,6 +414,7 @@ class Owner:
             },
             "mirrors": {mirror.name: self.mirrors.errors.get(mirror.name) for mirror in self.mirrors.mirrors},
             "sync": sync_status(self.home, time.time()),
+            "last_rebuild": rebuild_status(self.home),
             "last_backup": next((path.name for path in reversed(backups(self.home / "logs" / "backup"))), None),
         }
 
