@@ -124,7 +124,10 @@ class Mirrors:
         if mirror.name not in self._files:
             mark = self._marks[mirror.name] = self._load(mirror.name)
             self._files[mirror.name] = MirrorFile(
-                self._logs / mirror.name, mark.byte_offset, rotate_bytes=self._rotate_bytes
+                self._logs / mirror.name,
+                mark.byte_offset,
+                last_seq=mark.last_seq,
+                rotate_bytes=self._rotate_bytes,
             )
         mark, file = self._marks[mirror.name], self._files[mirror.name]
         lines, last_seq = mirror.lines(mark.last_seq)

@@ -2,13 +2,16 @@
 
 Laws kept here: a line is written whole and once, whatever dies: what a killed process wrote behind the offset that the
 database knows is matched by ``event_id`` before anything is appended; a rotated log keeps its inode and moves to a name
-of its own below ``archive/``, which is never overwritten and matches no glob for live logs.
+of its own below ``archive/``, which is never overwritten and matches no glob for live logs. A database that has lost
+its tail, or was rebuilt, may know less than was rotated since: what it does not know of is matched in the archive too.
 """
 
 from __future__ import annotations
 
+import gzip
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -21,13 +24,18 @@ ROTATE_BYTES = 10 * 1024 * 1024
 
 
 class MirrorFile:
-    """The log at ``path``, known to be written up to ``offset`` bytes."""
+    """The log at ``path``, known to be written up to ``offset`` bytes, behind the row numbered ``last_seq``."""
 
-    def __init__(self, path: Path, offset: int, *, rotate_bytes: int = ROTATE_BYTES) -> None:
+    def __init__(
+        self, path: Path, offset: int, *, last_seq: int | None = None, rotate_bytes: int = ROTATE_BYTES
+    ) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._rotate_bytes = rotate_bytes
-        self._written = self._recover(offset)
+        archived = [] if last_seq is None else self._archived_behind(last_seq)
+        self._written = self._recover(0 if archived else offset)
+        for archive in archived:
+            self._written.update(_ids_in(archive))
 
     def append(self, lines: Iterable[tuple[str, bytes]]) -> int:
         """Appends lines (event_id, line), syncs them, and returns the size of the log.
@@ -68,6 +76,11 @@ class MirrorFile:
         sync_folder(self._path.parent)
         return True
 
+    def _archived_behind(self, last_seq: int) -> list[Path]:
+        """The rotated logs that reach farther than a row of this number: the database does not know that they were."""
+        found = (self._path.parent / "archive").glob(f"{self._path.name}.*")
+        return [path for path in found if (name := _ARCHIVED.search(path.name)) and int(name[1]) > last_seq]
+
     def _recover(self, offset: int) -> set[str]:
         """Mends the last line and returns the ids of the lines behind the offset.
 
@@ -87,6 +100,17 @@ class MirrorFile:
             if line and not line.endswith(b"\n"):
                 _mend(file, line)
         return found
+
+
+_ARCHIVED = re.compile(r"\.(\d+)\+*(?:\.gz)?$")
+"""What the name of a rotated log ends with: the number of its last row."""
+
+
+def _ids_in(archive: Path) -> Iterator[str]:
+    with gzip.open(archive) if archive.suffix == ".gz" else archive.open("rb") as file:
+        for line in file:
+            if (event_id := _event_id(line)) is not None:
+                yield event_id
 
 
 def _mend(file: BinaryIO, line: bytes) -> None:
