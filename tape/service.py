@@ -23,14 +23,11 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-
-import duckdb
 
 from execution.events import ConfigChanged
 from exporters.firestore import Sync, sync_status
@@ -46,16 +43,16 @@ from store.backup import (
     forget_all_but,
     is_backup_due,
 )
-from store.damaged import mark_damaged, rebuild_status, why_behind, why_rebuild
-from store.database import bytes_of, closing, is_damage, is_fatal, lock_down, migrate, open_database, transaction
-from store.errors import DatabaseDamaged, DatabaseLocked, StoreError
+from store.damaged import mark_damaged, rebuild_status
+from store.database import bytes_of, closing, is_damage, is_fatal, lock_down, transaction
+from store.errors import StoreError
 from store.gaps import gaps
 from store.ingest import Ingest, certificates
 from store.journal import Journal
 from store.owner_lock import owning
 from store.packed_segments import recall_packed
-from store.rebuild import rebuild
 from tape.memory import bound_memory
+from tape.opening import open_to_own
 from tape.settings import Settings, own_version
 from tape.signals import called_by_signals
 from tape.sync import make_sync
@@ -162,7 +159,7 @@ class Owner:
         with ExitStack() as stack:
             stack.enter_context(owning(self.home))
             scratch = Path(stack.enter_context(scratch_folder()))
-            if (connection := self._open()) is None:
+            if (connection := open_to_own(self.home, self.settings.resources(threads=1), self._stop)) is None:
                 return
             self.connection = stack.enter_context(closing(connection))
             lock_down(connection, scratch)
@@ -173,57 +170,6 @@ class Owner:
             reason = " ".join(str(self._fatal).split())
             then = "; the next start rebuilds it" if is_damage(self._fatal) else ""
             raise DatabaseBroken(f"database {self.database} can no longer be used: {reason}{then}")
-
-    def _open(self) -> duckdb.DuckDBPyConnection | None:
-        """Waits for a lock that somebody else holds, saying who, and rebuilds; ``None`` when stopped meanwhile."""
-        told, is_rebuilt = 0.0, False
-        while not self._stop.is_set():
-            try:
-                return self._open_whole()
-            except DatabaseLocked as error:
-                if time.monotonic() - told >= 10:
-                    _LOG.warning("waiting: %s", error)
-                    told = time.monotonic()
-                self._stop.wait(0.2)
-            except DatabaseDamaged as error:
-                if is_rebuilt:
-                    raise
-                self._rebuild(error.found)
-                is_rebuilt = True
-        return None
-
-    def _open_whole(self) -> duckdb.DuckDBPyConnection:
-        """
-        Raises:
-            DatabaseLocked, DatabaseDamaged.
-        """
-        if (found := why_rebuild(self.home)) is not None:
-            raise DatabaseDamaged(self.database, found)
-        for line in migrate(self.database, self.settings.resources(threads=1)):
-            _LOG.info("%s", line)
-        connection = open_database(self.database, self.settings.resources(threads=1))
-        if (found := why_behind(self.home, connection)) is not None:
-            connection.close()
-            raise DatabaseDamaged(self.database, found)
-        return connection
-
-    def _rebuild(self, found: str) -> None:
-        """In a thread of its own, left behind where the owner is stopped: a rebuild may be killed at any moment.
-
-        Raises:
-            StoreError: it cannot be rebuilt without loss; nothing was changed.
-        """
-        _LOG.warning("database %s is damaged, it is rebuilt: %s", self.database, found)
-        apart = ThreadPoolExecutor(1, "rebuild")
-        now, resources = datetime.now(UTC), self.settings.resources(threads=1)
-        made = apart.submit(rebuild, self.home, resources, now=now, reason=found)
-        apart.shutdown(wait=False)
-        while not made.done():
-            if self._stop.wait(0.05):
-                return
-        done = made.result()
-        for line in [str(done), *done.unusable, *done.notes, *(f"set aside: {path}" for path in done.set_aside)]:
-            _LOG.warning("%s", line)
 
     def _start(self, stack: ExitStack, scratch: Path) -> None:
         from tape.door import Door
