@@ -29,14 +29,15 @@ SMALL = Resources(memory_limit="128MB", threads=1)
 class Home:
     """A home folder of a test's own."""
 
-    def __init__(self, folder: Path, empty_database: Path) -> None:
+    def __init__(self, folder: Path, empty_database: Path | None = None) -> None:
         self.folder = folder
         self.logs = folder / "logs"
         self.database = self.logs / "tape.duckdb"
         self.wal = self.logs / "tape.duckdb.wal"
         self.journal = journal_folder(folder)
-        self.journal.mkdir(parents=True)
-        shutil.copy(empty_database, self.database)
+        self.journal.mkdir(parents=True, exist_ok=True)
+        if empty_database is not None:
+            shutil.copy(empty_database, self.database)
 
     def beat(
         self, *services: str, producer: str = "executor", run_id: str | None = None, segment_bytes: int = 1
@@ -103,6 +104,12 @@ class Home:
         folder = self.logs / "damaged"
         return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
+    def copy(self, folder: Path) -> Home:
+        """The same home in another folder, which is emptied before."""
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(self.folder, folder)
+        return Home(folder)
+
 
 FINISHED = "select segment from journal_segments where is_finished"
 
@@ -125,6 +132,17 @@ def recorded_in(journal: Path) -> Counter[tuple[str, str]]:
                 if not line.fault:
                     found.update((EVENTS_BY_TYPE[kind].table, fields["event_id"]) for kind, fields in line.items)
     return found
+
+
+def content_of(database: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """A digest of each table's rows, but for the order in which they were stored; every block is read."""
+    with closing(open_database(database, SMALL, read_only=True)) as connection:
+        return {
+            table: connection.execute(
+                f"select count(*), bit_xor(hash(each)) from (select * exclude (ingest_seq) from {table}) as each"
+            ).fetchall()
+            for table in EVENT_TABLES
+        }
 
 
 def flip(path: Path, offset: int, bit: int) -> None:
