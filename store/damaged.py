@@ -26,7 +26,7 @@ import duckdb
 import orjson
 
 from store.backup import backups, dated_name, last_seq_of
-from store.errors import StoreError
+from store.errors import DatabaseDamaged, StoreError
 from store.importer import last_ingest_seq
 from store.journal import SUFFIX, journal_folder, sync_folder, write_whole
 
@@ -150,6 +150,16 @@ def why_rebuild(home: Path) -> str | None:
     if (logs / "tape.duckdb").exists() or not has_past:
         return None
     return "it is gone, and there is a backup or a journal of it"
+
+
+def refuse_damaged(home: Path) -> None:
+    """For what opens the database of a home to write.
+
+    Raises:
+        DatabaseDamaged: it is to be rebuilt first.
+    """
+    if (found := why_rebuild(home)) is not None:
+        raise DatabaseDamaged(home / "logs" / "tape.duckdb", found)
 
 
 def why_behind(home: Path, connection: duckdb.DuckDBPyConnection) -> str | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -42,8 +42,12 @@ def store_packed(
     home: Path,
     scratch: Path,
     room: Path,
+    *,
+    is_stopped: Callable[[], bool] = lambda: False,
 ) -> Unpacked:
     """Stores what the database lacks of the compressed segments; ``room``: a folder with place for one, unpacked.
+
+    It ends before the next segment once ``is_stopped()``.
 
     Raises:
         duckdb.Error: as ``Ingest.run_once``.
@@ -51,6 +55,8 @@ def store_packed(
     """
     read = Unpacked()
     for path in _lacking(connection, home):
+        if is_stopped():
+            break
         name = path.name.removesuffix(".gz")
         with TemporaryDirectory(prefix=".unpacked-", dir=room) as apart:
             folder = journal_folder(Path(apart))
@@ -66,12 +72,18 @@ def store_packed(
     return read
 
 
-def recall_packed(connection: duckdb.DuckDBPyConnection, home: Path, scratch: Path) -> Unpacked:
+def recall_packed(
+    connection: duckdb.DuckDBPyConnection,
+    home: Path,
+    scratch: Path,
+    *,
+    is_stopped: Callable[[], bool] = lambda: False,
+) -> Unpacked:
     """As ``store_packed``, for the database in place: damaged segments are set aside."""
     if not _lacking(connection, home):
         return Unpacked()
     with rebuilding_room(home) as room:
-        read = store_packed(connection, home, scratch, room)
+        read = store_packed(connection, home, scratch, room, is_stopped=is_stopped)
     set_aside_segments(home, read.damaged)
     return read
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import duckdb
 
-from store.damaged import why_behind, why_rebuild
+from store.damaged import refuse_damaged, why_behind
 from store.database import Resources, migrate, open_database
 from store.errors import DatabaseDamaged, DatabaseLocked
 from store.rebuild import rebuild
@@ -54,8 +54,7 @@ def _open_whole(home: Path, resources: Resources) -> duckdb.DuckDBPyConnection:
         DatabaseLocked, DatabaseDamaged.
     """
     database = home / "logs" / "tape.duckdb"
-    if (found := why_rebuild(home)) is not None:
-        raise DatabaseDamaged(database, found)
+    refuse_damaged(home)
     for line in migrate(database, resources):
         _LOG.info("%s", line)
     connection = open_database(database, resources)

@@ -211,7 +211,7 @@ class Owner:
     def _recall(self, scratch: Path) -> None:
         """Stores again what the database has lost of segments that are compressed by now."""
         with closing(self.connection.cursor()) as cursor:
-            read = recall_packed(cursor, self.home, scratch)
+            read = recall_packed(cursor, self.home, scratch, is_stopped=self._stop.is_set)
         if read.segments:
             _LOG.warning("stored again from %d compressed segments: %d events", read.segments, read.events)
         for path, fault in read.damaged.items():
@@ -225,11 +225,10 @@ class Owner:
 
     def break_off(self, error: Exception) -> None:
         """Ends the owner, as the database can no longer be used; what is damaged is rebuilt by the next one."""
-        if self._fatal is None:
-            self._fatal = error
-            if is_damage(error):
-                mark_damaged(self.home, " ".join(str(error).split()), datetime.now(UTC))
+        is_first, self._fatal = self._fatal is None, self._fatal or error
         self.stop()
+        if is_first and is_damage(error):
+            mark_damaged(self.home, " ".join(str(error).split()), datetime.now(UTC))
 
     def _finish(self) -> None:
         """Stores what was recorded up to now; what that changes is published and mirrored by the next owner."""

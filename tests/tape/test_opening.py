@@ -14,7 +14,7 @@ from exporters.contract import STATE_FILES
 from exporters.live_mirrors import EVENT_MIRRORS
 from store.errors import StoreError
 from tests.store.homes import Home, flip, recorded_in
-from tests.store.old_logs import write_files
+from tests.store.old_logs import CLOSE, EXECUTED, text, write_files
 from tests.store.test_rebuild import damage_a_row_block
 from tests.tape.owners import Serving, wait_for
 from tests.tape.test_cli import fails, tape
@@ -142,6 +142,15 @@ def test_rebuild_is_refused_beside_an_owner_and_works_without(home: Home) -> Non
         assert words in done.out
     fails(tape("--home", home.folder, "rebuild", "--from", home.folder / "none"), 1, "found nothing")
     assert home.stored() == recorded_in(home.journal)
+
+
+def test_nothing_is_imported_into_an_empty_database_in_place_of_a_lost_one(home: Home) -> None:
+    home.database.unlink()
+    write_files(home.folder / "old", {EXECUTED: text(CLOSE)})
+    fails(tape("--home", home.folder, "import", home.folder / "old"), 1, "is damaged: it is gone", "`tape rebuild`")
+    assert not home.database.exists()
+    assert tape("--home", home.folder, "rebuild").code == 0
+    assert tape("--home", home.folder, "import", home.folder / "old").code == 0
 
 
 def test_after_a_step_back_no_mirror_doubles_a_line_and_no_state_file_goes_back(home: Home) -> None:
