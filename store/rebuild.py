@@ -84,8 +84,7 @@ def rebuild(
         _say_what_stands_in_no_journal(database, old, base, done)
         if done.lost and not is_loss_accepted:
             raise RebuildFailed(
-                f"database {database}: {reason}: it cannot be rebuilt without loss: {'; '.join(done.lost)}:"
-                " `tape rebuild` does it all the same"
+                f"it cannot be rebuilt without loss: {'; '.join(done.lost)}: `tape rebuild` does it all the same"
             )
         put_in_place(home, new, done, now)
     set_aside_segments(home, damaged)

@@ -19,7 +19,7 @@ import duckdb
 from store.damaged import refuse_damaged, why_behind
 from store.database import Resources, migrate, open_database
 from store.errors import DatabaseDamaged, DatabaseLocked
-from store.rebuild import rebuild
+from store.rebuild import RebuildFailed, rebuild
 
 _LOG = logging.getLogger("tape")
 _TELL_EVERY_S = 10.0
@@ -82,6 +82,9 @@ def _rebuild(home: Path, resources: Resources, damage: DatabaseDamaged, stop: th
     while not made.done():
         if stop.wait(0.05):
             return
-    done = made.result()
+    try:
+        done = made.result()
+    except RebuildFailed as error:
+        raise RebuildFailed(f"database {damage.path} is damaged: {damage.found}: {error}") from error
     for line in [str(done), *done.unusable, *done.notes, *(f"set aside: {path}" for path in done.set_aside)]:
         _LOG.warning("%s", line)
