@@ -211,7 +211,8 @@ def _compare(
 ) -> None:
     """Says what the new database has of the journal, and what it lacks that the old one had, or may have had.
 
-    A batch that a whole segment does not have is one that its producer could not write: the old one never had it.
+    A batch that a whole segment does not have is one that its producer could not write: the old one never had it,
+    unless it says so.
     """
     new, found = _known(opened), gaps(opened, home)
     done.journal = [str(each) for each in certificates(opened)]
@@ -220,14 +221,16 @@ def _compare(
     damaged = {name for (name,) in rows}
     for run, (last, missing) in new.runs.items():
         known = [each.runs[run] for each in (old, base) if each is not None and run in each.runs]
-        if missing > max((before for _, before in known), default=0):
+        was_read_to = max((read_to for read_to, _ in known), default=0)
+        if missing > max((missed for _, missed in known), default=0):
             done.lost += [
                 str(gap)
                 for gap in found
-                if (gap.producer, gap.run_id) == run and (gap.is_gone or gap.segment in damaged or known)
+                if (gap.producer, gap.run_id) == run
+                and (gap.is_gone or gap.segment in damaged or (gap.last_seq or 0) <= was_read_to)
             ]
-        if last < (before := max((before for before, _ in known), default=0)):
-            done.lost.append(f"{' '.join(run)}: batches {last + 1:,}..{before:,} missing: no segment has them")
+        if last < was_read_to:
+            done.lost.append(f"{' '.join(run)}: batches {last + 1:,}..{was_read_to:,} missing: no segment has them")
     if old is not None:
         done.lost += [f"{' '.join(run)}: missing: no segment has it" for run in old.runs.keys() - new.runs.keys()]
         done.lost += [f"{words}: import them again" for row, words in old.imports.items() if row not in new.imports]

@@ -29,6 +29,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from execution.events import ConfigChanged
 from exporters.firestore import Sync, sync_status
 from exporters.live_mirrors import Mirrors
@@ -163,13 +165,19 @@ class Owner:
                 return
             self.connection = stack.enter_context(closing(connection))
             lock_down(connection, scratch)
-            self._start(stack, scratch)
+            try:
+                self._start(stack, scratch)
+            except duckdb.Error as error:
+                self.break_off(error)
+                raise self._broken(error) from error
             self._stop.wait()
             self._finish()
         if self._fatal is not None:
-            reason = " ".join(str(self._fatal).split())
-            then = "; the next start rebuilds it" if is_damage(self._fatal) else ""
-            raise DatabaseBroken(f"database {self.database} can no longer be used: {reason}{then}")
+            raise self._broken(self._fatal)
+
+    def _broken(self, error: Exception) -> DatabaseBroken:
+        then = "; the next start rebuilds it" if is_damage(error) else ""
+        return DatabaseBroken(f"database {self.database} can no longer be used: {' '.join(str(error).split())}{then}")
 
     def _start(self, stack: ExitStack, scratch: Path) -> None:
         from tape.door import Door

@@ -123,6 +123,22 @@ def test_a_gap_that_the_old_database_had_is_no_loss(home: Home) -> None:
     assert done.lost == []
 
 
+def test_a_batch_that_its_producer_could_not_write_is_a_gap_and_no_loss(home: Home) -> None:
+    home.beat("a")
+    home.store()
+    home.back_up("1")
+    home.beat("b", "c", "d", run_id="r", segment_bytes=10**9)
+    (path,) = home.journal.glob("executor-r-*")
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:2] + lines[3:]))
+    flip(home.database, 5_000, 0)
+    done = rebuilt(home, is_loss_accepted=False)
+    assert (done.gaps, done.lost) == (
+        ["executor r: 1 of the batches 1..3 missing: they are not in segment executor-r-000001.journal"],
+        [],
+    )
+
+
 def test_what_the_old_database_held_and_no_segment_has_is_a_loss_and_changes_nothing(home: Home) -> None:
     home.beat("a", "b", run_id="r")
     home.beat("c", run_id="s")

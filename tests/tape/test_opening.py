@@ -101,6 +101,19 @@ def test_damage_found_while_it_runs_ends_the_owner_and_the_next_one_rebuilds(hom
     assert home.stored() == recorded
 
 
+def test_damage_found_while_it_starts_ends_it_and_the_next_one_rebuilds(home: Home) -> None:
+    damage_a_row_block(home.database, "config_snapshots")
+    write_files(home.folder, {"risk_limits.json": '{"global": {}}'})
+    recorded = recorded_in(home.journal)
+    owner = Serving(home.folder)
+    assert owner.process.wait() == 1
+    assert owner.log.splitlines()[-1].endswith("the next start rebuilds it")
+    with Serving(home.folder) as owner:
+        assert "it is rebuilt" in owner.log
+        end_well(owner)
+    assert home.stored() > recorded, "and the limits"
+
+
 def _asked(owner: Serving) -> int | None:
     """Reads all of a table through the door; the exit code of the owner once it has ended."""
     with suppress(StoreError):
