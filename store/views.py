@@ -76,6 +76,13 @@ def sql_objects() -> tuple[SqlObject, ...]:
     return tuple(objects.values())
 
 
+@cache
+def unfolded(name: str) -> int:
+    """How many macros and views are unfolded where one is read, itself included; 0 for what is none."""
+    found = next((item for item in sql_objects() if item.name == name), None)
+    return 0 if found is None else 1 + sum(unfolded(other) for other in found.reads)
+
+
 def _names(text: str) -> set[str]:
     return set(re.findall(r"\b[a-z_][a-z0-9_]*\b", _COMMENT_OR_TEXT.sub(" ", text)))
 
