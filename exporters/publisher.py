@@ -20,7 +20,7 @@ import orjson
 
 from exporters.contract import STATE_FILES, TICK_S, StateFile, state_file
 from exporters.state_files import render, replace_file, write_atomically
-from store.database import is_fatal, transaction
+from store.database import is_fatal, is_memory_short, roll_back, transaction
 from store.errors import StoreError
 from store.journal import sync_folder
 from store.round import LiveRounds, Round, open_round, tables_beneath
@@ -98,6 +98,8 @@ class Publisher:
         ((last_id,),) = self._cursor.execute("select coalesce(max(export_id), 0) from exports").fetchall()
         self._last_id = int(last_id)
         self._digests = {item.name: item.digest for item in sql_objects()}
+        self._unrecorded: list[Export] = []
+        """Publications that the database has no record of yet."""
         self.latest: dict[str, Export] = {}
         """By file: the newest publication, here before a reader can see it, on record after it."""
 
@@ -115,32 +117,36 @@ class Publisher:
         ``at``: seconds of the clock by which files become due, the monotonic one unless given.
 
         Raises:
-            duckdb.Error: the database is broken; anything else is a failure of its file.
+            duckdb.Error, MemoryError: the database is broken, or memory is short, and what was not done is done next
+                time; anything else is a failure of its file.
         """
         at = time.monotonic() if at is None else at
         todo = [publication for publication in self.publications if publication.is_due(versions, at)]
-        done: list[Export] = []
+        done: list[str] = []
         while todo:
             try:
                 with self._rounds.open(as_of, versions) as reading:
                     while todo:
-                        done.append(self._publish(todo[0], reading, versions, at))
+                        self._publish(todo[0], reading, versions, at)
+                        done.append(todo[0].file.name)
                         todo.pop(0)
             except Exception as error:
-                if is_fatal(error) or not todo:
+                if is_fatal(error) or is_memory_short(error) or not todo:
                     raise
                 _fail(todo.pop(0), error, at)
-        if done:
+        if self._unrecorded:
             sync_folder(self._folder)
+            roll_back(self._cursor)
             with writing, transaction(self._cursor):
-                self._record(done)
-        return [export.file for export in done]
+                self._record(self._unrecorded)
+            self._unrecorded.clear()
+        return done
 
     def close(self) -> None:
         self._rounds.close()
         self._cursor.close()
 
-    def _publish(self, due: Publication, reading: Round, versions: Mapping[str, int], at: float) -> Export:
+    def _publish(self, due: Publication, reading: Round, versions: Mapping[str, int], at: float) -> None:
         content = render(due.file, reading)
         digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
         export = Export(due.file.name, reading.as_of, reading.last_seq, self._digests[due.file.view], digest)
@@ -152,7 +158,7 @@ class Publisher:
         due.error = None
         due.published += 1
         due.versions = {table: versions.get(table, 0) for table in tables_beneath(due.file.view)}
-        return export
+        self._unrecorded.append(export)
 
     def _record(self, done: list[Export]) -> None:
         """As one JSON document: planned in a third of the time that as many parameters take."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -165,6 +165,11 @@ def is_fatal(error: BaseException) -> bool:
     )
 
 
+def is_memory_short(error: BaseException) -> bool:
+    """Whether there was no memory for what was done: once there is, it may be done again."""
+    return isinstance(error, (MemoryError, duckdb.OutOfMemoryException))
+
+
 def lock_down(connection: duckdb.DuckDBPyConnection, scratch: Path) -> None:
     """Takes file access and settings away from every query of this database, for good; ``scratch`` stays readable."""
     connection.execute(f"set allowed_directories = ['{scratch}/']")
@@ -183,11 +188,21 @@ def closing(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyCo
 
 @contextmanager
 def transaction(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """One transaction: committed at the end of the block, rolled back on any exception, which goes on."""
+    """One transaction: committed at the end of the block, rolled back on any exception, which goes on.
+
+    Where memory is so short that even that fails, ``roll_back`` does it before the cursor is used again.
+    """
     cursor.execute("begin transaction")
     try:
         yield
+        cursor.execute("commit")
     except BaseException:
-        cursor.execute("rollback")
+        with suppress(duckdb.OutOfMemoryException):
+            roll_back(cursor)
         raise
-    cursor.execute("commit")
+
+
+def roll_back(cursor: duckdb.DuckDBPyConnection) -> None:
+    """Ends the transaction that is open, if one is."""
+    with suppress(duckdb.TransactionException):
+        cursor.execute("rollback")

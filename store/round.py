@@ -150,9 +150,9 @@ class LiveRounds:
     def open(self, as_of: datetime, versions: Mapping[str, int]) -> Iterator[Round]:
         """A round as of an instant. ``versions``: per table a number that grows with its rows, read before."""
         cursor = self._cursor or self._new_cursor()
-        set_clocks(cursor, as_of=as_of)
-        cursor.execute("begin transaction")
         try:
+            set_clocks(cursor, as_of=as_of)
+            cursor.execute("begin transaction")
             valid = self._valid(as_of, versions)
             reading = Round(cursor, as_of, computed=valid, catalog=self._catalog)
             yield reading

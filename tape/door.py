@@ -13,7 +13,8 @@ Requests:
 - ``{"request": "republish", "export_id": .., "out": ..}``
 - ``{"request": "backup", "to": ..}``
 
-The socket is the owner's user's alone (mode 0600).
+The socket is the owner's user's alone (mode 0600). So many clients are answered at a time, each by a thread made at the
+start; one that takes too long to ask or to read the answer is left.
 """
 
 from __future__ import annotations
@@ -21,8 +22,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
-import socket
 import socketserver
 import threading
 import time
@@ -30,6 +29,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from queue import SimpleQueue
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -40,7 +40,7 @@ from exporters.contract import state_file
 from exporters.jsonl_mirrors import write_logs
 from exporters.publisher import republish
 from exporters.state_files import publish
-from store.database import set_clocks
+from store.database import closing, set_clocks
 from store.errors import StoreError
 from store.ingest import certificates
 from store.query import arrow_stream, one_select
@@ -50,31 +50,21 @@ from tape.doctor.examine import examine_owner
 from tape.owner_socket import SOCKET, short_name
 from tape.owner_socket import DoorClosed as DoorClosed
 from tape.owner_socket import ask as ask
+from tape.queries import Queries
 
 if TYPE_CHECKING:
     from tape.service import Owner
 
 _MAX_REQUEST = 1024 * 1024
+_RECEIVED = 64 * 1024
 _OPTIONS = orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
-_END_S = 0.4
 _MAX_CLIENTS = 32
 """Connections at a time; one more is told to come back."""
 _MAX_ANSWER = 64 * 1024 * 1024
-_NICENESS = 10
 _PATIENCE_S = 5.0
 """How long a client may take to say what it wants."""
-
-
-_AGAIN_S = 0.05
-"""From interrupt to interrupt: one that comes before a query has begun to run is lost."""
-
-
-class TimedOut(StoreError):
-    """A query took longer than it may."""
-
-
-class HungUp(StoreError):
-    """Nobody waits for a query's answer any more."""
+_FETCHED = 200
+"""Rows that are made at a time."""
 
 
 class Door:
@@ -91,6 +81,10 @@ class Door:
                 os.umask(before)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="door", daemon=True)
 
+    @property
+    def queries(self) -> Queries:
+        return self._server.queries
+
     def __enter__(self) -> Self:
         self._thread.start()
         return self
@@ -99,81 +93,62 @@ class Door:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._server.shutdown()
-        self._server.end_queries()
+        self._server.end()
         self._server.server_close()
         self._path.unlink(missing_ok=True)
 
 
-class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
-    daemon_threads = True
-    block_on_close = False
+class _Server(socketserver.UnixStreamServer):
     request_queue_size = 128
 
     def __init__(self, address: str, owner: Owner) -> None:
         self.owner = owner
-        self._running: set[duckdb.DuckDBPyConnection] = set()
-        self._lock = threading.Lock()
+        self.queries = Queries(owner.connection, owner.settings.door, owner.bound)
+        self.exporting = threading.Lock()
+        """Held by who makes files, which takes much memory: one at a time."""
         self._places = threading.BoundedSemaphore(_MAX_CLIENTS)
-        self._queries = threading.BoundedSemaphore(owner.settings.door.queries)
+        self._accepted: SimpleQueue[Any] = SimpleQueue()
         super().__init__(address, _Handler)
+        for _ in range(_MAX_CLIENTS):
+            threading.Thread(target=self._answer_all, name="client", daemon=True).start()
+
+    def get_request(self) -> tuple[Any, Any]:
+        """The next client. Where memory is short there is none for now, which ``OSError`` says."""
+        try:
+            return super().get_request()
+        except MemoryError as error:
+            raise OSError from error
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """A thread for each connection, while there are places."""
-        if not self._places.acquire(blocking=False):
-            request.setblocking(False)
-            request.send(
-                _to_line({"ok": False, "error": f"door: {_MAX_CLIENTS} clients are being answered, try again"})
-            )
-            self.shutdown_request(request)
+        """Hands a client to a thread, where one is free."""
+        if self._places.acquire(blocking=False):
+            self._accepted.put(request)
             return
-        try:
-            super().process_request(request, client_address)
-        except BaseException:
-            self._places.release()
-            raise
+        request.setblocking(False)
+        request.send(_to_line({"ok": False, "error": f"door: {_MAX_CLIENTS} clients are being answered, try again"}))
+        self.shutdown_request(request)
 
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self._places.release()
-
-    @contextlib.contextmanager
-    def query(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A cursor for one query, when there is room for one more.
-
-        Raises:
-            StoreError: there is none within the time that a query may take.
-        """
-        limits = self.owner.settings.door
-        if not self._queries.acquire(timeout=limits.timeout_s):
-            raise StoreError(f"query: {limits.queries} others are running, try again")
-        try:
-            with self.cursor() as cursor:
-                yield cursor
-        finally:
-            self._queries.release()
+    def _answer_all(self) -> None:
+        while (request := self._accepted.get()) is not None:
+            try:
+                self.finish_request(request, None)
+            except (OSError, MemoryError):
+                pass  # a client that went away is no event, and there is no room to tell
+            finally:
+                self.shutdown_request(request)
+                del request
+                self._places.release()
 
     @contextlib.contextmanager
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        cursor = self.owner.connection.cursor()
-        with self._lock:
-            self._running.add(cursor)
-        try:
+        with closing(self.owner.connection.cursor()) as cursor:
             yield cursor
-        finally:
-            with self._lock:
-                self._running.discard(cursor)
-            cursor.close()
 
-    def end_queries(self) -> None:
-        """Interrupts what runs, and waits for a moment until it is told so."""
-        until = time.monotonic() + _END_S
-        while self._running and time.monotonic() < until:
-            with self._lock:
-                for cursor in self._running:
-                    cursor.interrupt()
-            time.sleep(0.02)
+    def end(self) -> None:
+        """Ends the queries, and each thread with what it does."""
+        self.queries.close()
+        for _ in range(_MAX_CLIENTS):
+            self._accepted.put(None)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that went away is no event."""
@@ -194,18 +169,34 @@ class _Handler(socketserver.StreamRequestHandler):
             line = _refusal(" ".join(str(error).split()) or type(error).__name__)
         if (size := len(line) + len(payload)) > _MAX_ANSWER:
             line, payload = _refusal(f"answer: expected at most {_MAX_ANSWER:,} bytes, found {size:,}"), b""
-        self.connection.settimeout(60)
-        self.wfile.write(line)
-        self.wfile.write(payload)
+        self.connection.settimeout(self.server.owner.settings.door.timeout_s)
+        self.connection.sendall(line)
+        self.connection.sendall(payload)
 
     def _request(self) -> dict[str, Any]:
-        line = self.rfile.readline(_MAX_REQUEST + 1)
-        if len(line) > _MAX_REQUEST or not line.endswith(b"\n"):
-            raise StoreError(f"request: expected one line of at most {_MAX_REQUEST} bytes, found {len(line)}")
-        request = orjson.loads(line)
+        request = orjson.loads(self._line())
         if not isinstance(request, dict):
             raise StoreError(f"request: expected an object, found {type(request).__name__}")
         return request
+
+    def _line(self) -> bytes:
+        """The request, within the time for all of it."""
+        line, until = bytearray(), time.monotonic() + _PATIENCE_S
+        while b"\n" not in line[-_RECEIVED:] and len(line) <= _MAX_REQUEST:
+            self.connection.settimeout(max(0.001, until - time.monotonic()))
+            try:
+                more = self.connection.recv(_RECEIVED)
+            except TimeoutError:
+                raise StoreError(
+                    f"request: expected one line within {_PATIENCE_S:g} s, found {len(line)} bytes"
+                ) from None
+            if not more:
+                break
+            line += more
+        whole, newline, _ = bytes(line).partition(b"\n")
+        if len(whole) > _MAX_REQUEST or not newline:
+            raise StoreError(f"request: expected one line of at most {_MAX_REQUEST} bytes, found {len(line)}")
+        return whole
 
     def _answer(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         kind = request.get("request")
@@ -231,51 +222,91 @@ class _Handler(socketserver.StreamRequestHandler):
         return {"ok": True, "checks": [check.as_json() for check in examine_owner(self.server.owner)]}, b""
 
     def _query(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-        limits = self.server.owner.settings.door
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
-        with self.server.query() as cursor:
-            set_clocks(cursor, as_of=_instant(request.get("as_of")), known_seq=request.get("known_seq"))
-            cursor.execute("set variable configured = ?", [self.server.owner.settings.configured])
-            statement = one_select(str(request["sql"]), relation_names(cursor))
+        sql, output = _said(request, "sql", str), _said(request, "format", str, "rows")
+        as_of, known_seq = _instant(_said(request, "as_of", str, None)), _said(request, "known_seq", int, None)
+        settings = self.server.owner.settings
+
+        def answered(cursor: duckdb.DuckDBPyConnection) -> tuple[dict[str, Any], bytes]:
+            set_clocks(cursor, as_of=as_of, known_seq=known_seq)
+            cursor.execute("set variable configured = ?", [settings.configured])
+            statement = one_select(sql, relation_names(cursor))
             cursor.execute("begin transaction read only")
-            with _ended(cursor, self.connection, limits.timeout_s):
-                result = cursor.execute(statement)
-                if request.get("format") == "arrow":
-                    stream, is_cut = arrow_stream(result, limits.max_rows)
-                    return {"ok": True, "is_cut": is_cut}, stream
-                columns = [column[0] for column in result.description or ()]
-                types = [str(column[1]) for column in result.description or ()]
-                rows = result.fetchmany(limits.max_rows + 1)
-            is_cut = len(rows) > limits.max_rows
-            answer = {"columns": columns, "types": types, "rows": rows[: limits.max_rows], "is_cut": is_cut}
-            return {"ok": True, **answer}, b""
+            result = cursor.execute(statement)
+            if output == "arrow":
+                stream, is_cut = arrow_stream(result, settings.door.max_rows)
+                return {"ok": True, "is_cut": is_cut}, stream
+            columns = [column[0] for column in result.description or ()]
+            types = [str(column[1]) for column in result.description or ()]
+            rows, is_cut = _rows(result, settings.door.max_rows)
+            return {"ok": True, "columns": columns, "types": types, "rows": rows, "is_cut": is_cut}, b""
+
+        found: tuple[dict[str, Any], bytes] = self.server.queries.run(self.connection, answered)
+        return found
 
     def _export(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         owner = self.server.owner
-        files = [state_file(name) for name in request["files"]]
-        folder = Path(request["out"])
+        files = [state_file(str(name)) for name in _said(request, "files", list)]
+        folder = Path(_said(request, "out", str))
         with self.server.cursor() as cursor:
             newest = newest_event(cursor) if request.get("as_of") == "newest" else None
         as_of = newest or _instant(None if request.get("as_of") == "newest" else request.get("as_of"))
         as_of = as_of or datetime.now(UTC)
-        with open_round(owner.connection, as_of=as_of, configured=owner.settings.configured) as reading:
+        with (
+            self.server.exporting,
+            open_round(owner.connection, as_of=as_of, configured=owner.settings.configured) as reading,
+        ):
             paths = publish(reading, folder, files) if files else write_logs(reading, folder)
         return {"ok": True, "as_of": as_of.isoformat(), "paths": [str(path) for path in paths]}, b""
 
     def _republish(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-        with self.server.cursor() as cursor:
-            path = republish(cursor, int(request["export_id"]), Path(request["out"]))
+        export_id, folder = _said(request, "export_id", int), Path(_said(request, "out", str))
+        with self.server.exporting, self.server.cursor() as cursor:
+            path = republish(cursor, export_id, folder)
         return {"ok": True, "path": str(path)}, b""
 
     def _backup(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-        return {"ok": True, "path": str(self.server.owner.back_up(Path(request["to"])))}, b""
+        return {"ok": True, "path": str(self.server.owner.back_up(Path(_said(request, "to", str))))}, b""
+
+
+def _said(request: dict[str, Any], name: str, kind: type, *default: Any) -> Any:
+    """What a request says under a name.
+
+    Raises:
+        StoreError: nothing, and there is no default, or something of another kind.
+    """
+    value = request.get(name, *default)
+    if (isinstance(value, kind) and not isinstance(value, bool)) or (default and value is default[0]):
+        return value
+    found = "nothing" if value is None else f"{value!r:.60}"
+    raise StoreError(f"request: {name}: expected {_KINDS[kind]}, found {found}")
+
+
+_KINDS = {str: "text", int: "a whole number", list: "a list"}
+
+
+def _rows(result: duckdb.DuckDBPyConnection, most: int) -> tuple[orjson.Fragment, bool]:
+    """At most so many rows as JSON, and whether there are more.
+
+    Raises:
+        StoreError: they are larger than an answer may be.
+    """
+    parts: list[bytes] = []
+    count = size = 0
+    while count <= most and (rows := result.fetchmany(min(_FETCHED, most + 1 - count))):
+        count += len(rows)
+        if kept := rows[: len(rows) - (count > most)]:
+            parts.append(_to_line(kept)[1:-2])
+            size += len(parts[-1])
+        if size > _MAX_ANSWER:
+            raise StoreError(f"answer: expected at most {_MAX_ANSWER:,} bytes, found more")
+    return orjson.Fragment(b"[" + b",".join(parts) + b"]"), count > most
 
 
 def _refusal(error: str) -> bytes:
     return _to_line({"ok": False, "error": error})
 
 
-def _to_line(answer: dict[str, Any]) -> bytes:
+def _to_line(answer: Any) -> bytes:
     try:
         return orjson.dumps(answer, default=_plain, option=_OPTIONS)
     except TypeError:  # whole numbers beyond 64 bits
@@ -289,42 +320,7 @@ def _plain(value: object) -> float | str:
 
 
 def _instant(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
-
-
-@contextlib.contextmanager
-def _ended(cursor: duckdb.DuckDBPyConnection, peer: socket.socket, seconds: float) -> Iterator[None]:
-    """Ends what the cursor runs after so long, or as soon as the peer has hung up; half a close is none.
-
-    Raises:
-        TimedOut: it took too long, or the owner stops.
-        HungUp: nobody waits for it.
-    """
-    done, over = os.pipe()
-    reasons: list[StoreError] = []
-    watch = threading.Thread(target=_watch, args=(cursor, peer, done, seconds, reasons), name="query", daemon=True)
-    watch.start()
     try:
-        yield
-    except duckdb.InterruptException:
-        raise (reasons or [TimedOut("query: the owner stops")])[0] from None
-    finally:
-        os.close(over)
-        watch.join()
-        os.close(done)
-
-
-def _watch(
-    cursor: duckdb.DuckDBPyConnection, peer: socket.socket, done: int, seconds: float, reasons: list[StoreError]
-) -> None:
-    """Until the other end of the pipe ``done`` is closed."""
-    poll = select.poll()
-    poll.register(done, select.POLLIN)
-    poll.register(peer, 0)
-    seen = {fd for fd, _ in poll.poll(seconds * 1e3)}
-    if done in seen:
-        return
-    reasons.append(HungUp("query: the client hung up") if seen else TimedOut(f"query: ended after {seconds:g} s"))
-    poll.unregister(peer)
-    while not poll.poll(_AGAIN_S * 1e3):
-        cursor.interrupt()
+        return None if text is None else datetime.fromisoformat(text)
+    except ValueError:
+        raise StoreError(f"request: as_of: expected an instant, found {text!r:.60}") from None

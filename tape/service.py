@@ -6,6 +6,7 @@ logs), ``housekeeping`` (backups, compression, what has grown too old), and the 
 
 Laws kept here:
 - whatever writes to the database holds ``writing``, so that a backup can be a plain copy;
+- what the owner does itself comes first: where there is no memory for a step, queries are ended and it is done again;
 - a worker whose step fails logs it once, counts it and goes on; a broken database ends the process, non-zero, with one
   line: the journal has lost nothing, and a supervisor starts it again;
 - SIGTERM and SIGINT end it within two seconds; what was recorded by then is stored, or, of a long backlog, kept in the
@@ -22,7 +23,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -44,12 +45,21 @@ from store.backup import (
     forget_all_but,
     is_backup_due,
 )
-from store.database import bytes_of, closing, is_fatal, lock_down, migrate, open_database, transaction
+from store.database import (
+    bytes_of,
+    closing,
+    is_fatal,
+    is_memory_short,
+    lock_down,
+    migrate,
+    open_database,
+    transaction,
+)
 from store.errors import DatabaseLocked, StoreError
 from store.ingest import Ingest, certificates
 from store.journal import Journal
 from store.owner_lock import owning
-from tape.memory import bound_memory
+from tape.memory import MemoryBound
 from tape.settings import Settings, own_version
 from tape.signals import called_by_signals
 from tape.sync import make_sync
@@ -78,6 +88,8 @@ class Worker:
     step: Callable[[], None]
     follows_ingest: bool = False
     """It is done at once when rows were stored."""
+    room: Callable[[], AbstractContextManager[None]] = nullcontext
+    """Makes room for it, and keeps it for the length of the block."""
     wake: threading.Event = field(default_factory=threading.Event)
     failures: int = 0
     error: str | None = None
@@ -93,7 +105,7 @@ class Worker:
 
     def once(self, on_fatal: Callable[[Exception], None]) -> None:
         try:
-            self.step()
+            self._step()
         except Exception as error:  # noqa: BLE001 (a process loop: logged once, counted)
             if is_fatal(error):
                 on_fatal(error)
@@ -107,6 +119,15 @@ class Worker:
                 _LOG.info("%s works again", self.name)
             self.error = None
             self.worked_at = time.monotonic()
+
+    def _step(self) -> None:
+        try:
+            self.step()
+        except (duckdb.Error, MemoryError) as error:
+            if not is_memory_short(error):
+                raise
+            with self.room():
+                self.step()
 
 
 class Owner:
@@ -172,9 +193,9 @@ class Owner:
         told = 0.0
         while not self._stop.is_set():
             try:
-                for line in migrate(self.database, self.settings.resources(threads=1)):
+                for line in migrate(self.database, self.settings.owner_resources()):
                     _LOG.info("%s", line)
-                return open_database(self.database, self.settings.resources(threads=1))
+                return open_database(self.database, self.settings.owner_resources())
             except DatabaseLocked as error:
                 if time.monotonic() - told >= 10:
                     _LOG.warning("waiting: %s", error)
@@ -198,11 +219,14 @@ class Owner:
             intervals=self.settings.intervals,
         )
         self.mirrors = Mirrors(self.connection, logs)
+        self.bound = MemoryBound(2 * bytes_of(self.settings.owner_resources().memory_limit))
+        door = Door(self)  # before any thread runs: what a thread makes meanwhile would get the socket's umask
+        room = door.queries.alone
         self.workers = [
-            Worker("ingest", self.settings.store.ingest_every_s, self._ingest_all),
-            Worker("publish", _PUBLISH_EVERY_S, self._publish, follows_ingest=True),
-            Worker("mirror", _MIRROR_EVERY_S, self._mirror, follows_ingest=True),
-            Worker("housekeeping", _HOUSEKEEPING_EVERY_S, self._keep_house),
+            Worker("ingest", self.settings.store.ingest_every_s, self._ingest_all, room=room),
+            Worker("publish", _PUBLISH_EVERY_S, self._publish, follows_ingest=True, room=room),
+            Worker("mirror", _MIRROR_EVERY_S, self._mirror, follows_ingest=True, room=room),
+            Worker("housekeeping", _HOUSEKEEPING_EVERY_S, self._keep_house, room=room),
         ]
         self._threads = [
             threading.Thread(target=worker.run, args=(self._stop, self._break), name=worker.name, daemon=True)
@@ -210,10 +234,8 @@ class Owner:
         ]
         if self.sync is not None:
             self._threads.append(threading.Thread(target=self._run_sync, args=(self.sync,), name="sync", daemon=True))
-        door = Door(self)  # before any thread runs: what a thread makes meanwhile would get the socket's umask
         for thread in self._threads:
             thread.start()
-        bound_memory(bytes_of(self.settings.store.memory_limit) + bytes_of(self.settings.door.memory))
         stack.enter_context(door)
         _LOG.info("serving %s, pid %d", self.home, os.getpid())
         self.serving.set()

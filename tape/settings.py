@@ -20,7 +20,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from execution.config import ConfigInvalid, parse_limits, parse_universe
 from execution.v6_flags import FIELDS, Flags
-from store.database import Resources
+from store.database import Resources, bytes_of
 from store.errors import StoreError
 
 SECRETS = ("BINANCE_API_KEY", "BINANCE_API_SECRET")
@@ -113,7 +113,7 @@ class DoorSettings(Section):
     timeout_s: float = Field(10, gt=0, description="seconds after which one is ended")
     max_rows: int = Field(10_000, ge=1, description="rows that one gets")
     queries: int = Field(4, ge=1, description="how many run at a time; more wait, then are refused")
-    memory: str = Field("1GB", pattern=_SIZE, description="what they may take beside the database's memory_limit")
+    memory: str = Field("256MB", pattern=_SIZE, description="what they may take together, beside memory_limit")
 
 
 class ExecutorSettings(Section):
@@ -205,13 +205,19 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return (_ContractVariables(settings_cls), env_settings, init_settings)
 
-    def resources(self, *, threads: int = 2) -> Resources:
-        """What the database may use; ``threads``: of it, unless set.
+    def resources(self) -> Resources:
+        """What the database of a command may use."""
+        store = self.store
+        return Resources(store.memory_limit, store.threads or 2, store.temp_limit, store.checkpoint_wal)
 
-        An owner has one: its many small statements cost a third less so, and it leaves the other core to the trader.
+    def owner_resources(self) -> Resources:
+        """What the database of an owner may use: what it needs itself, and beside it all that queries may reach.
+
+        It has one thread: its many small statements cost a third less so, and it leaves the other core to the trader.
         """
         store = self.store
-        return Resources(store.memory_limit, store.threads or threads, store.temp_limit, store.checkpoint_wal)
+        limit = bytes_of(store.memory_limit) + bytes_of(self.door.memory) * 3 // 2
+        return Resources(f"{limit // 1_000_000}MB", store.threads or 1, store.temp_limit, store.checkpoint_wal)
 
     @property
     def flags(self) -> Flags:
