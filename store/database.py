@@ -171,9 +171,13 @@ def is_memory_short(error: BaseException) -> bool:
 
 
 def lock_down(connection: duckdb.DuckDBPyConnection, scratch: Path) -> None:
-    """Takes file access and settings away from every query of this database, for good; ``scratch`` stays readable."""
+    """Takes file access and settings away from every query of this database, for good; ``scratch`` stays readable.
+
+    What remains is ``memory_limit``: setting it gives back what the allocator keeps.
+    """
     connection.execute(f"set allowed_directories = ['{scratch}/']")
     connection.execute("set enable_external_access = false")
+    connection.execute("set allowed_configs = ['memory_limit']")
     connection.execute("set lock_configuration = true")
 
 

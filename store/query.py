@@ -120,7 +120,7 @@ def _tree(select: str) -> Any:
 
 def _check(tree: Any, relations: Collection[str]) -> None:
     tables, macros = {name.lower() for name in relations}, _macros()
-    lambdas = planned = 0
+    lambdas, planned, fields, columns = 0, 0, 1, 1
     in_from: set[int] = set()
     for node, ctes in _nodes(tree):
         kind, called = node.get("type"), str(node.get("function_name") or "").lower()
@@ -142,8 +142,25 @@ def _check(tree: Any, relations: Collection[str]) -> None:
                 raise QueryRefused("a function that only reads", f"{called}()")
             planned += unfolded(called) if called in macros else 0
             _check_pattern(called, node)
+        fields *= len(node["children"]) or 1 if called in _NESTING else 1
+        if fields > _MAX_FIELDS:
+            raise QueryRefused(f"structs and maps of at most {_MAX_FIELDS:,} fields within one another", "more")
+        columns *= _stars(node) * _relations(node.get("from_table")) or 1
+        if columns > _MAX_STARS:
+            raise QueryRefused(f"stars that repeat a column at most {_MAX_STARS:,} times", "more")
         if planned > _MAX_UNFOLDED:
             raise QueryRefused(f"views that unfold to at most {_MAX_UNFOLDED:,} others", "more")
+
+
+def _stars(node: dict[str, Any]) -> int:
+    return sum(item.get("type") == "STAR" for item in node.get("select_list") or ())
+
+
+def _relations(source: Any) -> int:
+    """How many relations are joined."""
+    if not isinstance(source, dict) or source.get("type") != "JOIN":
+        return 1
+    return _relations(source["left"]) + _relations(source["right"])
 
 
 @cache
@@ -198,6 +215,11 @@ _MAX_LAMBDAS = 10
 """Each one within another doubles the time to plan, and no time limit ends that: 26 take minutes."""
 _MAX_UNFOLDED = 1_500
 """Views and macros beneath what is read, each as often as it is: 1,000 are planned in about two seconds."""
+_MAX_STARS = 250
+"""Within one another: ``select *, *`` of ``select *, *`` of a table has each of its columns four times."""
+_MAX_FIELDS = 4_000
+_NESTING = frozenset(("list_zip", "map", "row", "struct_insert", "struct_pack"))
+"""A struct whose two fields are the struct before it has twice its type: fifteen of them take 18 s to plan."""
 _MAX_PATTERN, _MAX_WILD, _MAX_COUNTED = 500, 4, 1_000
 _MATCHES = frozenset("~~ !~~ ~~* !~~* ~~~ like_escape not_like_escape ilike_escape not_ilike_escape".split())  # noqa: SIM905
 """Each wildcard is tried at every place of the text, within every place of those before it."""

@@ -103,7 +103,7 @@ class _Server(socketserver.UnixStreamServer):
 
     def __init__(self, address: str, owner: Owner) -> None:
         self.owner = owner
-        self.queries = Queries(owner.connection, owner.settings.door, owner.bound)
+        self.queries = Queries(owner.connection, owner.settings, owner.bound)
         self.exporting = threading.Lock()
         """Held by who makes files, which takes much memory: one at a time."""
         self._places = threading.BoundedSemaphore(_MAX_CLIENTS)

@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from queue import SimpleQueue
 from typing import Any
 
@@ -28,12 +28,13 @@ import duckdb
 from store.database import bytes_of, closing
 from store.errors import StoreError
 from tape.memory import MemoryBound
-from tape.settings import DoorSettings
+from tape.settings import Settings
 
 _NICENESS = 10
 _LOOK_S = 0.01
 """How often those that run are looked at."""
 _WAIT_S = 0.1
+_LITTLE = 32 * 1024 * 1024
 _END_S = 0.4
 """How long a query may take to hear that the owner stops."""
 _ALONE_S = 10.0
@@ -60,9 +61,10 @@ class _Query:
 class Queries:
     """Runs the queries of an owner's clients."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, limits: DoorSettings, bound: MemoryBound) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, settings: Settings, bound: MemoryBound) -> None:
         self._connection = connection
-        self._limits = limits
+        self._limits = settings.door
+        self._memory_limits = (settings.resources().memory_limit, settings.owner_resources().memory_limit)
         self._bound = bound
         self._meter = connection.cursor()
         self._gate = threading.Condition()
@@ -70,7 +72,7 @@ class Queries:
         self._alone = 0
         self._is_closed = False
         self._taken: SimpleQueue[_Query | None] = SimpleQueue()
-        todo = [self._work] * limits.queries + [self._watch]
+        todo = [self._work] * self._limits.queries + [self._watch]
         for each in todo:
             threading.Thread(target=each, name="query", daemon=True).start()
 
@@ -142,6 +144,7 @@ class Queries:
                 error = caught
             with self._gate:
                 self._running.discard(query)
+                self._give_back()
                 self._gate.notify_all()
             if error is None:
                 query.result.set_result(found)
@@ -181,6 +184,14 @@ class Queries:
         except (MemoryError, duckdb.OutOfMemoryException):
             return True
         return grown - int(kept) > most
+
+    def _give_back(self) -> None:
+        """Once none runs, the machine gets back what they took: the allocator lets go of it when the limit is set."""
+        if self._running or self._bound.grown() < _LITTLE:
+            return
+        with suppress(duckdb.OutOfMemoryException):
+            for limit in self._memory_limits:
+                self._meter.execute(f"set memory_limit = '{limit}'")
 
     def _look(self, seen: dict[int, _Query], gone: set[int]) -> None:
         now = time.monotonic()

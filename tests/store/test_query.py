@@ -290,6 +290,13 @@ def test_a_query_too_deep_or_too_long_to_be_judged_is_refused(query: str) -> Non
         ),
         (f"select {', '.join(['(from risk_allocation_suggestions)'] * 3)}", "unfold to at most"),
         (f"from nav_now as a{''.join(', nav_now' for _ in range(200))}", "unfold to at most"),
+        ("select *, *, * from (" * 7 + "from ticks" + ")" * 7, "repeat a column at most 250 times"),
+        (
+            f"with c0 as (from ticks), {', '.join(f'c{n + 1} as (from c{n} as a, c{n} as b)' for n in range(11))}"
+            " from c11",
+            "repeat a column at most 250 times",
+        ),
+        ("select {'a': x, 'b': x} as x from (" * 16 + "select 1 as x" + ")" * 16, "at most 4,000 fields"),
         ("from ticks where symbol ilike '%a%b%c%d%e%'", "at most 4 wildcards"),
         ("from ticks where symbol not ilike '%a%b%c%d%e%'", "at most 4 wildcards"),
         ("from ticks where symbol glob '*a*a*a*a*a'", "at most 4 wildcards"),

@@ -192,9 +192,9 @@ def test_what_does_not_only_read_is_refused(owner: Serving, sql: str) -> None:
         (b'{"request": ["status"]}\n', ""),
         (b'{"request": "shutdown"}\n', "expected one of"),
         (b'{"request": "query"}\n', "sql"),
-        (b'{"request": "query", "sql": 1}\n', "syntax error"),
+        (b'{"request": "query", "sql": 1}\n', "sql: expected text, found 1"),
         (b'{"request": "query", "sql": "select 1", "as_of": "yesterday"}\n', "yesterday"),
-        (b'{"request": "query", "sql": "select 1", "as_of": 5}\n', ""),
+        (b'{"request": "query", "sql": "select 1", "as_of": 5}\n', "as_of: expected text, found 5"),
         (b'{"request": "export", "files": ["nope"], "out": "x"}\n', "nope"),
         (b'{"request": "export", "files": 5, "out": "x"}\n', ""),
         (b'{"request": "export", "files": ["nav"], "out": "/proc/nope"}\n', "/proc"),
@@ -221,7 +221,8 @@ def test_clients_that_hang_or_go_away_cost_nobody_anything(owner: Serving) -> No
     assert owner.value("select 1") == 1
     big = peer(owner)
     big.sendall(
-        json.dumps({"request": "query", "sql": f"select lpad('', 20000000, 'x'), {time.time()}"}).encode() + b"\n"
+        json.dumps({"request": "query", "sql": "select string_agg(x, '') from range(3000000) as r (x)"}).encode()
+        + b"\n"
     )
     big.close()
     assert owner.value("select 1") == 1
