@@ -42,8 +42,12 @@ class Resources:
 
 
 def bytes_of(text: str) -> int:
-    """A size as DuckDB takes it: ``64MB``, ``2 GiB``."""
-    found = re.fullmatch(r"([0-9.]+) ?([KMGT])(i?)B", text)
+    """A size as DuckDB takes it: ``64MB``, ``2 GiB``.
+
+    Raises:
+        ValueError: it is none.
+    """
+    found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?([KMGT])(i?)B", text)
     if found is None:
         raise ValueError(f"expected a size such as 64MB, found {text!r}")
     base = 1024.0 if found[3] else 1000.0

@@ -78,7 +78,21 @@ def _words(value: object) -> object:
 Words = Annotated[frozenset[str], BeforeValidator(_words)]
 """A list of words, or a text with commas between them."""
 
-_SIZE = r"^[0-9.]+ ?([KMGT]i?B)$"
+
+def _at_least(least: int) -> AfterValidator:
+    """A size that the database takes, and can work with."""
+
+    def checked(value: str) -> str:
+        if bytes_of(value) < least:
+            raise ValueError(f"expected at least {least // 1_000_000}MB")
+        return value
+
+    return AfterValidator(checked)
+
+
+Size = Annotated[str, _at_least(1_000_000)]
+Memory = Annotated[str, _at_least(64_000_000)]
+"""With less the database cannot even be made."""
 
 
 class Section(BaseModel):
@@ -90,10 +104,10 @@ class Section(BaseModel):
 class StoreSettings(Section):
     """``[store]``: what the database may use, and what is kept how long. RSS: up to limit + 300 MB under load."""
 
-    memory_limit: str = Field("400MB", pattern=_SIZE, description="memory of the database")
+    memory_limit: Memory = Field("400MB", description="memory of the database")
     threads: int | None = Field(None, ge=1, description="threads of the database; unset: 1 of an owner, else 2")
-    temp_limit: str = Field("2GB", pattern=_SIZE, description="disk that queries may spill to")
-    checkpoint_wal: str = Field("64MB", pattern=_SIZE, description="write-ahead log that is moved into the file")
+    temp_limit: Size = Field("2GB", description="disk that queries may spill to")
+    checkpoint_wal: Size = Field("64MB", description="write-ahead log that is moved into the file")
     ingest_every_s: float = Field(0.2, gt=0, le=1, description="how often the journal is looked at")
     marks_days: float = Field(30, ge=8, description="how long single marks are kept; their minutes are for ever")
     exports_days: float = Field(30, ge=0, description="how long a publication can be made again")
@@ -113,7 +127,7 @@ class DoorSettings(Section):
     timeout_s: float = Field(10, gt=0, description="seconds after which one is ended")
     max_rows: int = Field(10_000, ge=1, description="rows that one gets")
     queries: int = Field(4, ge=1, description="how many run at a time; more wait, then are refused")
-    memory: str = Field("256MB", pattern=_SIZE, description="what they may take together, beside memory_limit")
+    memory: Memory = Field("256MB", description="what they may take together, beside memory_limit")
 
 
 class ExecutorSettings(Section):

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-import socket
 import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from execution.events import HeartbeatSent, Ticked
+from execution.events import Ticked
 from store.errors import StoreError
 from store.journal import Journal
 from tape.door import DoorClosed, ask
-from tests.tape.owners import Serving, wait_for
+from tests.tape.owners import Serving, check_unharmed, peer, said
 
 RUNAWAY = "select count(*) from range(10000000) as a (x), range(10000000) as b (x) where a.x + b.x = -1"
 NOW = datetime.now(UTC)
@@ -39,32 +37,7 @@ def owner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
 def unharmed(owner: Serving) -> Iterator[None]:
     """After every test the owner answers, and stores what comes."""
     yield
-    before = owner.value("select count(*) from heartbeats")
-    with Journal(owner.home, "after") as journal:
-        journal.record([HeartbeatSent(ts=NOW, service="after")])
-    wait_for(lambda: owner.value("select count(*) from heartbeats") == before + 1, "the owner stores nothing more")
-    workers = owner.status()["workers"]
-    assert {name: worker["error"] for name, worker in workers.items() if worker["error"]} == {}
-
-
-def peer(owner: Serving) -> socket.socket:
-    connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    connected.settimeout(30)
-    connected.connect(str(owner.home / "logs" / "tape.sock"))
-    return connected
-
-
-def said(owner: Serving, request: bytes) -> dict[str, Any]:
-    """What the owner says to these bytes."""
-    with peer(owner) as connected:
-        try:
-            connected.sendall(request)
-        except BrokenPipeError:
-            pass
-        else:
-            connected.shutdown(socket.SHUT_WR)
-        with connected.makefile("rb") as answer:
-            return dict(json.loads(answer.readline()))
+    check_unharmed(owner)
 
 
 def test_a_query_gets_columns_and_rows(owner: Serving) -> None:
