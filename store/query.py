@@ -38,6 +38,8 @@ def one_select(query: str, relations: Collection[str]) -> duckdb.Statement:
     """
     if len(query) > _MAX_CHARS:
         raise QueryRefused(f"at most {_MAX_CHARS:,} characters", f"{len(query):,}")
+    if "\0" in query:
+        raise QueryRefused("text", "a NUL, behind which nothing would be read")
     statement = _only(query)
     if _inlines(query):
         raise QueryRefused("named queries that are computed once", "not materialized")
