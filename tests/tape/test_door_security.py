@@ -21,7 +21,7 @@ from store.errors import StoreError
 from store.journal import Journal
 from tape.door import DoorClosed, ask
 from tape.load import load_one
-from tests.tape.owners import PROJECT, Serving, check_unharmed, peer, said, wait_for
+from tests.tape.owners import PROJECT, Serving, check_unharmed, counted, peer, said, wait_for
 from tests.tape.test_run import Running
 
 TIMEOUT_S = 1.0
