@@ -512,7 +512,7 @@ def parse_event(event_type: str, payload: Mapping[str, Any]) -> Event:
         raise EventRefused(event_type, "event_type", f"one of {', '.join(EVENTS_BY_TYPE)}", repr(event_type))
     if not isinstance(payload, Mapping):
         raise EventRefused(event_type, "payload", "an object", type(payload).__name__)
-    rest = {str(key): dict(item) if isinstance(item, Mapping) else item for key, item in payload.items()}
+    rest = {_key(key): dict(item) if isinstance(item, Mapping) else item for key, item in payload.items()}
     values = {name: _take(rest, name, field, event_type) for name, field in event.model_fields.items()}
     for key in ("ts", "event_type"):
         rest.pop(key, None)
@@ -533,6 +533,11 @@ def parse_event(event_type: str, payload: Mapping[str, Any]) -> Event:
         expected = _EXPECTED.get(first["type"].partition("_")[0], said)
         found = "nothing" if first["type"] == "missing" else repr(first["input"])[:60]
         raise EventRefused(event_type, key, expected, found) from None
+
+
+def _key(key: object) -> str:
+    """A key as text that can be written: half a surrogate pair cannot."""
+    return str(key).encode("utf-8", "replace").decode()
 
 
 _EXPECTED = {

@@ -290,7 +290,7 @@ def _of_toml(path: Path) -> dict[str, Any]:
         return {}
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StoreError(f"settings ({path}): {error}") from error
     known = {str(field.validation_alias or name) for name, field in Settings.model_fields.items()}
     if unknown := sorted(values.keys() - known):
@@ -302,7 +302,7 @@ def _of_json(path: Path) -> Any:
     """The document; ``null`` is one that says nothing, and is refused like any other that is none."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StoreError(f"settings ({path}): {error}") from error
     if document is None:
         raise StoreError(f"settings ({path}): expected a document, found null")
