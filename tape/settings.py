@@ -37,8 +37,8 @@ class SettingsInvalid(StoreError):
             super().__init__(f"settings ({source}): {config}")
             return
         key = ".".join(str(part) for part in first["loc"])
-        found = "something else" if key in SECRETS else repr(first["input"])
-        super().__init__(f"settings ({source}): {key}: {first['msg']}, found {found}")
+        found = "something else" if key in SECRETS else f"{first['input']!r:.100}"
+        super().__init__(f"settings ({source}): {key:.100}: {first['msg']:.500}, found {found}")
 
 
 def _is_on(value: object) -> object:
