@@ -61,6 +61,7 @@ bench: setup
 	$(BIN)/python -m benchmarks.legacy $(if $(REAL_LOGS),--real-logs $(REAL_LOGS))
 	$(BIN)/python -m benchmarks.spine
 	$(BIN)/python -m benchmarks.doctor
+	$(BIN)/python -m benchmarks.door
 
 soak: setup
 	$(BIN)/python -m pytest tests/faults --long --hypothesis-profile long
