@@ -38,6 +38,7 @@ from store.errors import DatabaseLocked, StoreError
 from store.ingest import Ingest, certificates
 from store.journal import Journal
 from store.owner_lock import owning
+from store.writing import Writing
 from tape.disk import Disk, free_bytes
 from tape.housekeeping import Housekeeping
 from tape.memory import bound_memory
@@ -72,7 +73,7 @@ class Owner:
         self.settings = settings
         self.database = home / "logs" / "tape.duckdb"
         self.started = datetime.now(UTC)
-        self.writing = threading.RLock()
+        self.writing = Writing(self.database)
         self.versions: dict[str, int] = {}
         """Per table the number of its newest row stored by this process."""
         self.workers: list[Worker] = []
