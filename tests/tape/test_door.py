@@ -163,7 +163,7 @@ def test_a_round_answers_several_queries_on_one_instant_like_each_alone(owner: S
     then = (NOW - timedelta(minutes=30)).isoformat()
     alone = [owner.query(query, as_of=then) for query in queries]
     assert in_round(owner, *queries, as_of=then) == [
-        {name: answer[name] for name in ("columns", "rows", "is_cut")} for answer in alone
+        {name: answer[name] for name in ("columns", "types", "rows", "is_cut")} for answer in alone
     ]
     first, second = in_round(owner, "select as_of() as at", "select as_of() as at")
     assert first == second
