@@ -44,12 +44,11 @@ from store.backup import (
     forget_all_but,
     is_backup_due,
 )
-from store.database import bytes_of, closing, is_fatal, lock_down, migrate, open_database, transaction
+from store.database import closing, is_fatal, lock_down, migrate, open_database, transaction
 from store.errors import DatabaseLocked, StoreError
 from store.ingest import Ingest, certificates
 from store.journal import Journal
 from store.owner_lock import owning
-from tape.memory import bound_memory
 from tape.settings import Settings, own_version
 from tape.signals import called_by_signals
 from tape.sync import make_sync
@@ -213,7 +212,6 @@ class Owner:
         door = Door(self)  # before any thread runs: what a thread makes meanwhile would get the socket's umask
         for thread in self._threads:
             thread.start()
-        bound_memory(bytes_of(self.settings.store.memory_limit) + bytes_of(self.settings.door.memory))
         stack.enter_context(door)
         _LOG.info("serving %s, pid %d", self.home, os.getpid())
         self.serving.set()

@@ -113,7 +113,6 @@ class DoorSettings(Section):
     timeout_s: float = Field(10, gt=0, description="seconds after which one is ended")
     max_rows: int = Field(10_000, ge=1, description="rows that one gets")
     queries: int = Field(4, ge=1, description="how many run at a time; more wait, then are refused")
-    memory: str = Field("1GB", pattern=_SIZE, description="what they may take beside the database's memory_limit")
 
 
 class ExecutorSettings(Section):
