@@ -67,8 +67,6 @@ _MAX_ANSWER = 64 * 1024 * 1024
 _NICENESS = 10
 _PATIENCE_S = 5.0
 """How long a client may take to say what it wants."""
-
-
 _AGAIN_S = 0.05
 """From interrupt to interrupt: one that comes before a query has begun to run is lost."""
 
@@ -131,9 +129,7 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         """A thread for each connection, while there are places."""
         if not self._places.acquire(blocking=False):
             request.setblocking(False)
-            request.send(
-                _to_line({"ok": False, "error": f"door: {_MAX_CLIENTS} clients are being answered, try again"})
-            )
+            request.send(_refusal(f"door: {_MAX_CLIENTS} clients are being answered, try again"))
             self.shutdown_request(request)
             return
         try:

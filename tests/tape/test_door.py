@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
@@ -59,7 +60,7 @@ def said(owner: Serving, request: bytes) -> dict[str, Any]:
     with peer(owner) as connected:
         try:
             connected.sendall(request)
-        except BrokenPipeError:
+        except ConnectionError:
             pass
         else:
             connected.shutdown(socket.SHUT_WR)
@@ -254,6 +255,35 @@ def test_clients_that_hang_or_go_away_cost_nobody_anything(owner: Serving) -> No
         assert json.loads(answer.readline())["ok"] is False
     for each in hanging[10:]:
         each.close()
+
+
+def test_clients_beyond_the_places_are_told_to_come_back_and_the_others_are_answered(owner: Serving) -> None:
+    places = 32
+    clients = [peer(owner) for _ in range(places + 8)]
+    for each in clients:
+        with contextlib.suppress(ConnectionError):
+            each.sendall(b'{"request": "query", "sql": "select 1"}\n')
+    answers = []
+    for each in clients:
+        with each, each.makefile("rb") as file:
+            answers.append(json.loads(file.readline()))
+    refused = [answer["error"] for answer in answers if not answer["ok"]]
+    assert set(refused) <= {f"door: {places} clients are being answered, try again"}
+    assert [answer["rows"] for answer in answers if answer["ok"]] == [[[1]]] * (len(clients) - len(refused))
+
+
+def test_clients_that_keep_all_places_keep_a_new_one_out_until_one_goes(owner: Serving) -> None:
+    waiting = [peer(owner) for _ in range(32)]
+    assert "32 clients are being answered" in said(owner, b"")["error"]
+    waiting.pop().close()
+    wait_for(lambda: said(owner, b'{"request": "status"}\n')["ok"], "no place is given back")
+    for each in waiting:
+        each.close()
+
+
+def test_an_answer_beyond_its_size_is_refused(owner: Serving) -> None:
+    with pytest.raises(StoreError, match=r"answer: expected at most 67,108,864 bytes, found 80,"):
+        owner.query("select lpad('', 20000000, 'x') from range(4)")
 
 
 def test_the_socket_and_what_lies_beside_it_are_the_owners_alone(owner: Serving) -> None:
