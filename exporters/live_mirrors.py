@@ -123,9 +123,12 @@ class Mirrors:
     def _bring_up(self, mirror: Mirror, writing: AbstractContextManager[object]) -> int:
         if mirror.name not in self._files:
             mark = self._marks[mirror.name] = self._load(mirror.name)
-            self._files[mirror.name] = MirrorFile(
-                self._logs / mirror.name, mark.byte_offset, rotate_bytes=self._rotate_bytes
-            )
+            file = MirrorFile(self._logs / mirror.name, mark.byte_offset, rotate_bytes=self._rotate_bytes)
+            if file.offset != mark.byte_offset:
+                # on record before anything is appended: what is might grow beyond the offset of the log before
+                mark = self._marks[mirror.name] = Watermark(mirror.name, mark.last_seq, file.offset)
+                self._save(mark, writing)
+            self._files[mirror.name] = file
         mark, file = self._marks[mirror.name], self._files[mirror.name]
         lines, last_seq = mirror.lines(mark.last_seq)
         if not lines and last_seq == mark.last_seq:
@@ -197,12 +200,14 @@ class EventMirror:
     def lines(self, last_seq: int) -> tuple[list[tuple[str, bytes]], int]:
         rows: list[tuple[int, type[events.Event], Row]] = []
         complete_to: int | None = None
-        for event in self._kinds:
-            found = list(self._rows(event, last_seq))
-            rows += [(row["ingest_seq"], event, row) for row in found]
-            if len(found) == _SLICE:
-                reached = found[-1]["ingest_seq"]
-                complete_to = reached if complete_to is None else min(complete_to, reached)
+        # all tables as of one commit: what came into one between the reading of another and its own would pass it by
+        with transaction(self._cursor):
+            for event in self._kinds:
+                found = list(self._rows(event, last_seq))
+                rows += [(row["ingest_seq"], event, row) for row in found]
+                if len(found) == _SLICE:
+                    reached = found[-1]["ingest_seq"]
+                    complete_to = reached if complete_to is None else min(complete_to, reached)
         rows.sort(key=lambda item: item[0])
         if complete_to is not None:
             rows = [item for item in rows if item[0] <= complete_to]
@@ -253,7 +258,8 @@ class RouterHealthMirror:
         self._published = _Published(logs / "state" / "router_health.json")
         log = logs / self.name
         self._last = self._next = without_clocks(_last_line(log))
-        age_s = time.time() - log.stat().st_mtime if log.exists() else ROUTER_HEALTH_S
+        # a log of the future was written before the clock was set back
+        age_s = max(0.0, time.time() - log.stat().st_mtime) if log.exists() else ROUTER_HEALTH_S
         self._written_at = time.monotonic() - age_s
 
     def lines(self, last_seq: int) -> tuple[list[tuple[str, bytes]], int]:
@@ -281,13 +287,22 @@ def without_clocks(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _last_line(path: Path) -> dict[str, Any]:
     """The last whole line of a log, ``{}`` where there is none."""
+    lines = _last_lines(path)
+    return _document(lines[-1]) if lines else {}
+
+
+def _last_lines(path: Path) -> list[bytes]:
+    """The whole lines in the last megabyte of a log, the first of them perhaps in part."""
     if not path.exists():
-        return {}
+        return []
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - 1_000_000))
-        lines = file.read().rpartition(b"\n")[0].splitlines()
+        return file.read().rpartition(b"\n")[0].splitlines()
+
+
+def _document(line: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(lines[-1]) if lines else {}
+        found = json.loads(line)
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
@@ -296,7 +311,8 @@ def _last_line(path: Path) -> dict[str, Any]:
 class CompareMirror:
     """Whenever the compare summary was published: the new pairs, then a line that sums the run up.
 
-    A pair is new until its decision is 120 s old, by its own time, or by its arrival where its own lies ahead.
+    A pair is new until its decision is 120 s old, by its own time, or by its arrival where its own lies ahead. A
+    publication is summed up once: what was stored behind a run that a kill kept from its watermark waits for the next.
     """
 
     name = "pipeline_v6_compare.jsonl"
@@ -306,11 +322,15 @@ class CompareMirror:
         self._cursor = cursor
         self._published = _Published(logs / "state" / "pipeline_v6_compare_summary.json")
         self._not_imported = not_imported
-        self._summed_up_ts = _last_line(logs / self.name).get("ts")
+        self._log = logs / self.name
 
     def lines(self, last_seq: int) -> tuple[list[tuple[str, bytes]], int]:
         document = self._published.document()
         if document is None:
+            return [], last_seq
+        summed_up_ts, summed_up = self._last_run()
+        if document["generated_ts"] == summed_up_ts:
+            self._published.took()
             return [], last_seq
         reached = self._ripe_until(last_seq, datetime.fromtimestamp(document["generated_ts"], UTC) - _PAIR_AGE)
         pairs = fetch_rows(
@@ -321,16 +341,22 @@ class CompareMirror:
             )
         )
         lines = [pair_line(pair) for pair in pairs]
-        if not lines and document["generated_ts"] == self._summed_up_ts:
-            self._published.took()
-            return [], last_seq
-        self._next_ts = document["generated_ts"]
-        lines.append(summary_line(document, len(lines)))
+        lines.append(summary_line(document, sum(line["event_id"] not in summed_up for line in lines)))
         return [(line["event_id"], dump(line)) for line in lines], reached
 
     def wrote(self) -> None:
-        self._summed_up_ts = self._next_ts
         self._published.took()
+
+    def _last_run(self) -> tuple[float | None, set[str]]:
+        """What the log ends with, or the newest archived one where it is rotated: the summary's time, and its pairs."""
+        archived = sorted((self._log.parent / "archive").glob(f"{self._log.name}.*[0-9+]"))
+        lines = _last_lines(self._log if self._log.exists() or not archived else archived[-1])
+        summary = _document(lines[-1]) if lines else {}
+        count = summary.get("diff_count")
+        if "summary" not in summary or not isinstance(count, int):
+            return None, set()
+        pairs = [_document(line) for line in lines[max(0, len(lines) - 1 - count) : -1]]
+        return summary.get("ts"), {str(pair.get("event_id")) for pair in pairs}
 
     def _ripe_until(self, last_seq: int, ripe: datetime) -> int:
         """The number of the last decision before the first that is too young."""

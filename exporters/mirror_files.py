@@ -21,13 +21,14 @@ ROTATE_BYTES = 10 * 1024 * 1024
 
 
 class MirrorFile:
-    """The log at ``path``, known to be written up to ``offset`` bytes."""
+    """The log at ``path``, known to be written up to ``offset`` bytes: 0 where that was said of one rotated since."""
 
     def __init__(self, path: Path, offset: int, *, rotate_bytes: int = ROTATE_BYTES) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._rotate_bytes = rotate_bytes
-        self._written = self._recover(offset)
+        self.offset = offset if path.exists() and offset <= path.stat().st_size else 0
+        self._written = self._recover()
 
     def append(self, lines: Iterable[tuple[str, bytes]]) -> int:
         """Appends lines (event_id, line), syncs them, and returns the size of the log.
@@ -68,7 +69,7 @@ class MirrorFile:
         sync_folder(self._path.parent)
         return True
 
-    def _recover(self, offset: int) -> set[str]:
+    def _recover(self) -> set[str]:
         """Mends the last line and returns the ids of the lines behind the offset.
 
         A log that is shorter than the offset was rotated before the database heard of it: all of it counts as behind.
@@ -78,8 +79,7 @@ class MirrorFile:
             return set()
         found = set()
         with self._path.open("rb+") as file:
-            size = os.fstat(file.fileno()).st_size
-            file.seek(offset if offset <= size else 0)
+            file.seek(self.offset)
             line = b""
             for line in file:
                 if (event_id := _event_id(line)) is not None:

@@ -28,7 +28,7 @@ from store.schema import EXPORTS
 from store.views import sql_objects
 
 _LOG = logging.getLogger(__name__)
-_RETRY_S = 10.0
+_RETRY_S = 3.0
 """After a failure a file is tried again, at the latest, after so long."""
 
 
@@ -98,6 +98,10 @@ class Publisher:
         ((last_id,),) = self._cursor.execute("select coalesce(max(export_id), 0) from exports").fetchall()
         self._last_id = int(last_id)
         self._digests = {item.name: item.digest for item in sql_objects()}
+        self._unrecorded: dict[int, Export] = {}
+        """By number: what was published, and is not on record yet."""
+        self._may_be_recorded = False
+        """A commit of these failed, which may have kept them all the same."""
         self.latest: dict[str, Export] = {}
         """By file: the newest publication, here before a reader can see it, on record after it."""
 
@@ -117,30 +121,28 @@ class Publisher:
         Raises:
             duckdb.Error: the database is broken; anything else is a failure of its file.
         """
+        self._put_on_record(writing)
         at = time.monotonic() if at is None else at
         todo = [publication for publication in self.publications if publication.is_due(versions, at)]
-        done: list[Export] = []
+        done: list[str] = []
         while todo:
             try:
                 with self._rounds.open(as_of, versions) as reading:
                     while todo:
-                        done.append(self._publish(todo[0], reading, versions, at))
-                        todo.pop(0)
+                        self._publish(todo[0], reading, versions, at)
+                        done.append(todo.pop(0).file.name)
             except Exception as error:
                 if is_fatal(error) or not todo:
                     raise
                 _fail(todo.pop(0), error, at)
-        if done:
-            sync_folder(self._folder)
-            with writing, transaction(self._cursor):
-                self._record(done)
-        return [export.file for export in done]
+        self._put_on_record(writing)
+        return done
 
     def close(self) -> None:
         self._rounds.close()
         self._cursor.close()
 
-    def _publish(self, due: Publication, reading: Round, versions: Mapping[str, int], at: float) -> Export:
+    def _publish(self, due: Publication, reading: Round, versions: Mapping[str, int], at: float) -> None:
         content = render(due.file, reading)
         digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
         export = Export(due.file.name, reading.as_of, reading.last_seq, self._digests[due.file.view], digest)
@@ -152,14 +154,30 @@ class Publisher:
         due.error = None
         due.published += 1
         due.versions = {table: versions.get(table, 0) for table in tables_beneath(due.file.view)}
-        return export
+        self._last_id += 1
+        self._unrecorded[self._last_id] = export
 
-    def _record(self, done: list[Export]) -> None:
+    def _put_on_record(self, writing: AbstractContextManager[object]) -> None:
+        """Records what is published; before that is done nothing more is."""
+        if not self._unrecorded:
+            return
+        sync_folder(self._folder)
+        if self._may_be_recorded:
+            ((last_id,),) = self._cursor.execute("select coalesce(max(export_id), 0) from exports").fetchall()
+            self._unrecorded = {number: export for number, export in self._unrecorded.items() if number > last_id}
+        self._may_be_recorded = True
+        if self._unrecorded:
+            with writing, transaction(self._cursor):
+                self._record()
+        self._may_be_recorded = False
+        self._unrecorded = {}
+
+    def _record(self) -> None:
         """As one JSON document: planned in a third of the time that as many parameters take."""
-        rows = []
-        for export in done:
-            self._last_id += 1
-            rows.append({"export_id": self._last_id, "configured": self._configured, **asdict(export)})
+        rows = [
+            {"export_id": number, "configured": self._configured, **asdict(export)}
+            for number, export in self._unrecorded.items()
+        ]
         self._cursor.execute(
             "insert into exports by name select row.* from (select unnest(from_json(?, ?)) as row)",
             [orjson.dumps(rows).decode(), orjson.dumps([_EXPORT_TYPES]).decode()],

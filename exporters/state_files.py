@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -57,7 +59,8 @@ def write_atomically(path: Path, content: Iterable[bytes]) -> Path:
 
 def replace_file(path: Path, content: Iterable[bytes]) -> None:
     """As ``write_atomically``, but that a power cut may bring the old content back until the folder is synced."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # of this thread alone: two that write the same file at once must not write into each other's
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_native_id()}.tmp")
     try:
         with temporary.open("wb") as file:
             file.writelines(content)
@@ -66,6 +69,28 @@ def replace_file(path: Path, content: Iterable[bytes]) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+_TEMPORARY = re.compile(r"\..+\.(\d+)\.\d+\.tmp")
+
+
+def forget_unfinished(folder: Path) -> list[str]:
+    """Removes what processes that are gone have left half written in a folder; returns the names."""
+    found = {path: _TEMPORARY.fullmatch(path.name) for path in folder.glob(".*.tmp")}
+    gone = sorted(path for path, name in found.items() if name and not _is_alive(int(name[1])))
+    for path in gone:
+        path.unlink(missing_ok=True)
+    return [path.name for path in gone]
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        return True
+    return True
 
 
 def to_json(value: Any, *, indent: bool) -> bytes:

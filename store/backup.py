@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import shutil
 import subprocess
 from contextlib import AbstractContextManager, suppress
@@ -21,6 +22,8 @@ from store.errors import StoreError
 from store.journal import SUFFIX, journal_folder, sync_folder
 
 _PREFIX = "tape-"
+_NAME = f"{_PREFIX}%Y%m%dT%H%M%SZ.duckdb"
+_DATED = re.compile(rf"{_PREFIX}\d{{8}}T\d{{6}}Z\.duckdb")
 _SMALL = Resources(memory_limit="64MB", threads=1)
 """Of a copy that is opened beside the database itself."""
 
@@ -98,7 +101,18 @@ def backups(folder: Path) -> list[Path]:
 
 def dated_name(now: datetime) -> str:
     """The name of a backup made at an instant."""
-    return f"{_PREFIX}{now.astimezone(UTC):%Y%m%dT%H%M%SZ}.duckdb"
+    return now.astimezone(UTC).strftime(_NAME)
+
+
+def next_name(folder: Path, now: datetime) -> str:
+    """The name of the next backup in a folder: that of an instant, which grows also where the clock was set back.
+
+    By name the newest is the newest then, none is taken twice, and what is forgotten is what was made first.
+    """
+    dated = [path.name for path in backups(folder) if _DATED.fullmatch(path.name)]
+    if not dated or dated_name(now) > dated[-1]:
+        return dated_name(now)
+    return dated_name(datetime.strptime(dated[-1], _NAME).replace(tzinfo=UTC) + timedelta(seconds=1))
 
 
 def forget_all_but(folder: Path, keep: int) -> None:
@@ -107,8 +121,24 @@ def forget_all_but(folder: Path, keep: int) -> None:
         path.unlink()
 
 
+def forget_unfinished(folder: Path) -> list[str]:
+    """Removes the copies that killed processes have left half made, when nobody is copying; returns their names.
+
+    Beside them lies what DuckDB spilled while it opened them.
+    """
+    gone = sorted(folder.glob(f".{_PREFIX}*.duckdb.*"))
+    for path in gone:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    return [path.name for path in gone]
+
+
 def compress_segments(home: Path, finished: set[str]) -> list[str]:
     """Compresses the segments that are stored to their end; returns their names."""
+    # the database's log may be a new file: that it is there must be on disk before what it holds is moved
+    sync_folder(home / "logs")
     done = []
     for path in sorted(journal_folder(home).glob(f"*{SUFFIX}")):
         if path.name in finished:
@@ -121,13 +151,16 @@ def compress(path: Path) -> Path:
     """Replaces a file by ``NAME.gz``, so that at every moment one of them is whole."""
     target = path.with_name(f"{path.name}.gz")
     part = path.with_name(f".{target.name}.part")
-    with path.open("rb") as source, part.open("wb") as file:
-        part.chmod(path.stat().st_mode & 0o777)
-        with gzip.GzipFile(filename=path.name, fileobj=file, mode="wb", compresslevel=3) as packed:
-            shutil.copyfileobj(source, packed, 1024 * 1024)
-        file.flush()
-        os.fsync(file.fileno())
-    part.rename(target)
+    try:
+        with path.open("rb") as source, part.open("wb") as file:
+            part.chmod(path.stat().st_mode & 0o777)
+            with gzip.GzipFile(filename=path.name, fileobj=file, mode="wb", compresslevel=3) as packed:
+                shutil.copyfileobj(source, packed, 1024 * 1024)
+            file.flush()
+            os.fsync(file.fileno())
+        part.rename(target)
+    finally:
+        part.unlink(missing_ok=True)
     sync_folder(path.parent)
     path.unlink()
     return target
@@ -146,6 +179,8 @@ def delete_covered_segments(home: Path, newest_backup: Path, *, older_than: date
         rows = opened.execute("select segment from journal_segments where is_finished").fetchall()
     covered = {name for (name,) in rows}
     gone = [path for path in candidates if path.name.removesuffix(".gz") in covered]
+    # it may have got its name while its folder could not be synced
+    sync_folder(newest_backup.parent)
     for path in gone:
         path.unlink()
     return [path.name for path in gone]
@@ -160,4 +195,5 @@ def is_backup_due(folder: Path, every: timedelta, now: datetime, last_import: da
     if not found:
         return True
     made = datetime.fromtimestamp(found[-1].stat().st_mtime, UTC)
-    return now - made >= every or (last_import is not None and last_import > made)
+    # one of the future was made before the clock was set back: how old it is nobody knows
+    return not timedelta(0) <= now - made < every or (last_import is not None and last_import > made)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import re
+import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from store.errors import DatabaseLocked, DatabaseMissing, SchemaMismatch, StoreError
+from store.journal import sync_folder
 from store.views import apply_views, pending_views
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ class Resources:
     memory_limit: str = "400MB"
     threads: int = 2
     temp_limit: str = "2GB"
-    """Disk that queries may spill to."""
+    """Disk that queries may spill to, at most half of what is free when the database is opened."""
     checkpoint_wal: str = "64MB"
     """Size of the write-ahead log at which it is moved into the file."""
 
@@ -61,6 +63,7 @@ def migrate(path: Path, resources: Resources | None = None) -> list[str]:
     Returns what was done, one sentence each; empty when everything was up to date.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    is_new = not path.exists()
     done = []
     with closing(_connect(path, resources or Resources(), read_only=False)) as connection:
         found, head = revision(connection), head_revision()
@@ -71,6 +74,8 @@ def migrate(path: Path, resources: Resources | None = None) -> list[str]:
             done.append(f"{len(names)} macros and views applied")
         if done:
             connection.execute("checkpoint")
+    if is_new:
+        sync_folder(path.parent)
     return done
 
 
@@ -123,11 +128,12 @@ def open_database(
 
 
 def _connect(path: Path, resources: Resources, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    free = shutil.disk_usage(path.parent).free
     config: dict[str, Any] = {
         "memory_limit": resources.memory_limit,
         "threads": resources.threads,
         "temp_directory": str(path.with_suffix(".tmp")),
-        "max_temp_directory_size": resources.temp_limit,
+        "max_temp_directory_size": f"{min(bytes_of(resources.temp_limit), free // 2)} bytes",
         "python_enable_replacements": False,
     }
     if not read_only:

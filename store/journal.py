@@ -45,6 +45,7 @@ from zlib import crc32
 import orjson
 
 from execution.events import Event, EventRefused, parse_event
+from store.errors import StoreError
 
 SUFFIX = ".journal"
 MAGIC = b"TAPE1 "
@@ -60,7 +61,7 @@ _DEPTH = 100
 _LOG = logging.getLogger(__name__)
 
 
-class JournalError(Exception):
+class JournalError(StoreError):
     """A batch could not be written, or not be made durable."""
 
 
@@ -110,7 +111,7 @@ class Journal:
         self._syncer = _Syncer(self._folder, fsync_every_s)
         self._writing = self._syncer.lock
         try:
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(self._folder)
             self._open_segment(first_seq=1)
         except OSError as error:
             self._syncer.close()
@@ -274,7 +275,8 @@ class _Syncer:
     """The group fsync: one thread that syncs what was written, at the latest ``every_s`` after it was.
 
     It alone closes segments, so that none is closed under its hands. After a failed fsync the kernel may forget what
-    was not written: the segment is left, and whoever waits for its batches is told.
+    was not written: the segment is left, and whoever waits for its batches is told. So it is where somebody has deleted
+    the segment: what is written there nobody will read.
     """
 
     def __init__(self, folder: Path, every_s: float) -> None:
@@ -335,6 +337,8 @@ class _Syncer:
         try:
             for each in (*retired, *([fd] if fd >= 0 else [])):
                 os.fdatasync(each)
+            if fd >= 0 and os.fstat(fd).st_nlink == 0:
+                raise FileNotFoundError("somebody deleted its segment")
             if is_named:
                 sync_folder(self._folder)
         except OSError as error:
@@ -479,6 +483,14 @@ def _parse(raw: bytes, number: int, end: int) -> Line:
     if (head := _HEAD.match(body)) is None:
         return Line(number, end, raw, fault=f"expected a number, a time and events, found {body[:60]!r}")
     return Line(number, end, raw, int(head[1]), int(head[2]), body[head.end() :])
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a private folder and those above it; that they are there survives a power cut."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for each in missing:
+        sync_folder(each.parent)
 
 
 def sync_folder(folder: Path) -> None:

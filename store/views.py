@@ -160,12 +160,22 @@ def apply_views(connection: duckdb.DuckDBPyConnection) -> list[str]:
 
 
 def drop_views(connection: duckdb.DuckDBPyConnection) -> None:
-    """Drops every macro and view, before a migration changes the tables under them."""
+    """Drops every macro and view, before a migration changes the tables under them, in one transaction.
+
+    A process killed amid it, and the program of the older revision after it, find all of them, or none and no word of
+    them.
+    """
     if not connection.execute("from duckdb_tables() where table_name = 'applied_sql'").fetchall():
         return
-    for (name,) in connection.execute("select name from applied_sql").fetchall():
-        _drop_any(connection, name)
-    connection.execute("delete from applied_sql")
+    connection.execute("begin transaction")
+    try:
+        for (name,) in connection.execute("select name from applied_sql").fetchall():
+            _drop_any(connection, name)
+        connection.execute("delete from applied_sql")
+    except BaseException:
+        connection.execute("rollback")
+        raise
+    connection.execute("commit")
 
 
 def _drop_any(connection: duckdb.DuckDBPyConnection, name: str) -> None:

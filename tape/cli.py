@@ -87,8 +87,9 @@ def _is_expected(error: Exception) -> bool:
     import duckdb
 
     from store.errors import StoreError
+    from store.journal import JournalError
 
-    return isinstance(error, (StoreError, duckdb.Error))
+    return isinstance(error, (StoreError, JournalError, duckdb.Error))
 
 
 def _fail(message: str, code: int) -> None:

@@ -233,10 +233,13 @@ class _Handler(socketserver.StreamRequestHandler):
         return answers[kind](request)
 
     def _status(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-        with self.server.cursor() as cursor:
+        """A database that answers no more has its reason among those of ``not_ready``."""
+        status = self.server.owner.status()
+        tables, journal = [], []
+        with contextlib.suppress(duckdb.Error), self.server.cursor() as cursor:
             tables = [vars(table) for table in table_status(cursor)]
             journal = [vars(each) | {"gaps": each.gaps} for each in certificates(cursor)]
-        return {"ok": True, **self.server.owner.status(), "tables": tables, "journal": journal}, b""
+        return {"ok": True, **status, "tables": tables, "journal": journal}, b""
 
     def _doctor(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         return {"ok": True, "checks": [check.as_json() for check in examine_owner(self.server.owner)]}, b""
@@ -282,10 +285,12 @@ class _Handler(socketserver.StreamRequestHandler):
         folder = Path(request["out"])
         with self.server.cursor() as cursor:
             newest = newest_event(cursor) if request.get("as_of") == "newest" else None
-        as_of = newest or _instant(None if request.get("as_of") == "newest" else request.get("as_of"))
-        as_of = as_of or datetime.now(UTC)
-        with open_round(owner.connection, as_of=as_of, configured=owner.settings.configured) as reading:
-            paths = publish(reading, folder, files) if files else write_logs(reading, folder)
+        given = newest or _instant(None if request.get("as_of") == "newest" else request.get("as_of"))
+        is_own = folder.resolve() == (owner.home / "logs" / "state").resolve()
+        with owner.publishing if is_own else contextlib.nullcontext():
+            as_of = given or owner.clock.now()
+            with open_round(owner.connection, as_of=as_of, configured=owner.settings.configured) as reading:
+                paths = publish(reading, folder, files) if files else write_logs(reading, folder)
         return {"ok": True, "as_of": as_of.isoformat(), "paths": [str(path) for path in paths]}, b""
 
     def _republish(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:

@@ -93,7 +93,7 @@ def replay(
         stack.enter_context(_without_warnings(logging.getLogger("execution.published")))
         stack.enter_context(owning(home))
         _refuse_history(home)
-        scratch = Path(stack.enter_context(scratch_folder()))
+        scratch = Path(stack.enter_context(scratch_folder(home)))
         stage = stack.enter_context(_stage(home, settings, scratch, market.first_ts, seed))
         venue = PaperVenue(market, equity_usd=settings.executor.equity_usd, seed=seed, name="replay")
         executor = executor_of(home, settings, venue, stage.journal.record, stage.journal.new_id, seed=seed)

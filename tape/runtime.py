@@ -35,7 +35,7 @@ from execution.venues.paper import PaperVenue
 from execution.venues.regimes import RegimeMarket
 from execution.venues.venue import Venue
 from store.errors import StoreError
-from store.journal import Journal, JournalError
+from store.journal import Journal
 from store.owner_lock import trading
 from tape.settings import SECRETS, Settings
 
@@ -103,15 +103,12 @@ def live_executor(home: Path, settings: Settings) -> Iterator[Loop]:
     with trading(home):
         account = _account(home) if settings.executor.venue == "paper" else None
         venue = _real(settings) if account is None else account.venue(settings, datetime.now(UTC))
-        try:
-            with Journal(home, "executor") as journal:
-                executor = executor_of(home, settings, venue, journal.record, journal.new_id)
-                loop = Loop(executor, settings.executor.interval_s, account.save if account else lambda: None)
-                yield loop
-                if account is not None:
-                    account.save(is_last=True)
-        except JournalError as error:
-            raise StoreError(str(error)) from error
+        with Journal(home, "executor") as journal:
+            executor = executor_of(home, settings, venue, journal.record, journal.new_id)
+            loop = Loop(executor, settings.executor.interval_s, account.save if account else lambda: None)
+            yield loop
+            if account is not None:
+                account.save(is_last=True)
 
 
 def _account(home: Path) -> PaperAccount:

@@ -1,8 +1,8 @@
 """The owner: the one process that has the database open read-write, and everything that runs beside it.
 
 Workers, each a thread with its own cursors: ``ingest`` (journal -> rows), ``publish`` (state files), ``mirror`` (JSONL
-logs), ``housekeeping`` (backups, compression, what has grown too old), and the door, a socket for queries. Where
-``[sync]`` says so, the sync to Firestore has a thread too, without a cursor.
+logs), ``housekeeping`` (backups, compression, what has grown too old), ``disk`` (is there room), and the door, a socket
+for queries. Where ``[sync]`` says so, the sync to Firestore has a thread too, without a cursor.
 
 Laws kept here:
 - whatever writes to the database holds ``writing``, so that a backup can be a plain copy;
@@ -14,6 +14,7 @@ Laws kept here:
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
@@ -21,10 +22,9 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -34,78 +34,34 @@ from execution.events import ConfigChanged
 from exporters.firestore import Sync, sync_status
 from exporters.live_mirrors import Mirrors
 from exporters.publisher import Publisher
-from store.backup import (
-    backup,
-    backups,
-    compress,
-    compress_segments,
-    dated_name,
-    delete_covered_segments,
-    forget_all_but,
-    is_backup_due,
-)
-from store.database import closing, is_fatal, lock_down, migrate, open_database, transaction
+from exporters.state_files import forget_unfinished
+from store import backup as copies
+from store.backup import backups
+from store.database import bytes_of, closing, lock_down, migrate, open_database
 from store.errors import DatabaseLocked, StoreError
 from store.ingest import Ingest, certificates
 from store.journal import Journal
 from store.owner_lock import owning
+from tape.clock import Clock
+from tape.disk import Disk, free_bytes
+from tape.housekeeping import Housekeeping
+from tape.readiness import not_ready
 from tape.settings import Settings, own_version
 from tape.signals import called_by_signals
 from tape.sync import make_sync
+from tape.worker import Worker
 
 _LOG = logging.getLogger("tape")
 _PUBLISH_EVERY_S = 0.1
 _MIRROR_EVERY_S = 0.25
 _HOUSEKEEPING_EVERY_S = 30.0
+_DISK_EVERY_S = 1.0
 _STEPS_END_S = 1.0
 """How long the steps under way are waited for at the end; the journal has what they do not reach."""
-_LOW_DISK_BYTES = 512 * 1024 * 1024
-_MIRROR_ARCHIVE_IDLE = timedelta(hours=1)
-"""How long a rotated log stays as it is for those who still read it."""
 
 
 class DatabaseBroken(StoreError):
     """The open database can no longer be used; the process ends, and the next one goes on."""
-
-
-@dataclass
-class Worker:
-    """A step that is done again and again, until ``stop``: what it does, how often, and how it went."""
-
-    name: str
-    every_s: float
-    step: Callable[[], None]
-    follows_ingest: bool = False
-    """It is done at once when rows were stored."""
-    wake: threading.Event = field(default_factory=threading.Event)
-    failures: int = 0
-    error: str | None = None
-    """Of the last step, ``None`` when it worked."""
-    worked_at: float = 0.0
-    """Monotonic seconds."""
-
-    def run(self, stop: threading.Event, on_fatal: Callable[[Exception], None]) -> None:
-        while not stop.is_set():
-            self.once(on_fatal)
-            self.wake.wait(self.every_s)
-            self.wake.clear()
-
-    def once(self, on_fatal: Callable[[Exception], None]) -> None:
-        try:
-            self.step()
-        except Exception as error:  # noqa: BLE001 (a process loop: logged once, counted)
-            if is_fatal(error):
-                on_fatal(error)
-                return
-            if self.error is None:
-                _LOG.error("%s: %s", self.name, error, exc_info=error)
-            self.failures += 1
-            self.error = " ".join(str(error).split())[:300]
-        else:
-            if self.error is not None:
-                _LOG.info("%s works again", self.name)
-            self.error = None
-            self.worked_at = time.monotonic()
 
 
 class Owner:
@@ -121,9 +77,12 @@ class Owner:
         self.database = home / "logs" / "tape.duckdb"
         self.started = datetime.now(UTC)
         self.writing = threading.RLock()
+        self.publishing = threading.Lock()
+        """Held by whoever writes into the folder of state files, so that an older instant never follows a newer one."""
         self.versions: dict[str, int] = {}
         """Per table the number of its newest row stored by this process."""
         self.workers: list[Worker] = []
+        self.disk = Disk(home, settings.store)
         self.sync = self._allowed_sync()
         self.serving = threading.Event()
         """Set once everything runs."""
@@ -154,7 +113,7 @@ class Owner:
         """
         with ExitStack() as stack:
             stack.enter_context(owning(self.home))
-            scratch = Path(stack.enter_context(scratch_folder()))
+            scratch = Path(stack.enter_context(scratch_folder(self.home)))
             if (connection := self._open()) is None:
                 return
             self.connection = stack.enter_context(closing(connection))
@@ -185,6 +144,8 @@ class Owner:
         from tape.door import Door
 
         logs = self.home / "logs"
+        self._clean_up(logs)
+        self.clock = Clock(self._last_published())
         self.ingest = Ingest(self.connection.cursor(), self.home, scratch)
         self._ingest_all()
         self._record_config()
@@ -197,11 +158,13 @@ class Owner:
             intervals=self.settings.intervals,
         )
         self.mirrors = Mirrors(self.connection, logs)
+        self.housekeeping = Housekeeping(self.connection, self.home, self.settings, self.disk, self.writing)
         self.workers = [
             Worker("ingest", self.settings.store.ingest_every_s, self._ingest_all),
             Worker("publish", _PUBLISH_EVERY_S, self._publish, follows_ingest=True),
             Worker("mirror", _MIRROR_EVERY_S, self._mirror, follows_ingest=True),
-            Worker("housekeeping", _HOUSEKEEPING_EVERY_S, self._keep_house),
+            Worker("housekeeping", _HOUSEKEEPING_EVERY_S, self.housekeeping.run_once),
+            Worker("disk", _DISK_EVERY_S, self.disk.look),
         ]
         self._threads = [
             threading.Thread(target=worker.run, args=(self._stop, self._break), name=worker.name, daemon=True)
@@ -215,6 +178,17 @@ class Owner:
         stack.enter_context(door)
         _LOG.info("serving %s, pid %d", self.home, os.getpid())
         self.serving.set()
+
+    def _clean_up(self, logs: Path) -> None:
+        """Removes what killed processes have left half made: none of them can go on with it."""
+        left = [*forget_unfinished(logs / "state"), *forget_unfinished(logs / "cache")]
+        left += copies.forget_unfinished(logs / "backup")
+        if left:
+            _LOG.info("removed what was left half made: %s", ", ".join(left))
+
+    def _last_published(self) -> datetime | None:
+        ((last,),) = self.connection.execute("select arg_max(as_of, export_id) from exports").fetchall()
+        return last if isinstance(last, datetime) else None
 
     def _run_sync(self, sync: Sync) -> None:
         try:
@@ -242,7 +216,7 @@ class Owner:
         _LOG.info("stopped%s", f" in the middle of {', '.join(under_way)}" if under_way else "")
 
     def _ingest_all(self) -> None:
-        while True:
+        while not self.disk.is_full():
             with self.writing:
                 done = self.ingest.run_once()
             if done.tables:
@@ -254,68 +228,35 @@ class Owner:
                 return
 
     def _publish(self) -> None:
-        self.publisher.publish_due(self.versions, datetime.now(UTC), writing=self.writing)
+        if self.disk.is_full():
+            return
+        steps = self.clock.steps_back
+        with self.publishing:
+            self.publisher.publish_due(self.versions, self.clock.now(), writing=self.writing)
+        if self.clock.steps_back != steps:
+            self._record_config()
 
     def _mirror(self) -> None:
-        while self.mirrors.run_once(self.writing, self.versions) and not self._stop.is_set():
-            pass
-
-    def _keep_house(self) -> None:
-        now = datetime.now(UTC)
-        store, logs = self.settings.store, self.home / "logs"
-        with closing(self.connection.cursor()) as cursor:
-            rows = cursor.execute("select segment from journal_segments where is_finished").fetchall()
-            imported = cursor.execute("select max(imported_ts) from imports").fetchone()
-        compress_segments(self.home, {name for (name,) in rows})
-        for folder in (logs / "archive", logs / "execution" / "archive"):
-            for path in folder.glob("*.jsonl.*[0-9]"):
-                if now - datetime.fromtimestamp(path.stat().st_mtime, UTC) > _MIRROR_ARCHIVE_IDLE:
-                    compress(path)
-        folder = logs / "backup"
-        every = timedelta(hours=self.settings.backup.every_h)
-        if every and is_backup_due(folder, every, now, imported[0] if imported else None):
-            _LOG.info("backup %s", self.back_up(folder / dated_name(now)))
-            forget_all_but(folder, self.settings.backup.keep)
-        if found := backups(folder):
-            for name in delete_covered_segments(
-                self.home, found[-1], older_than=now - timedelta(days=store.journal_days)
-            ):
-                _LOG.info("deleted %s: stored, and covered by %s", name, found[-1].name)
-        self._forget("marks", "ts", now - timedelta(days=store.marks_days))
-        self._forget("exports", "as_of", now - timedelta(days=store.exports_days))
-        free = shutil.disk_usage(logs).free
-        if free < _LOW_DISK_BYTES:
-            raise StoreError(
-                f"disk of {logs}: {free // 2**20} MB free, expected at least {_LOW_DISK_BYTES // 2**20} MB"
-            )
-
-    def _forget(self, table: str, column: str, before: datetime) -> None:
-        """Deletes old rows, when there is at least a day of them."""
-        # closed at once: a result not read to its end keeps its transaction, and then no checkpoint empties the log
-        with closing(self.connection.cursor()) as cursor:
-            late = cursor.execute(f"select min({column}) < ? from {table}", [before - timedelta(days=1)]).fetchone()
-            if late is not None and late[0]:
-                with self.writing, transaction(cursor):
-                    cursor.execute(f"delete from {table} where {column} < ?", [before])
+        while not (self._stop.is_set() or self.disk.is_full()):
+            if not self.mirrors.run_once(self.writing, self.versions):
+                return
 
     def back_up(self, to: Path) -> Path:
-        """A verified copy of the database; the journal goes on meanwhile, its rows wait."""
-        cursor = self.connection.cursor()
-        try:
-            return backup(cursor, self.database, to, writing=self.writing)
-        finally:
-            cursor.close()
+        """A verified copy of the database, as ``Housekeeping`` makes it."""
+        return self.housekeeping.back_up(to)
 
     def _record_config(self) -> None:
-        """Limits and universe of ``tape.toml``, recorded when they are not the newest on record."""
+        """Limits and universe of ``tape.toml``, recorded when they are not those in force."""
         given = {"limits": self.settings.limits, "universe": self.settings.universe}
-        changed = []
+        now, changed = datetime.now(UTC), []
+        query = (
+            "select payload from config_snapshots where kind = ? and ts <= ? order by ts desc, ingest_seq desc limit 1"
+        )
         for kind, payload in given.items():
-            row = self.connection.execute(
-                "select payload from config_snapshots where kind = ? order by ts desc, ingest_seq desc limit 1", [kind]
-            ).fetchone()
+            with closing(self.connection.cursor()) as cursor:
+                row = cursor.execute(query, [kind, now]).fetchone()
             if payload is not None and (row is None or json.loads(row[0]) != payload):
-                changed.append(ConfigChanged(ts=datetime.now(UTC), kind=kind, payload=payload))
+                changed.append(ConfigChanged(ts=now, kind=kind, payload=payload))
         if changed:
             with Journal(self.home, "tape") as journal:
                 journal.record(changed, durable=True)
@@ -326,16 +267,18 @@ class Owner:
             log("%s", certificate)
 
     def status(self) -> dict[str, Any]:
-        """How the owner does, as JSON."""
-        now = time.monotonic()
+        """How the owner does, as JSON; ``ready`` unless ``not_ready`` has reasons."""
+        now, reasons = time.monotonic(), not_ready(self)
         wal = self.database.with_name(f"{self.database.name}.wal")
         return {
             "pid": os.getpid(),
             "version": own_version(),
             "started": self.started.isoformat(),
+            "ready": not reasons,
+            "not_ready": reasons,
             "database_bytes": self.database.stat().st_size,
             "wal_bytes": wal.stat().st_size if wal.exists() else 0,
-            "disk_free_bytes": shutil.disk_usage(self.home).free,
+            "disk_free_bytes": free_bytes(self.home),
             "workers": {
                 worker.name: {
                     "idle_s": round(now - worker.worked_at, 3) if worker.worked_at else None,
@@ -360,11 +303,21 @@ class Owner:
 
 
 @contextmanager
-def scratch_folder() -> Iterator[str]:
-    """A private folder, in memory where the machine has one."""
+def scratch_folder(home: Path) -> Iterator[str]:
+    """A private folder, in memory where the machine has one; those that killed owners of the home left are removed."""
     memory = Path("/dev/shm")  # noqa: S108 (mkdtemp makes it private)
-    with tempfile.TemporaryDirectory(prefix="tape-", dir=memory if os.access(memory, os.W_OK) else None) as folder:
+    parent = memory if os.access(memory, os.W_OK) else Path(tempfile.gettempdir())
+    prefix = scratch_prefix(home)
+    for left in parent.glob(f"{prefix}*"):
+        if left.lstat().st_uid == os.getuid() and not left.is_symlink():
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=parent) as folder:
         yield folder
+
+
+def scratch_prefix(home: Path) -> str:
+    """What the names of a home's scratch folders begin with."""
+    return f"tape-{hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:12]}-"
 
 
 def serve(home: Path, settings: Settings) -> None:

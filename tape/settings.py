@@ -94,6 +94,10 @@ class StoreSettings(Section):
     threads: int | None = Field(None, ge=1, description="threads of the database; unset: 1 of an owner, else 2")
     temp_limit: str = Field("2GB", pattern=_SIZE, description="disk that queries may spill to")
     checkpoint_wal: str = Field("64MB", pattern=_SIZE, description="write-ahead log that is moved into the file")
+    warn_free: str = Field("512MiB", pattern=_SIZE, description="free disk below which the owner warns")
+    keep_free: str = Field(
+        "128MiB", pattern=_SIZE, description="free disk that is the journal's: below it the owner writes nothing"
+    )
     ingest_every_s: float = Field(0.2, gt=0, le=1, description="how often the journal is looked at")
     marks_days: float = Field(30, ge=8, description="how long single marks are kept; their minutes are for ever")
     exports_days: float = Field(30, ge=0, description="how long a publication can be made again")

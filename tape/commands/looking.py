@@ -21,16 +21,22 @@ Seconds = Annotated[
 
 
 def status(context: typer.Context, seconds: Seconds = None, watch: Watch = False, as_json: Json = False) -> None:
-    """Rows per table, age of the published files, what is stored of the journal, and how the owner does."""
+    """Rows per table, age of the published files, what is stored of the journal, and how the owner does.
+
+    Exit code 0: the owner is ready, 1: it is not, or none runs.
+    """
     from tape.display.status import print_status, status_line, status_view
     from tape.display.watch import watching
 
     session: Session = context.obj
     home = session.home
-    if not _is_watched(watch, seconds):
-        print_status(_status(home), as_json=as_json)
-        return
-    watching(lambda: _status(home), status_view, line=None if as_json else status_line, every_s=seconds or EVERY_S)
+    if _is_watched(watch, seconds):
+        line = None if as_json else status_line
+        seen = watching(lambda: _status(home), status_view, line=line, every_s=seconds or EVERY_S)
+    else:
+        seen = _status(home)
+        print_status(seen, as_json=as_json)
+    raise typer.Exit(0 if seen["ready"] else 1)
 
 
 def doctor(context: typer.Context, seconds: Seconds = None, watch: Watch = False, as_json: Json = False) -> None:
@@ -99,13 +105,17 @@ def _is_watched(watch: bool, seconds: float | None) -> bool:
 
 
 def _status(home: Path) -> dict[str, Any]:
-    """What the owner says, else what the file says."""
+    """What the owner says, else what the file says; an owner that does not answer in time is not ready."""
     from store.owner_lock import owner_pid
-    from tape.owner_socket import ask
+    from tape.doctor.look import ANSWERS_S
+    from tape.owner_socket import DoorClosed, ask
 
     if owner_pid(home) is None:
         return _status_of_file(home)
-    answer, _ = ask(home, {"request": "status"})
+    try:
+        answer, _ = ask(home, {"request": "status"}, timeout_s=ANSWERS_S)
+    except DoorClosed as error:
+        return {"ready": False, "not_ready": [str(error)], "tables": [], "files": {}, "journal": []}
     return {key: value for key, value in answer.items() if key != "ok"}
 
 
@@ -128,4 +138,5 @@ def _status_of_file(home: Path) -> dict[str, Any]:
         for file in STATE_FILES
         for path in [home / "logs" / "state" / file.name]
     }
-    return {"tables": tables, "files": ages, "journal": journal, "sync": sync_status(home, now)}
+    ready = {"ready": False, "not_ready": ["no owner runs"]}
+    return {**ready, "tables": tables, "files": ages, "journal": journal, "sync": sync_status(home, now)}

@@ -48,7 +48,7 @@ def status_line(status: dict[str, Any]) -> str:
     ages = {name: file["age_s"] for name, file in status["files"].items() if file["age_s"] is not None}
     oldest = max(ages, key=lambda name: ages[name], default=None)
     parts = [
-        f"pid {status['pid']}" if "pid" in status else "no owner runs",
+        *([f"pid {status['pid']}"] if "pid" in status else []),
         f"{sum(table['rows'] for table in status['tables']):,} rows",
         f"{len(ages)} files" + ("" if oldest is None else f", oldest {oldest} {span(ages[oldest])}"),
         f"gaps {sum(each['gaps'] for each in status['journal']):,}",
@@ -68,7 +68,7 @@ def _lines(status: dict[str, Any]) -> Iterator[str]:
     if status.get("sync") is not None:
         yield _sync_shown(status["sync"])
     if "pid" not in status:
-        yield "no owner runs"
+        yield from _failing(status)
         return
     yield f"owner: pid {status['pid']}, since {status['started'][:19]}Z, last backup {status['last_backup'] or '-'}"
     stored, wal, free = (size(status[key]) for key in ("database_bytes", "wal_bytes", "disk_free_bytes"))
@@ -77,10 +77,11 @@ def _lines(status: dict[str, Any]) -> Iterator[str]:
 
 
 def _failing(status: dict[str, Any]) -> list[str]:
-    mirrors = [f"mirror {name}: {error}" for name, error in status.get("mirrors", {}).items() if error]
+    """Why it is not ready, and what fails beside that."""
+    reasons = status.get("not_ready", [])
     failing = [f"{name}: {worker['error']}" for name, worker in status.get("workers", {}).items() if worker["error"]]
-    unready = [f"not ready: {reason}" for reason in status.get("not_ready", [])]
-    return [*unready, *(f"failing: {line}" for line in [*failing, *mirrors])]
+    beside = [line for line in failing if line not in reasons]
+    return [*(f"not ready: {reason}" for reason in reasons), *(f"failing: {line}" for line in beside)]
 
 
 def _sync_shown(sync: dict[str, Any]) -> str:

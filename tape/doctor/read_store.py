@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -12,6 +11,8 @@ from exporters.firestore import sync_status
 from store.backup import backups
 from store.database import closing
 from store.ingest import certificates
+from store.journal import journal_folder
+from tape.disk import free_bytes
 from tape.doctor import store
 from tape.doctor.checks import Check
 from tape.doctor.home import Home
@@ -36,9 +37,10 @@ def store_checks(home: Home, now: datetime) -> Iterator[Check]:
         yield store.ticks_check(newest, now, float(limits.get("nav_freshness_seconds", _NAV_FRESHNESS_S)))
     if home.status is not None:
         yield store.workers_check(home.status["workers"])
-    yield store.disk_check(shutil.disk_usage(home.folder).free)
+    free, settings = min(map(free_bytes, (home.logs, journal_folder(home.folder)))), home.settings.store
+    yield store.disk_check(free, settings.warn_free, settings.keep_free)
     wal = home.logs / "tape.duckdb.wal"
-    yield store.wal_check(wal.stat().st_size if wal.exists() else 0, home.settings.store.checkpoint_wal)
+    yield store.wal_check(wal.stat().st_size if wal.exists() else 0, settings.checkpoint_wal)
     started = None if home.status is None else datetime.fromisoformat(home.status["started"])
     made = _last_backup(home.logs / "backup")
     yield store.backup_check(made, started, home.settings.backup.every_h, now)

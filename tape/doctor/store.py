@@ -11,8 +11,6 @@ from store.database import bytes_of
 from store.ingest import Certificate
 from tape.doctor.checks import Check, Finding, State, check_of, size, span
 
-LOW_DISK_BYTES = 512 * 2**20
-NO_DISK_BYTES = 64 * 2**20
 STUCK_S = 60.0
 """After so long a step of a worker is no longer under way, but stuck."""
 STANDS_STILL = 3
@@ -65,13 +63,14 @@ def rejected_check(rejected: Rejected) -> Check:
     return check_of("store", "rejected events", found, fine=f"none lately, {rejected.total:,} in all", expected="none")
 
 
-def disk_check(free_bytes: int) -> Check:
+def disk_check(free_bytes: int, warn_free: str, keep_free: str) -> Check:
+    """The room on disk, by ``[store]``; below ``keep_free`` an owner stores nothing."""
+    words, expected = f"{size(free_bytes)} free", f"{size(bytes_of(warn_free))} free"
     found = []
-    if free_bytes < LOW_DISK_BYTES:
-        state = State.BROKEN if free_bytes < NO_DISK_BYTES else State.DEGRADED
-        words = f"{size(free_bytes)} free"
-        found.append(Finding(state, words, f"{size(LOW_DISK_BYTES)}", "make room: old backups, logs, a larger disk"))
-    return check_of("store", "disk", found, fine=f"{size(free_bytes)} free", expected=f"{size(LOW_DISK_BYTES)} free")
+    if free_bytes < bytes_of(warn_free):
+        state = State.BROKEN if free_bytes < bytes_of(keep_free) else State.DEGRADED
+        found.append(Finding(state, words, expected, "make room: old backups, logs, a larger disk"))
+    return check_of("store", "disk", found, fine=words, expected=expected)
 
 
 def wal_check(wal_bytes: int, checkpoint_wal: str) -> Check:

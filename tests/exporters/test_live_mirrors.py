@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -15,13 +16,14 @@ from typing import Any
 import duckdb
 import pytest
 
+from execution.events import Event
 from exporters import live_mirrors, mirror_files
 from exporters.jsonl_mirrors import write_logs
-from exporters.live_mirrors import EVENT_MIRRORS, Mirrors
+from exporters.live_mirrors import EVENT_MIRRORS, EventMirror, Mirrors
 from exporters.mirror_files import MirrorFile
 from exporters.state_files import to_json
 from store.importer import import_logs
-from store.round import open_round
+from store.round import Row, open_round
 from tests.conftest import GivenRows
 from tests.store.old_logs import CLOSE, EXECUTED, METRIC, METRICS, VETO, VETOES, text, write_files
 
@@ -116,6 +118,26 @@ def test_every_row_is_mirrored_as_write_logs_writes_it(logs: Logs, tmp_path: Pat
     whole = written_whole(logs.store, tmp_path / "whole")
     assert {name: b"".join(logs.lines(name)) for name in EVENT_MIRRORS} == whole
     assert logs.run() == 0
+
+
+def test_rows_that_are_stored_while_the_tables_are_read_are_not_passed_by(
+    logs: Logs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = EventMirror._rows
+
+    def reading(self: EventMirror, event: type[Event], last_seq: int) -> Iterator[Row]:
+        yield from list(read(self, event, last_seq))
+        add_rounds(logs.store, 1)  # committed by another cursor before the next table is read
+
+    add_rounds(logs.store, 1)
+    with monkeypatch.context() as storing:
+        storing.setattr(EventMirror, "_rows", reading)
+        logs.mirrors.run_once(nullcontext(), logs.versions())
+    logs.run()
+    for name, kinds in EVENT_MIRRORS.items():
+        union = " union all ".join(f"select event_id, ingest_seq from {event.table}" for event in kinds)
+        rows = logs.store.connection.execute(f"select event_id from ({union}) order by ingest_seq").fetchall()
+        assert logs.ids(name) == [event_id for (event_id,) in rows], name
 
 
 def test_slices_change_nothing(logs: Logs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -440,6 +462,27 @@ def test_after_a_kill_pairs_and_summaries_are_logged_once(
     assert (pairs(logs), summaries(logs)) == (ids, [(decisions, decisions == 0)])
 
 
+@pytest.mark.parametrize("point", ["after append", "before watermark", "after watermark", "after rename"])
+@pytest.mark.parametrize("rotate_bytes", [1, 10**9])
+def test_a_publication_is_summed_up_once_although_decisions_come_between_a_kill_and_the_next_start(
+    logs: Logs, point: str, rotate_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs.rotate_bytes = rotate_bytes
+    logs.start()
+    ids = [decide(logs.store, 500) for _ in range(3)]
+    logs.run()
+    with monkeypatch.context() as killing:
+        kill_at(point, killing)
+        with pytest.raises(Killed):
+            sum_up(logs)
+    ids.append(decide(logs.store, 500))
+    logs.start()
+    logs.run()
+    assert summaries(logs) == [(3, False)]
+    sum_up(logs, 1.0)
+    assert (pairs(logs), summaries(logs)) == (ids, [(3, False), (1, False)])
+
+
 def test_logs_rotate_at_their_size_and_a_slice_stays_together(logs: Logs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_mirrors, "_SLICE", 5)
     logs.rotate_bytes = 2_000
@@ -464,3 +507,35 @@ def test_a_full_log_that_cannot_be_moved_is_told_and_grows_on(logs: Logs) -> Non
     logs.run()
     assert logs.ids(SHADOW) == [first, second]
     assert mirror_files.ROTATE_BYTES == 10 * 1024 * 1024
+
+
+def test_a_kill_behind_a_rotation_and_one_behind_the_next_append_double_no_line(
+    logs: Logs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs.rotate_bytes = 1
+    logs.start()
+    for point, rounds in (("after rename", 1), ("after append", 5)):
+        add_rounds(logs.store, rounds)
+        with monkeypatch.context() as killing:
+            kill_at(point, killing)
+            with pytest.raises(Killed):
+                logs.run()
+        logs.start()
+    logs.run()
+    for name in EVENT_MIRRORS:
+        assert len(logs.ids(name)) == len(set(logs.ids(name))), name
+
+
+def test_router_health_is_logged_within_ten_minutes_where_the_clock_was_set_back_since(
+    logs: Logs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs.publish("router_health.json", health(0.0, 1.0))
+    logs.run()
+    ahead = time.time() + 3600
+    os.utime(logs.folder / HEALTH, (ahead, ahead))
+    logs.start()
+    later = time.monotonic() + 601
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    logs.publish("router_health.json", health(1.0, 1.0))
+    logs.run()
+    assert len(logs.lines(HEALTH)) == 2

@@ -194,3 +194,16 @@ def test_tail_reads_through_rotations_without_losing_or_doubling_a_line(path: Pa
         tail.kill()
         tail.wait()
     assert read.read_bytes() == content(*range(401))
+
+
+def test_what_was_appended_behind_a_rotation_that_the_database_never_heard_of_is_not_appended_again(path: Path) -> None:
+    """However much it was: killed behind the rename, the next one behind its append."""
+    full = MirrorFile(path, 0, rotate_bytes=1)
+    known = full.append(lines(1))
+    assert full.rotate_if_full(known, 1)
+    second = MirrorFile(path, known)
+    assert second.offset == 0
+    second.append(lines(2, 3, 4))
+    third = MirrorFile(path, second.offset)
+    third.append(lines(2, 3, 4, 5))
+    assert path.read_bytes() == content(2, 3, 4, 5)

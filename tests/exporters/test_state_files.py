@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,7 +17,7 @@ import pytest
 from pydantic import ValidationError
 
 from exporters.contract import STATE_FILES, state_file
-from exporters.state_files import finite, publish, render, write_atomically
+from exporters.state_files import finite, forget_unfinished, publish, render, write_atomically
 from store.database import Resources, closing, open_database
 from store.importer import import_logs
 from store.round import open_round
@@ -110,6 +115,46 @@ def test_a_write_that_fails_half_way_leaves_the_old_file_and_no_temporary_one(tm
     with pytest.raises(OSError, match="no space left"):
         write_atomically(path, content())
     assert {entry.name: entry.read_bytes() for entry in tmp_path.iterdir()} == {"a.json": b"old"}
+
+
+def test_two_that_write_the_same_file_at_once_do_not_write_into_each_other(tmp_path: Path) -> None:
+    path, halves = tmp_path / "a.json", threading.Barrier(2)
+
+    def content(letter: bytes) -> Iterator[bytes]:
+        yield letter * 10_000
+        halves.wait(60)
+        yield letter * 10_000
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(lambda letter: write_atomically(path, content(letter)), [b"x", b"y"]))
+    assert path.read_bytes() in (b"x" * 20_000, b"y" * 20_000)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.json"]
+
+
+KILLED_WHILE_WRITING = """
+import os, signal, sys
+from pathlib import Path
+from exporters.state_files import write_atomically
+
+def content():
+    yield b"half"
+    os.kill(os.getpid(), signal.SIGKILL)
+
+write_atomically(Path(sys.argv[1]), content())
+"""
+
+
+def test_what_a_killed_process_left_half_written_is_removed_and_what_a_living_one_writes_is_not(tmp_path: Path) -> None:
+    path = write_atomically(tmp_path / "nav.json", [b"old"])
+    program = [sys.executable, "-c", KILLED_WHILE_WRITING, str(path)]
+    with subprocess.Popen(program, cwd=Path(__file__).parents[2]) as killed:
+        assert killed.wait() == -9
+    own = tmp_path / f".nav.json.{os.getpid()}.1.tmp"
+    own.touch()
+    (left,) = forget_unfinished(tmp_path)
+    assert left.startswith(f".nav.json.{killed.pid}.")
+    assert {entry.name for entry in tmp_path.iterdir()} == {"nav.json", own.name}
+    assert path.read_bytes() == b"old"
 
 
 def test_a_reader_that_has_the_old_file_open_reads_it_to_its_end(tmp_path: Path) -> None:

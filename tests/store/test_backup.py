@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from store.backup import (
     dated_name,
     delete_covered_segments,
     forget_all_but,
+    forget_unfinished,
     is_backup_due,
 )
 from store.database import closing, open_database
@@ -186,6 +188,20 @@ def test_compressing_keeps_every_byte_and_leaves_one_file(tmp_path: Path) -> Non
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.journal.gz"]
 
 
+def test_a_full_disk_leaves_the_file_as_it_is_and_nothing_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.journal"
+    path.write_bytes(os.urandom(300_000))
+    whole = path.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            compress(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [(entry.name, entry.read_bytes()) for entry in tmp_path.iterdir()] == [("a.journal", whole)]
+
+
 @pytest.fixture
 def journaled(store: GivenRows, database: Path, tmp_path: Path) -> Iterator[tuple[str, str]]:
     """Two segments in the store: a finished one and one whose producer still runs."""
@@ -224,3 +240,15 @@ def test_a_segment_is_deleted_only_when_it_is_old_and_a_backup_holds_it(
     assert delete_covered_segments(tmp_path, to, older_than=NOW - timedelta(hours=1)) == []
     assert delete_covered_segments(tmp_path, to, older_than=later) == [f"{journaled[0]}.gz"]
     assert [path.name for path in journal_folder(tmp_path).iterdir()] == [journaled[1]]
+
+
+def test_what_killed_copies_left_is_removed_and_backups_stay(tmp_path: Path) -> None:
+    kept = tmp_path / dated_name(NOW)
+    left = [f".{kept.name}.part", f".{kept.name}.part.wal", f".{kept.name}.tmp"]
+    for name in [kept.name, "notes.txt", *left[:2]]:
+        (tmp_path / name).touch()
+    (tmp_path / left[2]).mkdir()
+    (tmp_path / left[2] / "spilled").touch()
+    assert forget_unfinished(tmp_path) == left
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["notes.txt", kept.name]
+    assert forget_unfinished(tmp_path / "nowhere") == []

@@ -21,10 +21,10 @@ from execution.events import Ticked
 from exporters.contract import STATE_FILES
 from store.journal import Journal
 from tape.doctor.read_logs import MIRRORS
+from tests.tape.homes import published
 from tests.tape.owners import PROJECT, Serving, wait_for
 from tests.tape.test_cli import Ended, fails, tape
 from tests.tape.test_run import Running, running
-from tests.tape.test_service import published
 
 LOOKS = 25
 """At a runtime that is healthy: enough for a file to be replaced at every point of a look."""

@@ -27,10 +27,10 @@ from exporters.contract import STATE_FILES
 from exporters.live_mirrors import EVENT_MIRRORS
 from store.database import closing, open_database
 from store.ingest import certificates
+from tests.tape.homes import in_order, mirrored, published, rows
 from tests.tape.owners import PROJECT, Serving, wait_for
 from tests.tape.terminals import Terminal
 from tests.tape.test_cli import fails, tape
-from tests.tape.test_service import in_order, mirrored, published, rows
 
 NAMES = {file.name for file in STATE_FILES}
 TICK_FILES = {file.name for file in STATE_FILES if file.every_s == 1.0}

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-import os
-import random
 import resource
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -22,21 +18,19 @@ from typing import Any
 
 import duckdb
 import pytest
-from pydantic import ValidationError
 
-from execution.events import EVENTS_BY_TYPE, HeartbeatSent, MarkObserved, Ticked
+from execution.events import HeartbeatSent, MarkObserved, Ticked
 from exporters.contract import STATE_FILES
-from exporters.live_mirrors import EVENT_MIRRORS
 from store.database import closing, open_database
 from store.errors import StoreError
 from store.ingest import Ingest
 from store.journal import Journal, journal_folder, segment_paths
-from store.schema import EVENT_TABLES
 from tape.cli import _is_expected
 from tape.door import ask
-from tape.service import DatabaseBroken, Owner
+from tape.service import DatabaseBroken, Owner, scratch_folder, scratch_prefix
 from tape.settings import load_settings
 from tests.store.old_logs import CLOSE, EXECUTED, text, write_files
+from tests.tape.homes import published, reaches, rows
 from tests.tape.owners import PROJECT, Serving, wait_for
 from tests.tape.test_cli import Ended, fails, tape
 
@@ -47,43 +41,8 @@ def beat(number: int = 0) -> HeartbeatSent:
     return HeartbeatSent(ts=NOW, service=f"s{number}")
 
 
-def rows(home: Path, query: str) -> list[tuple[Any, ...]]:
-    """Rows of the database of a home without an owner."""
-    with closing(open_database(home / "logs" / "tape.duckdb", read_only=True)) as connection:
-        return connection.execute(query).fetchall()
-
-
-def published(home: Path) -> set[str]:
-    folder = home / "logs" / "state"
-    return {path.name for path in folder.iterdir() if not path.name.startswith(".")} if folder.exists() else set()
-
-
-def _log(home: Path, name: str) -> bytes:
-    """What is in a log, archived files first; a line that is being written may be there in part."""
-    path = home / "logs" / name
-    archives = sorted((path.parent / "archive").glob(f"{path.name}.*"))
-    return b"".join(each.read_bytes() for each in [*archives, path] if each.exists())
-
-
-def mirrored(home: Path, name: str) -> list[str]:
-    """The ids in a log that nobody writes."""
-    content = _log(home, name)
-    assert content.endswith(b"\n") or not content
-    return [json.loads(line)["event_id"] for line in content.splitlines()]
-
-
 def _holds(owner: Serving, table: str, count: int) -> bool:
     return bool(owner.value(f"select count(*) from {table}") == count)
-
-
-def _reaches(home: Path, name: str, count: int) -> bool:
-    return _log(home, name).count(b"\n") >= count
-
-
-def in_order(home: Path, name: str) -> list[str]:
-    """The ids that belong into a log, in their order."""
-    union = " union all ".join(f"select event_id, ingest_seq from {event.table}" for event in EVENT_MIRRORS[name])
-    return [event_id for (event_id,) in rows(home, f"select event_id from ({union}) order by ingest_seq")]
 
 
 @pytest.fixture
@@ -108,7 +67,7 @@ def test_what_is_recorded_is_stored_published_and_mirrored(tmp_path: Path) -> No
         journal.record([Ticked(ts=datetime.now(UTC), equity_usd=123.0)])
         nav = tmp_path / "logs" / "state" / "nav.json"
         wait_for(lambda: json.loads(nav.read_bytes())["nav"] == 123.0, "nav.json does not move")
-        wait_for(partial(_reaches, tmp_path, "execution/risk_vetoes.jsonl", 1), "the veto is not mirrored")
+        wait_for(partial(reaches, tmp_path, "execution/risk_vetoes.jsonl", 1), "the veto is not mirrored")
         assert owner.value("select count(*) from ticks") == 1
         assert owner.end() == 0, owner.log
 
@@ -416,94 +375,6 @@ def test_the_write_ahead_log_is_moved_into_the_file_while_it_serves(home: Path) 
         assert largest < 2_500_000
 
 
-class Reader(threading.Thread):
-    """Reads the state files again and again, and keeps what is wrong with them."""
-
-    def __init__(self, home: Path) -> None:
-        super().__init__(daemon=True)
-        self._folder = home / "logs" / "state"
-        self._ends = threading.Event()
-        self.wrong: list[str] = []
-        self.read = 0
-
-    def run(self) -> None:
-        while not self._ends.wait(0.005):
-            for file in STATE_FILES:
-                try:
-                    content = (self._folder / file.name).read_bytes()
-                    file.model.model_validate(json.loads(content))
-                except FileNotFoundError:
-                    continue
-                except (ValueError, ValidationError) as error:
-                    self.wrong.append(f"{file.name}: {error}")
-                self.read += 1
-
-    def end(self) -> None:
-        self._ends.set()
-        self.join()
-
-
-def test_twenty_kills_under_load_lose_and_double_nothing(home: Path) -> None:
-    chance = random.Random(20)  # noqa: S311 (seeded on purpose)
-    program = [sys.executable, "-m", "tape", "--home", str(home), "load", "--json"]
-    whole = ["--rate", "250", "--seconds", "40", "--producers", "2", "--seed", "3"]
-    load = subprocess.Popen([*program, *whole], cwd=PROJECT, stdout=subprocess.PIPE)
-    endless = ["--rate", "50", "--seconds", "600"]
-    killed = subprocess.Popen([*program, *endless], cwd=PROJECT, stdout=subprocess.DEVNULL, start_new_session=True)
-    reader = Reader(home)
-    reader.start()
-    try:
-        for number in range(20):
-            serving = Serving(home)
-            if number % 4:  # some die while they start
-                wait_for(serving.answers, f"owner {number} does not answer: {serving.log}")
-            time.sleep(chance.uniform(0, 0.7))
-            serving.kill()
-            if number == 10:
-                os.killpg(killed.pid, signal.SIGKILL)
-        out, _ = load.communicate(timeout=120)
-        with Serving(home) as last:
-            names = {name: len(EVENT_MIRRORS[name]) for name in EVENT_MIRRORS}
-            wait_for(lambda: all(each["gaps"] == 0 for each in last.status()["journal"]), "there are gaps")
-            counts = {
-                name: sum(last.value(f"select count(*) from {event.table}") for event in EVENT_MIRRORS[name])
-                for name in names
-            }
-            for name, count in counts.items():
-                wait_for(partial(_reaches, home, name, count), f"{name} is behind")
-            assert last.end() == 0, last.log
-    finally:
-        reader.end()
-        for process in (load, killed):
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL) if process is killed else process.kill()
-            process.wait()
-
-    expected = Counter({EVENTS_BY_TYPE[kind].table: count for kind, count in json.loads(out)["events"].items()})
-    unfinished = _recorded_by_the_killed(home)
-    stored = {table: rows(home, f"select count(*), count(distinct event_id) from {table}")[0] for table in EVENT_TABLES}
-    assert {table: count for table, (count, _) in stored.items() if count} == expected + unfinished
-    assert all(count == distinct for count, distinct in stored.values())
-    assert sum(unfinished.values()) > 0
-    for name in EVENT_MIRRORS:
-        assert mirrored(home, name) == in_order(home, name), name
-    assert reader.wrong == []
-    assert reader.read > 100
-
-
-def _recorded_by_the_killed(home: Path) -> Counter[str]:
-    """Events by table that the journal holds of the load run that was killed: of two called load_0 the shorter."""
-    runs: dict[str, Counter[str]] = {}
-    for path in journal_folder(home).glob("load_0-*"):
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        counts = runs.setdefault(path.name.split("-")[1], Counter())
-        for line in content.splitlines(keepends=True)[1:]:
-            if line.endswith(b"\n"):
-                counts.update(EVENTS_BY_TYPE[kind].table for kind, _ in json.loads(line.split(b" ", 3)[3]))
-    assert len(runs) == 2
-    return min(runs.values(), key=lambda counts: sum(counts.values()))
-
-
 PRODUCER = """
 import sys
 from datetime import UTC, datetime
@@ -516,6 +387,18 @@ for number in range(10**9):
     if number == 500:
         print(1, flush=True)
 """
+
+
+def test_scratch_that_a_killed_owner_left_in_memory_is_removed_by_the_next_and_no_other(tmp_path: Path) -> None:
+    home, other = tmp_path / "home", tmp_path / "other"
+    with scratch_folder(other) as beside, Serving(home) as owner:
+        owner.kill()
+        parent = Path(beside).parent
+        left = list(parent.glob(f"{scratch_prefix(home)}*"))
+        assert len(left) == 1
+        with scratch_folder(home) as folder:
+            assert list(parent.glob(f"{scratch_prefix(home)}*")) == [Path(folder)]
+        assert Path(beside).is_dir()
 
 
 def test_a_producer_that_is_killed_leaves_whole_batches(home: Path) -> None:

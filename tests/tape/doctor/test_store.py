@@ -36,9 +36,11 @@ def test_only_what_was_refused_lately_degrades() -> None:
     assert "ts: expected an instant" in check.found
 
 
-@pytest.mark.parametrize(("free", "state"), [(2**30, "ok"), (2**28, "degraded"), (2**20, "broken")])
+@pytest.mark.parametrize(
+    ("free", "state"), [(2**29, "ok"), (2**29 - 1, "degraded"), (2**27, "degraded"), (2**27 - 1, "broken")]
+)
 def test_a_disk_runs_full_in_two_steps(free: int, state: str) -> None:
-    assert store.disk_check(free).state == state
+    assert store.disk_check(free, "512MiB", "128MiB").state == state
 
 
 def test_a_write_ahead_log_that_nothing_empties_degrades() -> None:

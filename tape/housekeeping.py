@@ -1,0 +1,135 @@
+"""What an owner does beside its work, now and then: forgets what is too old, makes backups, compresses.
+
+Laws kept here: what makes room is done first; what fails does not stop the rest; a segment of the journal goes only
+when a verified backup holds it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+
+from store.backup import (
+    backup,
+    backups,
+    compress,
+    compress_segments,
+    delete_covered_segments,
+    forget_all_but,
+    is_backup_due,
+    next_name,
+)
+from store.database import closing, is_fatal, transaction
+from store.errors import StoreError
+from tape.disk import Disk
+from tape.settings import Settings
+
+_LOG = logging.getLogger("tape")
+_MIRROR_ARCHIVE_IDLE = timedelta(hours=1)
+"""How long a rotated log stays as it is for those who still read it."""
+
+
+class Unkept(StoreError):
+    """Some of it could not be done."""
+
+
+class Housekeeping:
+    """The house of an owner; ``writing`` is held by whoever writes to the database."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        home: Path,
+        settings: Settings,
+        disk: Disk,
+        writing: AbstractContextManager[object],
+    ) -> None:
+        self._connection = connection
+        self._home = home
+        self._logs = home / "logs"
+        self._database = self._logs / "tape.duckdb"
+        self._copies = self._logs / "backup"
+        self._settings = settings
+        self._disk = disk
+        self._writing = writing
+
+    def run_once(self) -> None:
+        """Does all that is to be done.
+
+        Raises:
+            Unkept: some of it could not be done; the rest is.
+            duckdb.Error: the database is broken.
+        """
+        now = datetime.now(UTC)
+        tasks: list[Callable[[datetime], None]] = [
+            self._forget_copies_and_segments,
+            self._compress,
+            self._forget_rows,
+            self._back_up_if_due,
+        ]
+        failed: list[Exception] = []
+        for task in tasks:
+            try:
+                task(now)
+            except (OSError, StoreError, duckdb.Error) as error:
+                if is_fatal(error):
+                    raise
+                failed.append(error)
+        if failed:
+            raise Unkept("; ".join(str(error) for error in failed)) from failed[0]
+
+    def back_up(self, to: Path) -> Path:
+        """A verified copy of the database; the journal goes on meanwhile, its rows wait.
+
+        Raises:
+            DiskFull: there is no room for it.
+            StoreError, OSError: as ``store.backup.backup``.
+        """
+        wal = self._database.with_name(f"{self._database.name}.wal")
+        held = sum(path.stat().st_size for path in (self._database, wal) if path.exists())
+        self._disk.refuse_without_room(f"backup {to}", to.parent, held)
+        with closing(self._connection.cursor()) as cursor:
+            return backup(cursor, self._database, to, writing=self._writing)
+
+    def _forget_copies_and_segments(self, now: datetime) -> None:
+        forget_all_but(self._copies, self._settings.backup.keep)
+        if found := backups(self._copies):
+            before = now - timedelta(days=self._settings.store.journal_days)
+            for name in delete_covered_segments(self._home, found[-1], older_than=before):
+                _LOG.info("deleted %s: stored, and covered by %s", name, found[-1].name)
+
+    def _compress(self, now: datetime) -> None:
+        with closing(self._connection.cursor()) as cursor:
+            rows = cursor.execute("select segment from journal_segments where is_finished").fetchall()
+        compress_segments(self._home, {name for (name,) in rows})
+        for folder in (self._logs / "archive", self._logs / "execution" / "archive"):
+            for path in folder.glob("*.jsonl.*[0-9]"):
+                if now - datetime.fromtimestamp(path.stat().st_mtime, UTC) > _MIRROR_ARCHIVE_IDLE:
+                    compress(path)
+
+    def _forget_rows(self, now: datetime) -> None:
+        store = self._settings.store
+        self._forget("marks", "ts", now - timedelta(days=store.marks_days))
+        self._forget("exports", "as_of", now - timedelta(days=store.exports_days))
+
+    def _forget(self, table: str, column: str, before: datetime) -> None:
+        """Deletes old rows, when there is at least a day of them and room to write that down."""
+        # closed at once: a result not read to its end keeps its transaction, and then no checkpoint empties the log
+        with closing(self._connection.cursor()) as cursor:
+            late = cursor.execute(f"select min({column}) < ? from {table}", [before - timedelta(days=1)]).fetchone()
+            if late is not None and late[0] and not self._disk.is_full():
+                with self._writing, transaction(cursor):
+                    cursor.execute(f"delete from {table} where {column} < ?", [before])
+
+    def _back_up_if_due(self, now: datetime) -> None:
+        every = timedelta(hours=self._settings.backup.every_h)
+        with closing(self._connection.cursor()) as cursor:
+            imported = cursor.execute("select max(imported_ts) from imports").fetchone()
+        if every and is_backup_due(self._copies, every, now, imported[0] if imported else None):
+            _LOG.info("backup %s", self.back_up(self._copies / next_name(self._copies, now)))
+            forget_all_but(self._copies, self._settings.backup.keep)

@@ -1,0 +1,54 @@
+"""A step that a thread does again and again: how it went is counted and told."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from store.database import is_fatal
+from store.errors import StoreError
+
+_LOG = logging.getLogger("tape")
+
+
+@dataclass
+class Worker:
+    """What it does, how often until ``stop``, and how it went."""
+
+    name: str
+    every_s: float
+    step: Callable[[], None]
+    follows_ingest: bool = False
+    """It is done at once when rows were stored."""
+    wake: threading.Event = field(default_factory=threading.Event)
+    failures: int = 0
+    error: str | None = None
+    """Of the last step, ``None`` when it worked."""
+    worked_at: float = 0.0
+    """Monotonic seconds."""
+
+    def run(self, stop: threading.Event, on_fatal: Callable[[Exception], None]) -> None:
+        while not stop.is_set():
+            self.once(on_fatal)
+            self.wake.wait(self.every_s)
+            self.wake.clear()
+
+    def once(self, on_fatal: Callable[[Exception], None]) -> None:
+        try:
+            self.step()
+        except Exception as error:  # noqa: BLE001 (a process loop: logged once, counted)
+            if is_fatal(error):
+                on_fatal(error)
+                return
+            if self.error is None:
+                _LOG.error("%s: %s", self.name, error, exc_info=None if isinstance(error, StoreError) else error)
+            self.failures += 1
+            self.error = " ".join(str(error).split())[:300]
+        else:
+            if self.error is not None:
+                _LOG.info("%s works again", self.name)
+            self.error = None
+            self.worked_at = time.monotonic()
