@@ -74,7 +74,7 @@ def migrate(path: Path, resources: Resources | None = None) -> list[str]:
             done.append(f"{len(names)} macros and views applied")
         if done:
             connection.execute("checkpoint")
-    if is_new:
+    if is_new or done:
         sync_folder(path.parent)
     return done
 

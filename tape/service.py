@@ -42,6 +42,7 @@ from store.errors import DatabaseLocked, StoreError
 from store.ingest import Ingest, certificates
 from store.journal import Journal
 from store.owner_lock import owning
+from store.writing import Writing
 from tape.clock import Clock
 from tape.disk import Disk, free_bytes
 from tape.housekeeping import Housekeeping
@@ -76,7 +77,7 @@ class Owner:
         self.settings = settings
         self.database = home / "logs" / "tape.duckdb"
         self.started = datetime.now(UTC)
-        self.writing = threading.RLock()
+        self.writing = Writing(self.database)
         self.publishing = threading.Lock()
         """Held by whoever writes into the folder of state files, so that an older instant never follows a newer one."""
         self.versions: dict[str, int] = {}
