@@ -64,6 +64,7 @@ bench: setup
 	$(BIN)/python -m benchmarks.doctor
 
 soak: setup
+	$(BIN)/python -m pytest tests/faults --long
 	$(BIN)/python -m benchmarks.soak
 
 lock: setup

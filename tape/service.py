@@ -37,7 +37,7 @@ from exporters.publisher import Publisher
 from exporters.state_files import forget_unfinished
 from store import backup as copies
 from store.backup import backups
-from store.database import bytes_of, closing, lock_down, migrate, open_database
+from store.database import closing, lock_down, migrate, open_database
 from store.errors import DatabaseLocked, StoreError
 from store.ingest import Ingest, certificates
 from store.journal import Journal

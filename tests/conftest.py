@@ -20,6 +20,12 @@ SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 """Real logs for tests that can use them; they are not part of the project."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    faults = parser.getgroup("faults", "tests of tests/faults")
+    faults.addoption("--long", action="store_true", help="try every fault as often as `make soak` does")
+    faults.addoption("--seed", type=int, help="of the faults' chance: replays what a failed test printed")
+
+
 def ago(**before: float) -> datetime:
     """The instant that lies ``timedelta(**before)`` before AS_OF."""
     return AS_OF - timedelta(**before)

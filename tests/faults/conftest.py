@@ -1,0 +1,28 @@
+"""What fault tests share: chance that can be replayed, and how often a fault is tried.
+
+``--seed N`` replays what a failed test printed; ``--long`` tries everything as often as ``make soak`` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from secrets import randbits
+
+import pytest
+
+
+@pytest.fixture
+def chance(request: pytest.FixtureRequest) -> Random:
+    """Random numbers of a seed that is printed, so that a failure can be replayed."""
+    given = request.config.getoption("seed")
+    seed = randbits(32) if given is None else int(given)
+    print(f"seed {seed}: again with `pytest {request.node.nodeid} --seed {seed}`")
+    return Random(seed)  # noqa: S311 (chance, no secret)
+
+
+@pytest.fixture(scope="session")
+def times(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
+    """``times(quick, long)``: how often a fault is tried in this run."""
+    is_long = bool(request.config.getoption("long"))
+    return lambda quick, long: long if is_long else quick
