@@ -70,8 +70,13 @@ def _meanings(item: SqlObject, known: Mapping[str, Comments]) -> Iterator[Commen
 
 def with_unit(column: str, text: str) -> str:
     """The text with the unit of the column's name, unless it ends with one in brackets."""
-    unit = next((unit for end, unit in UNITS.items() if column.endswith(end)), None)
+    unit = unit_by_name(column)
     return text if unit is None or text.endswith("]") else f"{text} [{unit}]"
+
+
+def unit_by_name(name: str) -> str | None:
+    """The unit that a name ends with, where nothing else says it."""
+    return next((unit for suffix, unit in UNITS.items() if name.endswith(suffix)), None)
 
 
 def quoted(text: str) -> str:

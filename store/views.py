@@ -26,8 +26,8 @@ SQL = Path(__file__).resolve().parent.parent / "sql"
 LAYERS = ("base", "intel", "documents")
 _COMMENT_OR_TEXT = re.compile(r"--[^\n]*|'(?:[^']|'')*'")
 _HEAD = re.compile(r"\A(?:--[^\n]*\n)+")
-_SEMANTICS = re.compile(r"\s*\((?:head of the )?semantics[^)]*\)")
-"""Where a formula comes from."""
+_SOURCE = re.compile(r"\s*\([^()]*semantics[^()]*\)|\s*Sources: semantics [\d, ]+\.")
+"""Where a formula comes from: for who checks the file."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class SqlObject:
 
     @property
     def head(self) -> str:
-        """The head comment without its dashes and without its columns."""
-        return self._head_and_columns[0].strip()
+        """The head comment without its dashes, its sources and its columns."""
+        return _SOURCE.sub("", self._head_and_columns[0]).strip()
 
     @property
     def columns(self) -> dict[str, str]:
@@ -78,7 +78,7 @@ class SqlObject:
     @property
     def purpose(self) -> str:
         """The first sentence of the head comment."""
-        return first_sentence(_SEMANTICS.sub("", self.head))
+        return first_sentence(self.head)
 
     @property
     def statement(self) -> str:

@@ -42,7 +42,7 @@ def print_explanation(found: Explanation, *, as_json: bool, show_all: bool) -> N
 def _top(found: Explanation) -> Iterator[RenderableType]:
     names = [found.file, found.entry, found.key]
     yield Text("  ".join(name for name in names if name), style="bold")
-    unit = f" {found.unit}" if found.unit else ""
+    unit = _unit(found.unit)
     if found.is_equal is None:
         yield Text(f"{_exact(found.value)}{unit}")
     elif found.is_equal:
@@ -54,6 +54,13 @@ def _top(found: Explanation) -> Iterator[RenderableType]:
     known = "" if found.known_seq is None else f", publication {found.export_id}, rows up to number {found.known_seq}"
     yield Text(f"as of {plain(found.as_of)}{known}")
     yield from (Text(f"note: {note}", style="bold red" if found.is_equal is False else "") for note in found.notes)
+
+
+def _unit(unit: str | None) -> str:
+    """What stands behind a number: a range in brackets, nothing behind a bare number or a count."""
+    if unit is None or unit == "1":
+        return ""
+    return f" ({unit})" if ".." in unit else f" {unit}"
 
 
 def _exact(value: Any) -> str:

@@ -93,11 +93,6 @@ def kind_of(type_name: str, column: str = "") -> Kind:
     return kinds.get(name, "text")
 
 
-def unit_by_name(name: str) -> str | None:
-    """The unit that a name ends with, where nothing else says it."""
-    return next((unit for suffix, unit in UNITS.items() if name.endswith(suffix)), None)
-
-
 def texts_of(column: Shown, values: Sequence[Any]) -> list[str]:
     """A column's values as texts, unknown as ``-``."""
     if column.kind == "number":

@@ -107,14 +107,13 @@ def _view(item: SqlObject, catalog: Catalog) -> list[list[str]]:
 
 def head_parts(head: str) -> tuple[str, str]:
     """Purpose and grain of a view, from its head."""
-    text = _SOURCE.sub("", " ".join(head.split()))
+    text = " ".join(head.split())
     found = _GRAIN.search(text)
     grain = "one row" if found is None else found[1]
     return " ".join(_GRAIN.sub(" ", text).split()), grain
 
 
 _GRAIN = re.compile(r"Grain: ([^.]+)\.")
-_SOURCE = re.compile(r" \([^()]*semantics[^()]*\)| Sources: semantics [\d, ]+\.")
 
 
 def _reads(item: SqlObject, catalog: Catalog) -> str:

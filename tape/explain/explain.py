@@ -13,6 +13,8 @@ import orjson
 from exporters.contract import StateFile
 from exporters.documents import sequence
 from exporters.state_files import document, to_json
+from store.catalog import unit_in
+from store.columns import unit_by_name
 from store.errors import StoreError
 from store.lineage import trace
 from store.views import sql_objects
@@ -62,7 +64,7 @@ def explain(
         file=file.name,
         entry=None if asked.entry is None else asked.entry.label,
         key=asked.key,
-        unit=plan.unit(),
+        unit=_unit(client, plan),
         as_of=instant,
         known_seq=known_seq,
         export_id=None if record is None else record.export_id,
@@ -75,6 +77,20 @@ def explain(
     )
     found.notes.extend(_notes(client, file, found, record))
     return found
+
+
+def _unit(client: Client, plan: Plan) -> str | None:
+    """The unit of a single number, as the comment of its column says, else as its key does."""
+    if not plan.asked.path:
+        return None
+    by_name = unit_by_name(plan.asked.path[-1])
+    if plan.published_column is None:
+        return by_name
+    relation, column = plan.published_column
+    rows = client.query(
+        f"select comment from duckdb_columns() where table_name = '{relation}' and column_name = '{column}'"
+    ).rows
+    return next((unit_in(comment or "") for (comment,) in rows), None) or by_name
 
 
 def _published(path: Path) -> dict[str, Any] | None:

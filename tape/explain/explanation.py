@@ -16,20 +16,6 @@ from store.sql_tree import macro_parts, object_named
 from tape.client import Answer
 from tape.explain.question import MISSING, Question
 
-UNITS = {
-    "usd": "USD",
-    "pct": "%",
-    "frac": "fraction",
-    "ratio": "fraction",
-    "rate": "fraction",
-    "bps": "bps",
-    "ms": "ms",
-    "s": "s",
-    "24h": "count",
-}
-"""By the last part of a column's name."""
-_KEEP_UNIT = ("avg", "max", "min", "sum", "median", "quantile_cont")
-
 
 @dataclass(frozen=True)
 class Formula:
@@ -113,6 +99,17 @@ class Plan:
         behind = [query for each in self.behind for query in (each.first(self.limit), each.count)]
         return [f"from {self.asked.file.view}", *inputs, *behind]
 
+    @property
+    def published_column(self) -> tuple[str, str] | None:
+        """The view and column that the file passes on as they are; ``None``: it is computed in the file's own view."""
+        lineage = self.lineage
+        own = [step.words for step in lineage.steps if step.view == self.asked.file.view]
+        if not self.asked.path or not all(re.fullmatch(r"[\w.]+", words) for words in own):
+            return None
+        sources = [(each.view, each.columns) for each in lineage.inputs]
+        sources += [(each.relation, each.columns) for each in lineage.rows]
+        return next(((name, columns[0]) for name, columns in sources if columns), None)
+
     def formulas(self) -> list[Formula]:
         """Per view on the way its head and, of a single value, the words of its columns; then the macros they call."""
         lineage = self.lineage
@@ -152,23 +149,6 @@ class Plan:
             )
             for each, first, count in pairs
         ]
-
-    def unit(self) -> str | None:
-        """Of a single number, from the name of the column it is, whatever its key says."""
-        if not self.asked.path:
-            return None
-        lineage = self.lineage
-        names = [step.words for step in lineage.steps[:1] if re.fullmatch(r"[\w.]+", step.words)]
-        names += [name for each in lineage.inputs for name in each.columns[:1]][:1]
-        if not lineage.inputs and len(lineage.rows) == 1:
-            names += lineage.rows[0].columns[:1]
-        if len(lineage.rows) == 1:
-            calls = lineage.rows[0].calls
-            arguments = [call["children"][0] for call in calls if call["function_name"] in _KEEP_UNIT]
-            if len(arguments) == len(calls):
-                names += [each["column_names"][-1] for each in arguments if each["class"] == "COLUMN_REF"]
-        units = (UNITS.get(re.split(r"[._]", name)[-1]) for name in [*names, *self.asked.path[-1:]])
-        return next((unit for unit in units if unit is not None), None)
 
 
 def _names(each: Input) -> list[str]:

@@ -135,6 +135,24 @@ def test_a_score_is_made_of_its_inputs(home: Path) -> None:
     assert {line for each in found.formulas for line, _ in each.lines} >= {"score", "edge", "clamp(x, lo, hi)"}
 
 
+@pytest.mark.parametrize(
+    ("file", "entry", "key", "unit"),
+    [
+        ("symbol_scores_v6", BTC, "components.slippage_penalty", "0..0.4"),
+        ("symbol_scores_v6", BTC, "components.fee_drag_penalty", "0..0.4"),
+        ("symbol_scores_v6", BTC, "inputs.expectancy.expectancy", "USD"),
+        ("risk_snapshot", BTC, "vol.atr_now", "%"),
+        ("positions", f"{BTC}:LONG", "qty", "base units"),
+        ("router_policy_suggestions_v6", BTC, "proposed_policy.offset_bps", "bps"),
+        ("nav", None, "attempted_24h", "1"),
+    ],
+)
+def test_the_unit_is_that_of_the_published_column_and_not_of_what_it_is_made_of(
+    home: Path, file: str, entry: str | None, key: str, unit: str
+) -> None:
+    assert ask(home, *(each for each in (file, entry, key) if each is not None)).unit == unit
+
+
 def test_a_drawdown_is_made_of_the_highest_and_the_latest_tick(home: Path) -> None:
     found = ask(home, "nav", "drawdown_pct")
     highest, (latest,) = rows_of(found, "open_nav_minutes"), rows_of(found, "nav_series")
@@ -208,7 +226,7 @@ def test_a_suggested_weight_is_made_of_the_signals_of_all_enabled_symbols(home: 
     share = signals[BTC] / sum(signals.values())
     assert found.value == round(share * {"normal": 0.9, "cautious": 0.65, "defensive": 0.45}[mode], 6)
     caps = ask(home, "risk_allocation_suggestions_v6", BTC, "current_max_nav_pct")
-    assert (caps.value, caps.unit) == (0.3, "fraction"), "whatever the key says"
+    assert (caps.value, caps.unit) == (0.3, "0..1"), "whatever the key says"
 
 
 def test_shadow_counts_are_made_of_the_decisions(home: Path) -> None:

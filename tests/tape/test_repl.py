@@ -204,7 +204,7 @@ def test_tables_are_listed_by_group_and_described(typed: Callable[[str], tuple[s
     groups = [lines.index(group) for group in ("events", "kept by the store", "views")]
     assert groups == sorted(groups)
     assert any(line.startswith("symbol_scores ") and "Score of each listed symbol" in line for line in lines)
-    assert "The account as of the session's instant (semantics 11). Grain: one row" in out
+    assert "The account as of the session's instant. Grain: one row" in out
     assert any(line.split() == ["age_s", "double", *"age of the latest tick [s]".split()] for line in lines)  # noqa: SIM905
     assert any(line.startswith("equity_usd ") and "wallet balance" in line for line in lines)
     assert ".as_of" in out
