@@ -106,10 +106,10 @@ def text_of(column: Shown, value: Any) -> str:
 
 
 def style_of(column: Shown, value: Any) -> str:
-    """The colour of a value; empty for none."""
+    """The colour of a value; empty for none. What has a range, as 0..1, is neither gain nor loss."""
     name = column.name.rpartition(".")[2]
     if column.kind == "number":
-        is_gain = any(part in name for part in _GAINS)
+        is_gain = any(part in name for part in _GAINS) and ".." not in (column.unit or "")
         return "" if not is_gain or not value else "green" if value > 0 else "red"
     if column.kind == "flag":
         return "yellow" if value is (name in _ALARMS) and name in _ALARMS | _WANTED else ""

@@ -1,4 +1,4 @@
-"""``python -m tape.docs DIR``: the reference below ``DIR/reference``, and the answers in ``DIR/cookbook.md``."""
+"""``python -m tape.docs DIR``: the reference below ``DIR/reference``, the answers in ``DIR/cookbook.md``, a picture."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tape.client import Client
 from tape.docs.catalog import macro_parameters, read_catalog, table_comments
 from tape.docs.cookbook import parse, written
 from tape.docs.database import index_page, macros_page, tables_page, views_page
+from tape.docs.picture import terminal_picture
 from tape.docs.published import files_page
 from tape.docs.sample_home import make_home
 from tape.docs.settings import settings_page
@@ -33,7 +34,7 @@ def reference_pages(folder: Path) -> dict[str, str]:
 
 
 def write_docs(docs: Path) -> None:
-    """Writes every page of the reference, and the cookbook with its answers."""
+    """Writes every page of the reference, the cookbook with its answers, and the picture of a terminal."""
     (docs / "reference").mkdir(exist_ok=True)
     with TemporaryDirectory() as scratch:
         for name, text in reference_pages(Path(scratch)).items():
@@ -42,6 +43,7 @@ def write_docs(docs: Path) -> None:
         make_home(Path(home))
         page = docs / "cookbook.md"
         page.write_text(written(parse(page.read_text(encoding="utf-8")), Client(Path(home))), encoding="utf-8")
+        (docs / "terminal.svg").write_text(terminal_picture(Path(home)), encoding="utf-8")
 
 
 if __name__ == "__main__":

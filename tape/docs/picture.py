@@ -22,9 +22,9 @@ from tape.docs.sample_home import AS_OF
 _AS_OF = AS_OF.isoformat().replace("+00:00", "Z")
 SHOWN = (
     (f"show symbol_scores --as-of {_AS_OF}", None),
-    ("explain symbol_scores_v6 LTCUSDT router_component", 33),
+    ("explain symbol_scores_v6 SUIUSDT components.slippage_penalty", 34),
 )
-"""Commands, and how many lines of each there is room for."""
+"""Commands, and how many lines of each there is room for; ``None``: for all."""
 
 
 def terminal_picture(home: Path) -> str:

@@ -107,6 +107,8 @@ def test_a_head_leaves_the_unit_to_the_line_beneath() -> None:
         (Shown("realized_pnl_usd", "number"), 0.0, ""),
         (Shown("realized_pnl_usd", "number"), None, ""),
         (Shown("slippage_bps", "number"), 5.0, ""),
+        (Shown("expectancy", "number", "USD"), -0.4, "red"),
+        (Shown("expectancy_component", "number", "0..1"), 0.4, ""),
         (Shown("side", "text"), "SELL", "red"),
         (Shown("quality", "text"), "degraded", "yellow"),
         (Shown("is_disabled", "flag"), True, "yellow"),
