@@ -65,6 +65,8 @@ for _name, _command in _COMMANDS.items():
 
 def run(program: typer.Typer = app) -> None:
     """The program: runs a command and turns its failure into one line on stderr and an exit code."""
+    # DuckDB imports pandas, where it is installed, to look at its first parameter: a third of a second for nothing
+    sys.modules["pandas"] = None  # type: ignore[assignment]
     try:
         code = program(args=sys.argv[1:] or (["--help"] if program is app else []), standalone_mode=False)
     except (typer.Abort, KeyboardInterrupt):
