@@ -154,6 +154,8 @@ class Ingest:
             ahead, self._ahead = self._ahead, None
             taken, has_more = ahead.result() if ahead else self._take(self._positions)
             if not taken.positions and not taken.refused:
+                if ahead:
+                    continue  # nothing when it was read; since then something may have come
                 return Ingested(has_more=has_more)
             if has_more:
                 behind = {position.segment: replace(position) for position in taken.positions}

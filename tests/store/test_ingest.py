@@ -16,7 +16,7 @@ from zlib import crc32
 import duckdb
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import store.ingest
@@ -233,6 +233,7 @@ def test_several_producers_and_runs_are_told_apart(spine: Spine) -> None:
     st.integers(1, 3000),
     st.integers(1, 2000),
 )
+@example(["record", "run"], 1, 1)  # what was read ahead has nothing, and the producer closes
 def test_every_batch_is_stored_once_however_ingest_starts_fails_and_slices(
     empty_database: Path,
     tmp_path_factory: pytest.TempPathFactory,
