@@ -132,7 +132,9 @@ def test_a_home_that_cannot_be_written_is_refused_in_one_line_and_can_be_read(
         Journal(home, "executor")
     assert tape("--home", home, "sql", "select count(*) as n from ticks", "--format", "json").json == [{"n": 0}]
     assert tape("--home", home, "export", "--out", tmp_path / "state").code == 0
-    assert tape("--home", home, "status").code == 0
+    status = tape("--home", home, "status")
+    assert (status.code, status.err) == (1, "")
+    assert "not ready: no owner runs" in status.out
 
 
 def test_a_segment_that_was_deleted_before_the_start_is_named_as_a_gap_and_the_rest_is_stored(home: Path) -> None:
