@@ -123,7 +123,12 @@ class Mirrors:
     def _bring_up(self, mirror: Mirror, writing: AbstractContextManager[object]) -> int:
         if mirror.name not in self._files:
             mark = self._marks[mirror.name] = self._load(mirror.name)
-            file = MirrorFile(self._logs / mirror.name, mark.byte_offset, rotate_bytes=self._rotate_bytes)
+            file = MirrorFile(
+                self._logs / mirror.name,
+                mark.byte_offset,
+                last_seq=mark.last_seq,
+                rotate_bytes=self._rotate_bytes,
+            )
             if file.offset != mark.byte_offset:
                 # on record before anything is appended: what is might grow beyond the offset of the log before
                 mark = self._marks[mirror.name] = Watermark(mirror.name, mark.last_seq, file.offset)

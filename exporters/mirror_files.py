@@ -2,13 +2,16 @@
 
 Laws kept here: a line is written whole and once, whatever dies: what a killed process wrote behind the offset that the
 database knows is matched by ``event_id`` before anything is appended; a rotated log keeps its inode and moves to a name
-of its own below ``archive/``, which is never overwritten and matches no glob for live logs.
+of its own below ``archive/``, which is never overwritten and matches no glob for live logs. A database that has lost
+its tail, or was rebuilt, may know less than was rotated since: what it does not know of is matched in the archive too.
 """
 
 from __future__ import annotations
 
+import gzip
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -21,14 +24,23 @@ ROTATE_BYTES = 10 * 1024 * 1024
 
 
 class MirrorFile:
-    """The log at ``path``, known to be written up to ``offset`` bytes: 0 where that was said of one rotated since."""
+    """The log at ``path``, known to be written up to ``offset`` bytes, behind the row numbered ``last_seq``.
 
-    def __init__(self, path: Path, offset: int, *, rotate_bytes: int = ROTATE_BYTES) -> None:
+    ``offset`` is 0 where that was said of one rotated since.
+    """
+
+    def __init__(
+        self, path: Path, offset: int, *, last_seq: int | None = None, rotate_bytes: int = ROTATE_BYTES
+    ) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._rotate_bytes = rotate_bytes
-        self.offset = offset if path.exists() and offset <= path.stat().st_size else 0
+        archived = [] if last_seq is None else self._archived_behind(last_seq)
+        is_same_log = not archived and path.exists() and offset <= path.stat().st_size
+        self.offset = offset if is_same_log else 0
         self._written = self._recover()
+        for archive in archived:
+            self._written.update(_ids_in(archive))
 
     def append(self, lines: Iterable[tuple[str, bytes]]) -> int:
         """Appends lines (event_id, line), syncs them, and returns the size of the log.
@@ -69,6 +81,11 @@ class MirrorFile:
         sync_folder(self._path.parent)
         return True
 
+    def _archived_behind(self, last_seq: int) -> list[Path]:
+        """The rotated logs that reach farther than a row of this number: the database does not know that they were."""
+        found = (self._path.parent / "archive").glob(f"{self._path.name}.*")
+        return [path for path in found if (name := _ARCHIVED.search(path.name)) and int(name[1]) > last_seq]
+
     def _recover(self) -> set[str]:
         """Mends the last line and returns the ids of the lines behind the offset.
 
@@ -87,6 +104,17 @@ class MirrorFile:
             if line and not line.endswith(b"\n"):
                 _mend(file, line)
         return found
+
+
+_ARCHIVED = re.compile(r"\.(\d+)\+*(?:\.gz)?$")
+"""What the name of a rotated log ends with: the number of its last row."""
+
+
+def _ids_in(archive: Path) -> Iterator[str]:
+    with gzip.open(archive) if archive.suffix == ".gz" else archive.open("rb") as file:
+        for line in file:
+            if (event_id := _event_id(line)) is not None:
+                yield event_id
 
 
 def _mend(file: BinaryIO, line: bytes) -> None:

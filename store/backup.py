@@ -1,31 +1,38 @@
-"""Backups: a copy of the database file, verified by opening it, and what the journal may forget once there is one.
+"""Backups: a copy of the database file, verified by reading it whole, and what the journal may forget then.
 
-Laws kept here: a copy appears under its name only after it was opened and found equal; a segment of the journal is
-deleted only when a verified copy says that it is stored to its end; copying leaves the database locked to others.
+Laws kept here: a copy appears under its name only after every block of it was read and its rows reach as far as those
+of the database; a segment of the journal is deleted only when each copy that is kept says that it is stored to its end,
+so that a rebuild may begin with any of them; copying leaves the database locked to others.
 """
 
 from __future__ import annotations
 
 import gzip
+import logging
 import os
 import re
 import shutil
 import subprocess
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 
-from store.database import Resources, closing, open_database
-from store.errors import StoreError
+from store.database import Resources, closing, naming_damage, open_any_revision, open_database, read_all
+from store.errors import DatabaseDamaged, StoreError
 from store.journal import SUFFIX, journal_folder, sync_folder
 
+_LOG = logging.getLogger(__name__)
 _PREFIX = "tape-"
 _NAME = f"{_PREFIX}%Y%m%dT%H%M%SZ.duckdb"
 _DATED = re.compile(rf"{_PREFIX}\d{{8}}T\d{{6}}Z\.duckdb")
-_SMALL = Resources(memory_limit="64MB", threads=1)
+SMALL = Resources(memory_limit="64MB", threads=1)
 """Of a copy that is opened beside the database itself."""
+_NICENESS = 10
 
 
 class BackupFailed(StoreError):
@@ -39,11 +46,31 @@ def backup(
 
     Raises:
         BackupFailed: ``to`` is there already, or the copy is not the same.
+        DatabaseDamaged: it is the database that is damaged: a second copy was no better.
         OSError: it cannot be written.
     """
     if to.exists():
         raise BackupFailed(f"backup {to}: expected no file, found one")
     to.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        return _copy_whole(connection, database, to, writing)
+    except DatabaseDamaged as first:
+        _LOG.warning("backup %s: the copy is damaged: %s; it is copied again", to, first.found)
+    try:
+        return _copy_whole(connection, database, to, writing)
+    except DatabaseDamaged as second:
+        raise DatabaseDamaged(database, second.found) from second
+
+
+def _copy_whole(
+    connection: duckdb.DuckDBPyConnection, database: Path, to: Path, writing: AbstractContextManager[object]
+) -> Path:
+    """One copy.
+
+    Raises:
+        BackupFailed: it cannot be written, or is not the same.
+        DatabaseDamaged: it is damaged.
+    """
     part = to.with_name(f".{to.name}.part")
     wal = database.with_name(f"{database.name}.wal")
     part_wal = part.with_name(f"{part.name}.wal")
@@ -53,11 +80,11 @@ def backup(
             with suppress(duckdb.TransactionException):
                 connection.execute("checkpoint")
             last_seq = _last_seq(connection)
-            _copy(database, part)
+            copy_file(database, part)
             if wal.exists() and wal.stat().st_size:
-                _copy(wal, part_wal)
+                copy_file(wal, part_wal)
         if part_wal.exists():
-            with closing(open_database(part, _SMALL)) as opened:
+            with closing(open_database(part, SMALL)) as opened:
                 opened.execute("checkpoint")
         _verify(part, last_seq)
         part.rename(to)
@@ -68,8 +95,10 @@ def backup(
     return to
 
 
-def _copy(source: Path, target: Path) -> None:
-    """Copies in a process of its own: whoever closes a file loses every lock on it that his process has (fcntl(2)).
+def copy_file(source: Path, target: Path) -> None:
+    """Copies, and syncs the copy.
+
+    In a process of its own: whoever closes a file loses every lock on it that his process has (fcntl(2)).
 
     Raises:
         BackupFailed: it cannot be written.
@@ -83,10 +112,31 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _verify(copy: Path, last_seq: int) -> None:
-    with closing(open_database(copy, _SMALL, read_only=True)) as opened:
-        found = _last_seq(opened)
+    """Reads all of a copy, in a thread that gives way: a block that was damaged before it was copied is found here."""
+    with ThreadPoolExecutor(1, "verify", _give_way) as apart:
+        found = apart.submit(_read, copy).result()
     if found != last_seq:
         raise BackupFailed(f"backup {copy}: expected rows up to number {last_seq}, found {found}")
+
+
+def _give_way() -> None:
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+
+
+def _read(copy: Path) -> int:
+    with closing(open_database(copy, SMALL, read_only=True)) as opened, naming_damage(copy):
+        read_all(opened)
+        return _last_seq(opened)
+
+
+def last_seq_of(backup: Path) -> int:
+    """The number of the last row that a backup holds.
+
+    Raises:
+        StoreError: it is damaged, or no backup.
+    """
+    with closing(open_any_revision(backup, SMALL)) as opened, naming_damage(backup):
+        return _last_seq(opened)
 
 
 def _last_seq(connection: duckdb.DuckDBPyConnection) -> int:
@@ -166,24 +216,36 @@ def compress(path: Path) -> Path:
     return target
 
 
-def delete_covered_segments(home: Path, newest_backup: Path, *, older_than: datetime) -> list[str]:
-    """Deletes compressed segments that a backup holds to their end and that were written before an instant."""
+def delete_covered_segments(home: Path, kept: Sequence[Path], *, older_than: datetime) -> list[str]:
+    """Deletes compressed segments written before an instant, of which each of these backups holds all.
+
+    Raises:
+        BackupFailed: a backup cannot be read; nothing was deleted.
+    """
     candidates = [
         path
         for path in sorted(journal_folder(home).glob(f"*{SUFFIX}.gz"))
         if datetime.fromtimestamp(path.stat().st_mtime, UTC) < older_than
     ]
-    if not candidates:
+    if not candidates or not kept:
         return []
-    with closing(open_database(newest_backup, _SMALL, read_only=True)) as opened:
-        rows = opened.execute("select segment from journal_segments where is_finished").fetchall()
-    covered = {name for (name,) in rows}
+    covered = set.intersection(*map(_finished_in, kept))
     gone = [path for path in candidates if path.name.removesuffix(".gz") in covered]
-    # it may have got its name while its folder could not be synced
-    sync_folder(newest_backup.parent)
+    # they may have got their names while their folder could not be synced
+    for folder in {path.parent for path in kept}:
+        sync_folder(folder)
     for path in gone:
         path.unlink()
     return [path.name for path in gone]
+
+
+def _finished_in(backup: Path) -> set[str]:
+    try:
+        with closing(open_any_revision(backup, SMALL)) as opened, naming_damage(backup):
+            rows = opened.execute("select segment from journal_segments where is_finished").fetchall()
+    except DatabaseDamaged as error:
+        raise BackupFailed(f"backup {backup} is damaged, so the journal forgets nothing: {error.found}") from error
+    return {name for (name,) in rows}
 
 
 def is_backup_due(folder: Path, every: timedelta, now: datetime, last_import: datetime | None) -> bool:

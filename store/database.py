@@ -4,7 +4,9 @@ Laws kept here:
 - one process opens read-write; readers open read-only, and never create or change the file;
 - the file is created with storage version v1.5.0, which DuckDB 1.5 and 2.0 both read;
 - migrations run before anything else opens the file, and the macros and views of ``sql/`` are brought up to date in
-  the same step, so an open database is a complete one.
+  the same step, so an open database is a complete one;
+- damage is told from trouble: a lock, a missing permission, no memory, a full disk, a failing disk, a newer version are
+  no damage. Blocks carry checksums and are read when they are needed, so damage may show at any query.
 """
 
 from __future__ import annotations
@@ -20,7 +22,14 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from store.errors import DatabaseLocked, DatabaseMissing, SchemaMismatch, StoreError
+from store.errors import (
+    DatabaseDamaged,
+    DatabaseLocked,
+    DatabaseMissing,
+    DatabaseNewer,
+    SchemaMismatch,
+    StoreError,
+)
 from store.journal import sync_folder
 from store.views import apply_views, pending_views
 
@@ -61,12 +70,17 @@ def migrate(path: Path, resources: Resources | None = None) -> list[str]:
     """Creates or upgrades the database to the head revision and brings macros and views up to date.
 
     Returns what was done, one sentence each; empty when everything was up to date.
+
+    Raises:
+        DatabaseLocked, DatabaseDamaged, DatabaseNewer.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     is_new = not path.exists()
     done = []
-    with closing(_connect(path, resources or Resources(), read_only=False)) as connection:
+    with naming_damage(path), closing(_connect(path, resources or Resources(), read_only=False)) as connection:
         found, head = revision(connection), head_revision()
+        if found is not None and found > head:
+            raise DatabaseNewer(path, found, head)
         if found != head:
             run_alembic(connection, head)
             done.append(f"schema {found or 'empty'} -> {head}")
@@ -115,16 +129,35 @@ def open_database(
     """Opens a migrated database.
 
     Raises:
-        DatabaseMissing, DatabaseLocked, SchemaMismatch.
+        DatabaseMissing, DatabaseLocked, DatabaseDamaged, SchemaMismatch.
+    """
+    connection = open_any_revision(path, resources, read_only=read_only)
+    try:
+        with naming_damage(path):
+            _refuse_mismatch(path, connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _refuse_mismatch(path: Path, connection: duckdb.DuckDBPyConnection) -> None:
+    found, head = revision(connection), head_revision()
+    if found != head or pending_views(connection):
+        raise SchemaMismatch(path, found if found != head else f"{found} with older macros and views", head)
+
+
+def open_any_revision(
+    path: Path, resources: Resources | None = None, *, read_only: bool = True
+) -> duckdb.DuckDBPyConnection:
+    """Opens a database for what has been in it since the first revision.
+
+    Raises:
+        DatabaseMissing, DatabaseLocked, DatabaseDamaged.
     """
     if not path.exists():
         raise DatabaseMissing(path)
-    connection = _connect(path, resources or Resources(), read_only=read_only)
-    found, head = revision(connection), head_revision()
-    if found != head or pending_views(connection):
-        connection.close()
-        raise SchemaMismatch(path, found if found != head else f"{found} with older macros and views", head)
-    return connection
+    return _connect(path, resources or Resources(), read_only=read_only)
 
 
 def _connect(path: Path, resources: Resources, *, read_only: bool) -> duckdb.DuckDBPyConnection:
@@ -141,13 +174,14 @@ def _connect(path: Path, resources: Resources, *, read_only: bool) -> duckdb.Duc
         config["checkpoint_threshold"] = resources.checkpoint_wal
     try:
         connection = duckdb.connect(path, read_only=read_only, config=config)
-    except duckdb.IOException as error:
+    except duckdb.Error as error:
+        words = _first_line(error)
         if "Could not set lock" in str(error):
             holder = re.search(r"Conflicting lock is held in (.*?\(PID \d+\))", str(error))
-            raise DatabaseLocked(path, holder[1] if holder else str(error).splitlines()[0]) from error
-        raise StoreError(f"database {path} cannot be opened: {str(error).splitlines()[0]}") from error
-    except duckdb.Error as error:
-        raise StoreError(f"database {path} cannot be opened: {str(error).splitlines()[0]}") from error
+            raise DatabaseLocked(path, holder[1] if holder else words) from error
+        if is_damage(error) or isinstance(error, _DAMAGE_AT_OPEN):
+            raise DatabaseDamaged(path, words) from error
+        raise StoreError(f"database {path} cannot be opened: {words}") from error
     connection.execute("set global TimeZone = 'UTC'")
     connection.execute("set TimeZone = 'UTC'")
     return connection
@@ -166,9 +200,70 @@ def set_clocks(
 
 def is_fatal(error: BaseException) -> bool:
     """Whether the open database can no longer be used: after it only a new process helps."""
-    return isinstance(error, (duckdb.FatalException, duckdb.InternalException)) or (
-        isinstance(error, duckdb.Error) and "database has been invalidated" in str(error)
+    return (
+        isinstance(error, (duckdb.FatalException, duckdb.InternalException))
+        or (isinstance(error, duckdb.Error) and "database has been invalidated" in str(error))
+        or is_damage(error)
     )
+
+
+_DAMAGE = re.compile(
+    r"corrupt(ed)? (database|WAL|file)|is not a valid DuckDB database file|Failure while replaying WAL file"
+    r"|WAL was created for|WAL does not match|Could not read enough bytes from file \"[^\"]*\.duckdb[^\"/]*\"",
+    re.IGNORECASE,
+)
+_TROUBLE = re.compile(
+    r"No space left|quota exceeded|Permission denied|Read-only file system|Too many open files|File too large"
+    r"|Cannot allocate memory|Input/output error|Could not set lock|Failed to read WAL of version",
+    re.IGNORECASE,
+)
+_DAMAGE_AT_OPEN = (duckdb.InternalException, duckdb.FatalException, duckdb.SerializationException)
+_SAID_OF_FILES = (duckdb.IOException, *_DAMAGE_AT_OPEN)
+
+
+def is_damage(error: BaseException) -> bool:
+    """Whether an error shows that what stands in the database's files is not what was written there.
+
+    Only of errors about files: what a query says of its own values may hold the same words.
+    """
+    error = getattr(error, "orig", None) or error  # as SQLAlchemy wraps it
+    words = str(error)
+    if _TROUBLE.search(words) or not isinstance(error, duckdb.Error):
+        return isinstance(error, DatabaseDamaged)
+    # a log that cannot be replayed is told with any type of error
+    is_about_files = isinstance(error, _SAID_OF_FILES) or words.startswith("Failure while replaying")
+    return is_about_files and _DAMAGE.search(words) is not None
+
+
+@contextmanager
+def naming_damage(path: Path) -> Iterator[None]:
+    """Raises what shows damage of the database at ``path`` as ``DatabaseDamaged``."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except Exception as error:
+        if not is_damage(error):
+            raise
+        raise DatabaseDamaged(path, _first_line(error)) from error
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).splitlines()[0]
+
+
+def read_all(connection: duckdb.DuckDBPyConnection) -> int:
+    """Reads every block that tables and catalog of an open database have, and returns the number of rows.
+
+    Raises:
+        duckdb.Error: a block is not as it was written.
+    """
+    tables = connection.execute("select table_name from duckdb_tables() where database_name = current_database()")
+    count = 0
+    for (table,) in tables.fetchall():
+        ((rows, _),) = connection.execute(f'select count(*), bit_xor(hash(each)) from "{table}" as each').fetchall()
+        count += rows
+    return count
 
 
 def lock_down(connection: duckdb.DuckDBPyConnection, scratch: Path) -> None:

@@ -25,12 +25,30 @@ class DatabaseLocked(StoreError):
         super().__init__(f"database {path} is held by another process: {holder}")
 
 
+class DatabaseDamaged(StoreError):
+    """The files of the database at ``path`` cannot be relied on; ``found`` is what shows it."""
+
+    def __init__(self, path: Path, found: str) -> None:
+        self.path, self.found = path, found
+        super().__init__(f"database {path} is damaged: {found}: `tape serve` rebuilds it, and so does `tape rebuild`")
+
+
 class SchemaMismatch(StoreError):
     """The database's revision is not the one this version of the program works with."""
 
     def __init__(self, path: Path, found: str | None, expected: str) -> None:
         self.path, self.found, self.expected = path, found, expected
         super().__init__(f"database {path}: expected revision {expected}, found {found or 'none'}: run `tape migrate`")
+
+
+class DatabaseNewer(StoreError):
+    """The database was migrated by a newer version of the program."""
+
+    def __init__(self, path: Path, found: str, expected: str) -> None:
+        self.path, self.found, self.expected = path, found, expected
+        super().__init__(
+            f"database {path}: expected a revision up to {expected}, found {found}: run the version that made it"
+        )
 
 
 class NoLogs(StoreError):

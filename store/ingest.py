@@ -35,9 +35,11 @@ from store.database import transaction
 from store.importer import last_ingest_seq, reject
 from store.journal import (
     REFUSED,
+    HeaderDamaged,
     JournalError,
     Line,
     Segment,
+    header_of_name,
     is_finished,
     journal_folder,
     read_header,
@@ -132,10 +134,13 @@ class Ingest:
         self._scratch = scratch
         self._now = now
         self._slice_bytes = self._limit = slice_bytes
-        self._segments: dict[str, Segment] = {}
+        self._segments: dict[str, Segment | None] = {}
+        """By file name; ``None`` where nothing can be read of it."""
+        self._refused: dict[str, tuple[str, str]] = {}
+        """Of damaged headers: why, and what stands there."""
         self._positions: dict[str, Position] | None = None
         self._damaged: set[str] = set()
-        """Files whose header was refused; they have no position to tell."""
+        """Files of which only the header was refused, and nothing can be read: they have no position to tell."""
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="ingest-ahead")
         self._ahead: Future[tuple[Slice, bool]] | None = None
         self._unreadable: set[str] = set()
@@ -154,6 +159,8 @@ class Ingest:
             ahead, self._ahead = self._ahead, None
             taken, has_more = ahead.result() if ahead else self._take(self._positions)
             if not taken.positions and not taken.refused:
+                if ahead:
+                    continue  # nothing when it was read; since then something may have come
                 return Ingested(has_more=has_more)
             if has_more:
                 behind = {position.segment: replace(position) for position in taken.positions}
@@ -186,7 +193,9 @@ class Ingest:
         return last_seq
 
     def _load(self) -> dict[str, Position]:
-        rows = self._connection.execute("select source from rejected_events where line = 1").fetchall()
+        rows = self._connection.execute(
+            "select source from rejected_events where line = 1 and source not in (select segment from journal_segments)"
+        ).fetchall()
         self._damaged = {source for (source,) in rows}
         return load_positions(self._connection)
 
@@ -200,7 +209,7 @@ class Ingest:
             if taken.size >= self._limit:
                 return taken, True
             try:
-                if (segment := self._segment(path, taken)) is not None:
+                if (segment := self._segment(path, position, taken)) is not None:
                     self._take_segment(segment, position or _start_of(segment), taken)
             except FileNotFoundError:
                 continue  # removed since it was listed
@@ -210,7 +219,8 @@ class Ingest:
                     _LOG.exception("segment %s: cannot be read; it is tried again and again", path.name)
         return taken, taken.size >= self._limit
 
-    def _segment(self, path: Path, taken: Slice) -> Segment | None:
+    def _segment(self, path: Path, position: Position | None, taken: Slice) -> Segment | None:
+        """Header of a segment; where that is damaged, it is refused, and what its name says is taken."""
         if _whole(path.name) in self._damaged:
             return None
         if path.name not in self._segments:
@@ -218,10 +228,12 @@ class Ingest:
                 self._segments[path.name] = read_header(path)
             except JournalError as error:
                 with path.open("rb") as file:
-                    raw = file.read(4096)
+                    self._refused[path.name] = (str(error), _text(file.read(4096)))
+                self._segments[path.name] = header_of_name(path) if isinstance(error, HeaderDamaged) else None
+        if position is None and path.name in self._refused:
+            taken.refused.append((path.name, 1, *self._refused[path.name]))
+            if self._segments[path.name] is None:
                 self._damaged.add(_whole(path.name))
-                taken.refused.append((path.name, 1, str(error), _text(raw)))
-                return None
         return self._segments[path.name]
 
     def _take_segment(self, segment: Segment, before: Position, taken: Slice) -> None:

@@ -54,6 +54,7 @@ REFUSED = "refused"
 SEGMENT_BYTES = 16 * 1024 * 1024
 FSYNC_EVERY_S = 0.05
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]{0,63}")
+_SEGMENT_NAME = re.compile(rf"({_NAME.pattern})-({_NAME.pattern})-(\d{{6,18}}){re.escape(SUFFIX)}")
 _HEAD = re.compile(rb"(\d{1,18}) (-?\d{1,18}) ")
 _OPTIONS = orjson.OPT_NAIVE_UTC | orjson.OPT_SERIALIZE_NUMPY
 _DEPTH = 100
@@ -63,6 +64,10 @@ _LOG = logging.getLogger(__name__)
 
 class JournalError(StoreError):
     """A batch could not be written, or not be made durable."""
+
+
+class HeaderDamaged(JournalError):
+    """The first line of a segment is no header."""
 
 
 class Journal:
@@ -249,7 +254,7 @@ class Journal:
             "segment": number,
             "first_seq": first_seq,
         }
-        path = self._folder / _segment_name(self.producer, self.run_id, number)
+        path = self._folder / segment_name(self.producer, self.run_id, number)
         hidden = path.with_name(f".{path.name}")
         fd = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
@@ -360,13 +365,16 @@ class _Syncer:
 
 @dataclass(frozen=True)
 class Segment:
-    """What the name and header of a segment say; ``first_seq`` is the number of its first batch."""
+    """What the name and header of a segment say; ``first_seq`` is the number of its first batch.
+
+    Host and pid are ``None`` where the header is damaged.
+    """
 
     path: Path
     producer: str
     run_id: str
-    hostname: str
-    pid: int
+    hostname: str | None
+    pid: int | None
     number: int
     first_seq: int
     data_offset: int
@@ -415,7 +423,8 @@ def segment_paths(folder: Path) -> list[Path]:
     return sorted(path for path in paths if path.name.endswith(SUFFIX) and not path.name.startswith("."))
 
 
-def _segment_name(producer: str, run_id: str, number: int) -> str:
+def segment_name(producer: str, run_id: str, number: int) -> str:
+    """The file name of a segment."""
     return f"{producer}-{run_id}-{number:06d}{SUFFIX}"
 
 
@@ -423,14 +432,15 @@ def read_header(path: Path) -> Segment:
     """The header of a segment.
 
     Raises:
-        JournalError: it has none, a damaged one, or that of another segment, whose copy it is.
+        HeaderDamaged: it has none, or a damaged one.
+        JournalError: it has that of another segment, whose copy it is.
         OSError: the file cannot be read.
     """
     with path.open("rb") as file:
         line = file.readline(64 * 1024)
     crc, _, body = line.removeprefix(MAGIC).rstrip(b"\n").partition(b" ")
     if not line.startswith(MAGIC) or not line.endswith(b"\n") or crc != b"%08x" % crc32(body):
-        raise JournalError(f"segment {path.name}: line 1: expected a header, found {line[:60]!r}")
+        raise HeaderDamaged(f"segment {path.name}: line 1: expected a header, found {line[:60]!r}")
     try:
         header = orjson.loads(body)
         segment = Segment(
@@ -444,10 +454,27 @@ def read_header(path: Path) -> Segment:
             data_offset=len(line),
         )
     except (ValueError, KeyError, TypeError) as error:
-        raise JournalError(f"segment {path.name}: line 1: expected a header, found {body[:60]!r}") from error
-    if path.name != (named := _segment_name(segment.producer, segment.run_id, segment.number)):
+        raise HeaderDamaged(f"segment {path.name}: line 1: expected a header, found {body[:60]!r}") from error
+    if path.name != (named := segment_name(segment.producer, segment.run_id, segment.number)):
         raise JournalError(f"segment {path.name}: line 1: expected its own header, found that of {named}")
     return segment
+
+
+def header_of_name(path: Path) -> Segment | None:
+    """What a segment whose header is damaged says without it: by its name, and its first whole batch.
+
+    ``None`` where it has none, or its name is not that of a segment.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    named = _SEGMENT_NAME.fullmatch(path.name)
+    with path.open("rb") as file:
+        offset = len(file.readline())
+    whole = (line.seq for line in read_lines(path, offset, 2, SEGMENT_BYTES) if not line.fault)
+    if named is None or (first_seq := next(whole, None)) is None:
+        return None
+    return Segment(path, named[1], named[2], None, None, int(named[3]), first_seq, offset)
 
 
 def is_finished(path: Path) -> bool:

@@ -57,6 +57,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "import": storing.import_command,
     "migrate": storing.migrate,
     "backup": storing.backup,
+    "rebuild": storing.rebuild,
     "load": storing.load,
 }
 for _name, _command in _COMMANDS.items():

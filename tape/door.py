@@ -42,8 +42,9 @@ from exporters.contract import state_file
 from exporters.jsonl_mirrors import write_logs
 from exporters.publisher import republish
 from exporters.state_files import publish
-from store.database import closing, set_clocks
+from store.database import closing, is_damage, set_clocks
 from store.errors import StoreError
+from store.gaps import gaps
 from store.ingest import certificates
 from store.query import arrow_stream, one_select
 from store.round import open_round
@@ -185,6 +186,11 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
                     query.interrupt()
             time.sleep(0.02)
 
+    def end_if_damaged(self, error: Exception) -> None:
+        """Ends the owner where a request has come upon damage of the database: the next one rebuilds it."""
+        if is_damage(error):
+            self.owner.break_off(error)
+
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that went away is no event."""
 
@@ -201,6 +207,7 @@ class _Handler(socketserver.StreamRequestHandler):
         except (MemoryError, duckdb.OutOfMemoryException):
             line = _refusal("query: takes more memory than it may")
         except Exception as error:  # noqa: BLE001 (whatever a request does, the client is told)
+            self.server.end_if_damaged(error)
             line = _refusal(" ".join(str(error).split()) or type(error).__name__)
         if (size := len(line) + len(payload)) > _MAX_ANSWER:
             line, payload = _refusal(f"answer: expected at most {_MAX_ANSWER:,} bytes, found {size:,}"), b""
@@ -235,11 +242,15 @@ class _Handler(socketserver.StreamRequestHandler):
     def _status(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         """A database that answers no more has its reason among those of ``not_ready``."""
         status = self.server.owner.status()
-        tables, journal = [], []
-        with contextlib.suppress(duckdb.Error), self.server.cursor() as cursor:
-            tables = [vars(table) for table in table_status(cursor)]
-            journal = [vars(each) | {"gaps": each.gaps} for each in certificates(cursor)]
-        return {"ok": True, **status, "tables": tables, "journal": journal}, b""
+        tables, journal, missing = [], [], []
+        try:
+            with self.server.cursor() as cursor:
+                tables = [vars(table) for table in table_status(cursor)]
+                journal = [vars(each) | {"gaps": each.gaps} for each in certificates(cursor)]
+                missing = [str(gap) for gap in gaps(cursor, self.server.owner.home)]
+        except duckdb.Error as error:
+            self.server.end_if_damaged(error)
+        return {"ok": True, **status, "tables": tables, "journal": journal, "gaps": missing}, b""
 
     def _doctor(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         return {"ok": True, "checks": [check.as_json() for check in examine_owner(self.server.owner)]}, b""

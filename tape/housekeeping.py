@@ -1,7 +1,7 @@
 """What an owner does beside its work, now and then: forgets what is too old, makes backups, compresses.
 
 Laws kept here: what makes room is done first; what fails does not stop the rest; a segment of the journal goes only
-when a verified backup holds it.
+when every kept backup holds it.
 """
 
 from __future__ import annotations
@@ -98,10 +98,10 @@ class Housekeeping:
 
     def _forget_copies_and_segments(self, now: datetime) -> None:
         forget_all_but(self._copies, self._settings.backup.keep)
-        if found := backups(self._copies):
-            before = now - timedelta(days=self._settings.store.journal_days)
-            for name in delete_covered_segments(self._home, found[-1], older_than=before):
-                _LOG.info("deleted %s: stored, and covered by %s", name, found[-1].name)
+        kept = backups(self._copies)
+        before = now - timedelta(days=self._settings.store.journal_days)
+        for name in delete_covered_segments(self._home, kept, older_than=before):
+            _LOG.info("deleted %s: stored, and all of it in %s", name, ", ".join(path.name for path in kept))
 
     def _compress(self, now: datetime) -> None:
         with closing(self._connection.cursor()) as cursor:

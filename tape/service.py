@@ -8,6 +8,7 @@ Laws kept here:
 - whatever writes to the database holds ``writing``, so that a backup can be a plain copy;
 - a worker whose step fails logs it once, counts it and goes on; a broken database ends the process, non-zero, with one
   line: the journal has lost nothing, and a supervisor starts it again;
+- a damaged or lost database is rebuilt before it is served, where that loses nothing; else the owner does not start;
 - SIGTERM and SIGINT end it within two seconds; what was recorded by then is stored, or, of a long backlog, kept in the
   journal for the next owner.
 """
@@ -37,15 +38,19 @@ from exporters.publisher import Publisher
 from exporters.state_files import forget_unfinished
 from store import backup as copies
 from store.backup import backups
-from store.database import closing, lock_down, migrate, open_database
-from store.errors import DatabaseLocked, StoreError
+from store.damaged import mark_damaged, rebuild_status
+from store.database import closing, is_damage, lock_down
+from store.errors import StoreError
+from store.gaps import gaps
 from store.ingest import Ingest, certificates
 from store.journal import Journal
 from store.owner_lock import owning
+from store.packed_segments import recall_packed
 from store.writing import Writing
 from tape.clock import Clock
 from tape.disk import Disk, free_bytes
 from tape.housekeeping import Housekeeping
+from tape.opening import open_to_own
 from tape.readiness import not_ready
 from tape.settings import Settings, own_version
 from tape.signals import called_by_signals
@@ -110,36 +115,28 @@ class Owner:
         Raises:
             OwnerRuns: this home has an owner.
             DatabaseBroken: the database can no longer be used.
-            StoreError: the database cannot be opened.
+            StoreError: the database cannot be opened, or is damaged and cannot be rebuilt without loss.
         """
         with ExitStack() as stack:
             stack.enter_context(owning(self.home))
             scratch = Path(stack.enter_context(scratch_folder(self.home)))
-            if (connection := self._open()) is None:
+            if (connection := open_to_own(self.home, self.settings.resources(threads=1), self._stop)) is None:
                 return
             self.connection = stack.enter_context(closing(connection))
             lock_down(connection, scratch)
-            self._start(stack, scratch)
+            try:
+                self._start(stack, scratch)
+            except duckdb.Error as error:
+                self.break_off(error)
+                raise self._broken(error) from error
             self._stop.wait()
             self._finish()
         if self._fatal is not None:
-            reason = " ".join(str(self._fatal).split())
-            raise DatabaseBroken(f"database {self.database} can no longer be used: {reason}")
+            raise self._broken(self._fatal)
 
-    def _open(self) -> duckdb.DuckDBPyConnection | None:
-        """Waits for a lock that somebody else holds, saying who; ``None`` when stopped meanwhile."""
-        told = 0.0
-        while not self._stop.is_set():
-            try:
-                for line in migrate(self.database, self.settings.resources(threads=1)):
-                    _LOG.info("%s", line)
-                return open_database(self.database, self.settings.resources(threads=1))
-            except DatabaseLocked as error:
-                if time.monotonic() - told >= 10:
-                    _LOG.warning("waiting: %s", error)
-                    told = time.monotonic()
-                self._stop.wait(0.2)
-        return None
+    def _broken(self, error: Exception) -> DatabaseBroken:
+        then = "; the next start rebuilds it" if is_damage(error) else ""
+        return DatabaseBroken(f"database {self.database} can no longer be used: {' '.join(str(error).split())}{then}")
 
     def _start(self, stack: ExitStack, scratch: Path) -> None:
         from tape.door import Door
@@ -147,6 +144,7 @@ class Owner:
         logs = self.home / "logs"
         self._clean_up(logs)
         self.clock = Clock(self._last_published())
+        self._recall(scratch)
         self.ingest = Ingest(self.connection.cursor(), self.home, scratch)
         self._ingest_all()
         self._record_config()
@@ -168,7 +166,7 @@ class Owner:
             Worker("disk", _DISK_EVERY_S, self.disk.look),
         ]
         self._threads = [
-            threading.Thread(target=worker.run, args=(self._stop, self._break), name=worker.name, daemon=True)
+            threading.Thread(target=worker.run, args=(self._stop, self.break_off), name=worker.name, daemon=True)
             for worker in self.workers
         ]
         if self.sync is not None:
@@ -191,15 +189,30 @@ class Owner:
         ((last,),) = self.connection.execute("select arg_max(as_of, export_id) from exports").fetchall()
         return last if isinstance(last, datetime) else None
 
+    def _recall(self, scratch: Path) -> None:
+        """Stores again what the database has lost of segments that are compressed by now."""
+        with self.writing, closing(self.connection.cursor()) as cursor:
+            read = recall_packed(cursor, self.home, scratch, is_stopped=self._is_to_wait)
+        if read.segments:
+            _LOG.warning("stored again from %d compressed segments: %d events", read.segments, read.events)
+        for path, fault in read.damaged.items():
+            _LOG.error("segment %s is damaged, and set aside: %s", path.name, fault)
+
+    def _is_to_wait(self) -> bool:
+        return self._stop.is_set() or self.disk.is_full()
+
     def _run_sync(self, sync: Sync) -> None:
         try:
             sync.run(self._stop)
         except Exception as error:  # noqa: BLE001 (a thread that the runtime does without)
             _LOG.error("%s", error, exc_info=None if isinstance(error, StoreError) else error)
 
-    def _break(self, error: Exception) -> None:
-        self._fatal = self._fatal or error
+    def break_off(self, error: Exception) -> None:
+        """Ends the owner, as the database can no longer be used; what is damaged is rebuilt by the next one."""
+        is_first, self._fatal = self._fatal is None, self._fatal or error
         self.stop()
+        if is_first and is_damage(error):
+            mark_damaged(self.home, " ".join(str(error).split()), datetime.now(UTC))
 
     def _finish(self) -> None:
         """Stores what was recorded up to now; what that changes is published and mirrored by the next owner."""
@@ -210,7 +223,7 @@ class Owner:
             thread.join(max(0.0, until - time.monotonic()))
         under_way = [thread.name for thread in self._threads if thread.is_alive()]
         if self._fatal is None and "ingest" not in under_way:
-            next(worker for worker in self.workers if worker.name == "ingest").once(self._break)
+            next(worker for worker in self.workers if worker.name == "ingest").once(self.break_off)
         if not under_way:
             self.publisher.close()
             self.mirrors.close()
@@ -266,6 +279,8 @@ class Owner:
         for certificate in certificates(self.connection):
             log = _LOG.info if certificate.gaps == 0 else _LOG.warning
             log("%s", certificate)
+        for gap in gaps(self.connection, self.home):
+            _LOG.warning("%s", gap)
 
     def status(self) -> dict[str, Any]:
         """How the owner does, as JSON; ``ready`` unless ``not_ready`` has reasons."""
@@ -299,6 +314,7 @@ class Owner:
             },
             "mirrors": {mirror.name: self.mirrors.errors.get(mirror.name) for mirror in self.mirrors.mirrors},
             "sync": sync_status(self.home, time.time()),
+            "last_rebuild": rebuild_status(self.home),
             "last_backup": next((path.name for path in reversed(backups(self.home / "logs" / "backup"))), None),
         }
 

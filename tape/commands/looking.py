@@ -122,7 +122,9 @@ def _status(home: Path) -> dict[str, Any]:
 def _status_of_file(home: Path) -> dict[str, Any]:
     from exporters.contract import STATE_FILES
     from exporters.firestore import sync_status
+    from store.damaged import rebuild_status
     from store.database import closing, open_database
+    from store.gaps import gaps
     from store.ingest import certificates
     from store.status import table_status
     from tape.settings import load_settings
@@ -132,11 +134,20 @@ def _status_of_file(home: Path) -> dict[str, Any]:
     ) as opened:
         tables = [vars(table) for table in table_status(opened)]
         journal = [vars(each) | {"gaps": each.gaps} for each in certificates(opened)]
+        missing = [str(gap) for gap in gaps(opened, home)]
     now = time.time()
     ages = {
         file.name: {"age_s": now - path.stat().st_mtime if path.exists() else None}
         for file in STATE_FILES
         for path in [home / "logs" / "state" / file.name]
     }
-    ready = {"ready": False, "not_ready": ["no owner runs"]}
-    return {**ready, "tables": tables, "files": ages, "journal": journal, "sync": sync_status(home, now)}
+    return {
+        "ready": False,
+        "not_ready": ["no owner runs"],
+        "tables": tables,
+        "files": ages,
+        "journal": journal,
+        "gaps": missing,
+        "last_rebuild": rebuild_status(home),
+        "sync": sync_status(home, now),
+    }

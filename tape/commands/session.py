@@ -55,10 +55,12 @@ class Session:
         return Client(self.home, self.settings)
 
     def alone(self) -> None:
-        """Refuses what needs the database to itself while an owner has it."""
+        """Refuses what needs the database to itself, to write, while an owner has it, or before it is rebuilt."""
+        from store.damaged import refuse_damaged
         from store.owner_lock import refuse_beside_owner
 
         refuse_beside_owner(self.home)
+        refuse_damaged(self.home)
 
 
 def instant(text: str) -> datetime:

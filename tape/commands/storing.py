@@ -62,6 +62,29 @@ def backup(
     typer.echo(str(to))
 
 
+def rebuild(
+    context: typer.Context,
+    source: Annotated[
+        Path | None, typer.Option("--from", metavar="BACKUP", help="Begin with this one; else the newest whole one.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a damaged or lost database again: a backup, and the journal behind it. The old one is set aside.
+
+    Exit code 1: something that the old database had could not be brought back.
+    """
+    from store.owner_lock import owning
+    from store.rebuild import rebuild as rebuild_database
+    from tape.display.reports import print_rebuilt
+
+    session: Session = context.obj
+    with owning(session.home):
+        resources = session.settings.resources()
+        done = rebuild_database(session.home, resources, now=datetime.now(UTC), source=source, is_loss_accepted=True)
+    print_rebuilt(done, as_json=as_json)
+    raise typer.Exit(1 if done.lost else 0)
+
+
 def load(
     context: typer.Context,
     rate: Annotated[float, typer.Option(min=1, help="Events a second, all producers together.")] = 200.0,

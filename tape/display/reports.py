@@ -17,6 +17,7 @@ from rich.table import Table
 from tape.display.console import new_table, terminal
 
 if TYPE_CHECKING:
+    from store.damaged import Rebuilt
     from store.importer import ImportReport
     from tape.load import Loaded
     from tape.replay import Replayed
@@ -73,6 +74,27 @@ def print_import(report: ImportReport, *, as_json: bool) -> None:
     console.print(table)
     if report.total.rejected:
         console.print("rejected lines are kept with their reason: tape show rejected_events")
+
+
+def print_rebuilt(done: Rebuilt, *, as_json: bool) -> None:
+    """What a rebuild read and stored, what it could not bring back, and where the old database is."""
+    if as_json:
+        print(json.dumps(asdict(done)))
+        return
+    lines = [
+        *done.unusable,
+        f"begun with {done.backup or 'nothing: there is no whole backup'}",
+        f"{done.batches:,} batches, {done.events:,} events, from {done.segments:,} segments of the journal behind it",
+        f"{done.rows:,} rows, every block read",
+        *(f"journal of {each}" for each in done.journal),
+        *(f"gap: {each}" for each in done.gaps),
+        *(f"LOST: {each}" for each in done.lost),
+        *done.notes,
+        *(f"set aside: {each}" for each in done.set_aside),
+    ]
+    console = terminal()
+    for line in lines:
+        console.print(line, soft_wrap=True)
 
 
 def print_published(paths: list[Path], folder: Path, as_of: datetime, *, as_json: bool) -> None:

@@ -65,6 +65,9 @@ def _lines(status: dict[str, Any]) -> Iterator[str]:
             f"journal of {producer['producer']}: recorded 1..{producer['recorded']:,},"
             f" stored 1..{producer['stored']:,}{refused}, gaps {producer['gaps']:,}"
         )
+    yield from (f"gap: {gap}" for gap in status.get("gaps", []))
+    if status.get("last_rebuild"):
+        yield status["last_rebuild"]["words"]
     if status.get("sync") is not None:
         yield _sync_shown(status["sync"])
     if "pid" not in status:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from exporters.firestore import sync_status
 from store.backup import backups
+from store.damaged import last_rebuild
 from store.database import closing
+from store.gaps import gaps
 from store.ingest import certificates
 from store.journal import journal_folder
 from tape.disk import free_bytes
@@ -25,7 +27,9 @@ def store_checks(home: Home, now: datetime) -> Iterator[Check]:
     """A line for each thing that the store and its owner are asked about."""
     if home.connection is not None:
         with closing(home.connection.cursor()) as cursor:
-            yield from map(store.journal_check, certificates(cursor))
+            missing = gaps(cursor, home.folder)
+            for each in certificates(cursor):
+                yield store.journal_check(each, [gap for gap in missing if gap.producer == each.producer])
             row = cursor.execute(
                 "select count(*), count(*) filter (where rejected_ts > ?), arg_max(reason, rejected_ts)"
                 " from rejected_events",
@@ -42,6 +46,8 @@ def store_checks(home: Home, now: datetime) -> Iterator[Check]:
     wal = home.logs / "tape.duckdb.wal"
     yield store.wal_check(wal.stat().st_size if wal.exists() else 0, settings.checkpoint_wal)
     started = None if home.status is None else datetime.fromisoformat(home.status["started"])
+    if (done := last_rebuild(home.folder)) is not None:
+        yield store.rebuild_check(done, now)
     made = _last_backup(home.logs / "backup")
     yield store.backup_check(made, started, home.settings.backup.every_h, now)
     if (synced := sync_status(home.folder, time.time())) is not None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from store.damaged import Rebuilt
 from store.database import bytes_of
+from store.gaps import Gap
 from store.ingest import Certificate
 from tape.doctor.checks import Check, Finding, State, check_of, size, span
 
@@ -19,6 +21,7 @@ LAG_S = 120.0
 FIRST_BACKUP_S = 600.0
 """How long the first backup of a home may take to appear."""
 RECENT = timedelta(hours=1)
+_REBUILT_LATELY = timedelta(days=1)
 _WAL_TIMES = 4
 _SEE = "see the log of `tape serve`"
 
@@ -41,17 +44,30 @@ def owner_check(status: Mapping[str, Any]) -> Check:
     return check_of("store", "owner", found, fine=f"pid {status['pid']}", expected="an owner that answers queries")
 
 
-def journal_check(certificate: Certificate) -> Check:
+def journal_check(certificate: Certificate, missing: Sequence[Gap] = ()) -> Check:
     """The journal of one producer. A gap stays on record: what it held cannot come back, so it is no reason to stop."""
     found = []
     if certificate.gaps:
         advice = f"look in {certificate.producer}'s log for batches it could not write: disk full, file damaged"
+        if missing:
+            advice = f"{missing[-1]}{f' (and {len(missing) - 1:,} more)' if len(missing) > 1 else ''}; {advice}"
         found.append(
             Finding(State.DEGRADED, f"gaps {certificate.gaps:,} of {certificate.recorded:,}", "gaps 0", advice)
         )
     refused = f", refused {certificate.refused:,}" if certificate.refused else ""
     fine = f"recorded {certificate.recorded:,}, stored {certificate.stored:,}{refused}, gaps 0"
     return check_of("store", f"journal {certificate.producer}", found, fine=fine, expected="gaps 0")
+
+
+def rebuild_check(done: Rebuilt, now: datetime) -> Check:
+    """The last rebuild: for a day a reason to look after the disk; what was lost stays on record as a gap."""
+    found = []
+    if now - datetime.fromisoformat(done.at) < _REBUILT_LATELY:
+        advice = "the old database is in logs/damaged; look after disk and memory of the machine"
+        if done.lost:
+            advice = f"see what is missing in logs/damaged/tape-*.json; {advice}"
+        found.append(Finding(State.DEGRADED, str(done), "no damage", advice))
+    return check_of("store", "rebuild", found, fine=str(done), expected="no damage")
 
 
 def rejected_check(rejected: Rejected) -> Check:

@@ -17,6 +17,7 @@ import pytest
 
 from exporters import mirror_files
 from exporters.mirror_files import MirrorFile
+from store.backup import compress
 
 Lines = list[tuple[str, bytes]]
 
@@ -166,6 +167,30 @@ def test_an_archive_is_never_overwritten_and_no_glob_for_logs_matches_it(
     assert sorted(each.read_bytes() for each in archives) == [content(number) for number in range(4)]
     assert not [each for each in archives if fnmatch.fnmatch(each.name, "*.jsonl")]
     assert not list(path.parent.parent.rglob("*.jsonl"))
+
+
+def test_a_database_that_went_back_behind_a_rotation_doubles_no_line_of_the_archive(path: Path) -> None:
+    file = MirrorFile(path, 0, rotate_bytes=1)
+    for number in range(1, 5):
+        file.rotate_if_full(file.append(lines(number)), number)
+    for number, archive in enumerate(sorted((path.parent / "archive").iterdir()), 1):
+        if number % 2:
+            compress(archive)
+    file = MirrorFile(path, 0, rotate_bytes=1_000)
+    file.append(lines(5, 6))
+    # the database knows of row 2, and of a log that was longer then than this one is now
+    again = MirrorFile(path, len(content(5)), last_seq=2)
+    assert again.offset == 0
+    again.append(lines(3, 4, 5, 6, 7))
+    assert path.read_bytes() == content(5, 6, 7)
+
+
+def test_an_archive_that_the_database_knows_of_is_not_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = MirrorFile(path, 0, rotate_bytes=1)
+    file.rotate_if_full(file.append(lines(1)), 1)
+    monkeypatch.setattr(mirror_files, "_ids_in", None)
+    MirrorFile(path, 0, last_seq=1).append(lines(2))
+    assert path.read_bytes() == content(2)
 
 
 def wait_for(condition: Callable[[], object], what: str, seconds: float = 20.0) -> None:

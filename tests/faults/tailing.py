@@ -16,7 +16,8 @@ from typing import BinaryIO
 
 from tests.faults.reading import wait_for_the_end_of_stdin
 
-_EVERY_S = 0.02
+_EVERY_S = 0.002
+"""Less than a log lives that is filled by one append: who looks less often may never see it under its name."""
 
 
 class Tail:

@@ -89,7 +89,7 @@ def test_a_backup_holds_the_pause_while_it_copies_and_no_longer(
 ) -> None:
     writing = threading.Lock()
     seen: list[tuple[str, bool]] = []
-    copy, verify = backups_module._copy, backups_module._verify
+    copy, verify = backups_module.copy_file, backups_module._verify
 
     def copying(source: Path, target: Path) -> None:
         seen.append(("copy", writing.locked()))
@@ -99,7 +99,7 @@ def test_a_backup_holds_the_pause_while_it_copies_and_no_longer(
         seen.append(("verify", writing.locked()))
         verify(path, last_seq)
 
-    monkeypatch.setattr(backups_module, "_copy", copying)
+    monkeypatch.setattr(backups_module, "copy_file", copying)
     monkeypatch.setattr(backups_module, "_verify", verifying)
     backup(store.connection, database, tmp_path / "copy.duckdb", writing=writing)
     assert seen == [("copy", True), ("verify", False)]
@@ -134,7 +134,7 @@ def test_a_copy_that_is_not_the_same_is_not_kept(
 ) -> None:
     old = tmp_path / "old.duckdb"
     shutil.copy(database, old)
-    monkeypatch.setattr(backups_module, "_copy", lambda source, target: shutil.copy(old, target))
+    monkeypatch.setattr(backups_module, "copy_file", lambda source, target: shutil.copy(old, target))
     with pytest.raises(BackupFailed, match="expected rows up to number 1000000, found 0"):
         backup(store.connection, database, tmp_path / "kept" / "copy.duckdb", writing=nullcontext())
     assert list((tmp_path / "kept").iterdir()) == []
@@ -235,10 +235,10 @@ def test_a_segment_is_deleted_only_when_it_is_old_and_a_backup_holds_it(
     before = tmp_path / "before.duckdb"
     shutil.copy(empty_database, before)
     later = datetime.now(UTC) + timedelta(hours=1)
-    assert delete_covered_segments(tmp_path, before, older_than=later) == []
+    assert delete_covered_segments(tmp_path, [before], older_than=later) == []
     to = backup(store.connection, database, tmp_path / "copy.duckdb", writing=nullcontext())
-    assert delete_covered_segments(tmp_path, to, older_than=NOW - timedelta(hours=1)) == []
-    assert delete_covered_segments(tmp_path, to, older_than=later) == [f"{journaled[0]}.gz"]
+    assert delete_covered_segments(tmp_path, [to], older_than=NOW - timedelta(hours=1)) == []
+    assert delete_covered_segments(tmp_path, [to], older_than=later) == [f"{journaled[0]}.gz"]
     assert [path.name for path in journal_folder(tmp_path).iterdir()] == [journaled[1]]
 
 

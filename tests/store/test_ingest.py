@@ -16,7 +16,7 @@ from zlib import crc32
 import duckdb
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import store.ingest
@@ -233,6 +233,7 @@ def test_several_producers_and_runs_are_told_apart(spine: Spine) -> None:
     st.integers(1, 3000),
     st.integers(1, 2000),
 )
+@example(["record", "run"], 1, 1)  # what was read ahead has nothing, and the producer closes
 def test_every_batch_is_stored_once_however_ingest_starts_fails_and_slices(
     empty_database: Path,
     tmp_path_factory: pytest.TempPathFactory,
@@ -598,8 +599,10 @@ def test_a_torn_tail_waits_for_its_producer_and_is_set_aside_when_that_is_gone(s
     assert str(spine.certificate()) == "executor: recorded 1..1, stored 1..1, gaps 0"
 
 
-@pytest.mark.parametrize("header", [b"", b"TAPE1 00000000 {}\n", b"\0" * 300, b"\xff\xfe\n"])
-def test_a_damaged_header_is_refused_once_and_the_rest_goes_on(spine: Spine, header: bytes) -> None:
+@pytest.mark.parametrize(
+    ("header", "stored"), [(b"", []), (b"TAPE1 00000000 {}\n", ["s"]), (b"\0" * 300, []), (b"\xff\xfe\n", ["s"])]
+)
+def test_a_damaged_header_is_refused_once_and_the_rest_goes_on(spine: Spine, header: bytes, stored: list[str]) -> None:
     folder = journal_folder(spine.home)
     spine.record([beat("a")])
     damaged = folder / "damaged-r-000001.journal"
@@ -607,7 +610,7 @@ def test_a_damaged_header_is_refused_once_and_the_rest_goes_on(spine: Spine, hea
     for _ in range(3):
         spine.restart()
         spine.run()
-    assert spine.services() == ["a"]
+    assert sorted(spine.services()) == sorted(["a", *stored])
     ((source, number, reason),) = spine.refusals()
     assert (source, number) == (damaged.name, 1)
     assert reason.startswith("segment damaged-r-000001.journal: line 1: expected a header")
@@ -624,6 +627,25 @@ def test_a_damaged_header_is_refused_also_where_the_first_transaction_failed(
             spine.run()
     spine.run()
     assert len(spine.refusals()) == 1
+
+
+def test_behind_a_damaged_header_the_batches_are_stored_under_what_the_name_says(spine: Spine) -> None:
+    with spine.journal("exec_1", run_id="run.1", segment_bytes=1) as journal:
+        for service in ("a", "b", "c"):
+            journal.record([beat(service)])
+    (_, _, second, _) = segment_paths(journal_folder(spine.home))  # the first is empty
+    content = bytearray(second.read_bytes())
+    content[20] ^= 1
+    second.write_bytes(content)
+    for _ in range(2):
+        spine.restart()
+        spine.run()
+    assert spine.services() == ["a", "b", "c"]
+    assert spine.rows("select producer, run_id, pid is null, hostname from heartbeats where service = 'b'") == [
+        ("exec_1", "run.1", True, None)
+    ]
+    assert [(source, number) for source, number, _ in spine.refusals()] == [(second.name, 1)]
+    assert str(spine.certificate()) == "exec_1: recorded 1..3, stored 1..3, gaps 0"
 
 
 def test_a_copy_of_a_segment_is_refused_and_not_stored_again(spine: Spine) -> None:

@@ -14,7 +14,7 @@ from alembic.migration import MigrationContext
 from duckdb_sqlalchemy import ConnectionWrapper
 
 from store.database import closing, head_revision, migrate, open_database, revision, run_alembic
-from store.errors import DatabaseLocked, DatabaseMissing, SchemaMismatch, StoreError
+from store.errors import DatabaseDamaged, DatabaseLocked, DatabaseMissing, DatabaseNewer, SchemaMismatch
 from store.schema import EVENT_TABLES, METADATA
 
 
@@ -115,7 +115,7 @@ def test_a_missing_database_is_not_created_by_opening_it(tmp_path: Path) -> None
 def test_a_file_that_is_no_database_is_refused_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "tape.duckdb"
     path.write_text("no database")
-    with pytest.raises(StoreError, match="cannot be opened") as refused:
+    with pytest.raises(DatabaseDamaged, match=r"is damaged: .*not a valid DuckDB database file") as refused:
         open_database(path)
     assert "\n" not in str(refused.value)
 
@@ -142,3 +142,12 @@ def test_a_database_held_by_another_process_is_refused_with_its_holder(database:
         holder.communicate()
     assert f"PID {holder.pid}" in str(refused.value)
     open_database(database).close()
+
+
+def test_a_database_of_a_newer_program_is_left_as_it_is(database: Path) -> None:
+    with closing(duckdb.connect(database)) as connection:
+        connection.execute("update alembic_version set version_num = '9999'")
+    with pytest.raises(DatabaseNewer, match=f"expected a revision up to {head_revision()}, found 9999"):
+        migrate(database)
+    with closing(duckdb.connect(database)) as connection:
+        assert connection.execute("from alembic_version").fetchall() == [("9999",)]

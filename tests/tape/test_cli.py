@@ -237,7 +237,7 @@ def test_a_home_that_cannot_be_is_told_in_one_line(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_database_is_told_in_one_line(tmp_path: Path) -> None:
     write_files(tmp_path, {"logs/tape.duckdb": "no database"})
-    fails(tape("--home", tmp_path, "status"), 1, "cannot be opened")
+    fails(tape("--home", tmp_path, "status"), 1, "is damaged", "not a valid DuckDB database file")
 
 
 def test_a_database_of_another_version_is_told_in_one_line(empty_home: Path) -> None:

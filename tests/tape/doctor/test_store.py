@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from store.damaged import Rebuilt
+from store.gaps import Gap
 from store.ingest import Certificate
 from tape.doctor import store
 from tape.doctor.checks import State
@@ -26,6 +28,23 @@ def test_a_gap_of_a_journal_is_named_with_its_producer() -> None:
     assert store.journal_check(Certificate("executor", 1, 10, 9, 1)).state is State.OK
     check = store.journal_check(Certificate("executor", 1, 10, 8, 1))
     assert (check.name, check.state, check.found) == ("journal executor", State.DEGRADED, "gaps 1 of 10")
+
+
+def test_the_newest_gap_of_a_journal_is_told_with_its_segment() -> None:
+    gap = Gap("executor", "r", 3, 4, 2, "executor-r-000002.journal", True, "segment executor-r-000002.journal is gone")
+    check = store.journal_check(Certificate("executor", 1, 10, 8, 0), [gap, gap])
+    assert check.advice is not None
+    assert check.advice.startswith(f"{gap} (and 1 more); look in")
+
+
+def test_a_rebuild_degrades_for_a_day_and_tells_what_was_lost() -> None:
+    made = Rebuilt(at=NOW.isoformat(), reason="checksum", backup="tape-1.duckdb", segments=3)
+    check = store.rebuild_check(made, NOW + timedelta(hours=23))
+    assert check.state is State.DEGRADED
+    assert "from backup tape-1.duckdb, 3 segments behind it: nothing lost (checksum)" in check.found
+    assert store.rebuild_check(made, NOW + timedelta(hours=25)).state is State.OK
+    made.lost = ["batch 3 missing"]
+    assert "lost: batch 3 missing" in store.rebuild_check(made, NOW).found
 
 
 def test_only_what_was_refused_lately_degrades() -> None:

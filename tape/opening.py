@@ -1,0 +1,90 @@
+"""How the owner opens the database of a home: it waits for who holds it, and rebuilds what is damaged.
+
+Laws kept here: a damaged or lost database is rebuilt before it is served, where that loses nothing; else nothing is
+changed and the owner does not start. A lock, a missing permission, no memory, a full disk and a newer version are no
+damage.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from store.damaged import refuse_damaged, why_behind
+from store.database import Resources, migrate, open_database
+from store.errors import DatabaseDamaged, DatabaseLocked
+from store.rebuild import RebuildFailed, rebuild
+
+_LOG = logging.getLogger("tape")
+_TELL_EVERY_S = 10.0
+
+
+def open_to_own(home: Path, resources: Resources, stop: threading.Event) -> duckdb.DuckDBPyConnection | None:
+    """The database of a home, migrated and whole as far as can be seen; ``None`` when stopped meanwhile.
+
+    Raises:
+        StoreError: it cannot be opened, or is damaged and cannot be rebuilt without loss.
+    """
+    told, is_rebuilt = 0.0, False
+    while not stop.is_set():
+        try:
+            return _open_whole(home, resources)
+        except DatabaseLocked as error:
+            if time.monotonic() - told >= _TELL_EVERY_S:
+                _LOG.warning("waiting: %s", error)
+                told = time.monotonic()
+            stop.wait(0.2)
+        except DatabaseDamaged as error:
+            if is_rebuilt:
+                raise
+            _rebuild(home, resources, error, stop)
+            is_rebuilt = True
+    return None
+
+
+def _open_whole(home: Path, resources: Resources) -> duckdb.DuckDBPyConnection:
+    """
+    Raises:
+        DatabaseLocked, DatabaseDamaged.
+    """
+    database = home / "logs" / "tape.duckdb"
+    refuse_damaged(home)
+    for line in migrate(database, resources):
+        _LOG.info("%s", line)
+    connection = open_database(database, resources)
+    try:
+        found = why_behind(home, connection)
+    except BaseException:
+        connection.close()
+        raise
+    if found is not None:
+        connection.close()
+        raise DatabaseDamaged(database, found)
+    return connection
+
+
+def _rebuild(home: Path, resources: Resources, damage: DatabaseDamaged, stop: threading.Event) -> None:
+    """In a thread of its own, left behind where the owner is stopped: a rebuild may be killed at any moment.
+
+    Raises:
+        StoreError: it cannot be rebuilt without loss; nothing was changed.
+    """
+    _LOG.warning("database %s is damaged, it is rebuilt: %s", damage.path, damage.found)
+    apart = ThreadPoolExecutor(1, "rebuild")
+    made = apart.submit(rebuild, home, resources, now=datetime.now(UTC), reason=damage.found)
+    apart.shutdown(wait=False)
+    while not made.done():
+        if stop.wait(0.05):
+            return
+    try:
+        done = made.result()
+    except RebuildFailed as error:
+        raise RebuildFailed(f"database {damage.path} is damaged: {damage.found}: {error}") from error
+    for line in [str(done), *done.unusable, *done.notes, *(f"set aside: {path}" for path in done.set_aside)]:
+        _LOG.warning("%s", line)
