@@ -212,7 +212,10 @@ class Owner:
         is_first, self._fatal = self._fatal is None, self._fatal or error
         self.stop()
         if is_first and is_damage(error):
-            mark_damaged(self.home, " ".join(str(error).split()), datetime.now(UTC))
+            try:
+                mark_damaged(self.home, " ".join(str(error).split()), datetime.now(UTC))
+            except OSError as unmarked:
+                _LOG.error("the damage is not marked, the next start has to find it again: %s", unmarked)
 
     def _finish(self) -> None:
         """Stores what was recorded up to now; what that changes is published and mirrored by the next owner."""

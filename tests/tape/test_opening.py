@@ -114,6 +114,15 @@ def test_damage_found_while_it_starts_ends_it_and_the_next_one_rebuilds(home: Ho
     assert home.stored() > recorded, "and the limits"
 
 
+def test_damage_that_cannot_be_marked_ends_the_owner_with_its_reason_all_the_same(home: Home) -> None:
+    damage_a_row_block(home.database, "config_snapshots")
+    write_files(home.folder, {"risk_limits.json": '{"global": {}}', "logs/damaged": "in the way"})
+    owner = Serving(home.folder)
+    assert owner.process.wait() == 1
+    assert "the damage is not marked, the next start has to find it again: " in owner.log
+    assert "can no longer be used" in owner.log.splitlines()[-1]
+
+
 def _asked(owner: Serving) -> int | None:
     """Reads all of a table through the door; the exit code of the owner once it has ended."""
     with suppress(StoreError):
