@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
+
+_LISTED = 12
+
+
+def one_of(names: Sequence[str], found: str) -> str:
+    """``one of a, b, c``: what was expected; of many names those that are most like what was found."""
+    if len(names) <= _LISTED:
+        return f"one of {', '.join(names)}"
+    return f"one of {len(names)} names, such as {', '.join(get_close_matches(found, names, 5, 0.4) or names[:5])}"
 
 
 class StoreError(Exception):

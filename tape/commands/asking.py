@@ -70,13 +70,14 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show a view or a table: the newest rows first where it has a time. JSON has every column."""
+    from store.errors import one_of
     from store.schema import METADATA
     from store.views import sql_objects
     from tape.display.layouts import newest_first
 
     names = sorted([*METADATA.tables, *(item.name for item in sql_objects() if not item.is_macro)])
     if name not in names:
-        raise typer.BadParameter(f"expected one of {', '.join(names)}, found {name!r}")
+        raise typer.BadParameter(f"expected {one_of(names, name)}, found {name!r}")
     order = newest_first(name)
     query = f'from "{name}" {f"order by {order}" if order else ""} limit'
     from tape.repl.shell import Shell

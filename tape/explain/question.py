@@ -8,7 +8,7 @@ from typing import Any, get_origin
 
 from exporters.contract import StateFile
 from exporters.documents import CLOCKS
-from store.errors import StoreError
+from store.errors import StoreError, one_of
 from store.selects import Conditions, Path
 
 MISSING: Any = object()
@@ -18,7 +18,7 @@ class NotThere(StoreError):
     """A file has no such symbol or key."""
 
     def __init__(self, file: str, expected: Sequence[str], found: str) -> None:
-        there = f"expected one of {', '.join(expected)}" if expected else "it lists nothing now"
+        there = f"expected {one_of(expected, found)}" if expected else "it lists nothing now"
         super().__init__(f"{file}: {there}, found {found!r}")
 
 
@@ -118,7 +118,7 @@ def _path(file: StateFile, value: Any, word: str, also: Sequence[str] = ()) -> P
     if shallow := [path for path in numbers if len(path) == min(map(len, numbers))]:
         found = shallow
     if len(found) != 1:
-        raise NotThere(file.name, [".".join(path) for path in found or paths] + list(() if found else also), word)
+        raise NotThere(file.name, [*(() if found else also), *(".".join(path) for path in found or paths)], word)
     return found[0]
 
 
