@@ -307,9 +307,9 @@ def test_the_command_prints_within_100_columns_and_as_json(home: Path) -> None:
     ("words", "code", "told"),
     [
         (("unheard_of",), 2, "nav, positions, risk_snapshot"),
-        (("nav", "unheard_of"), 1, "drawdown_pct"),
+        (("nav", "drawdown"), 1, "drawdown_pct"),
         (("symbol_scores_v6", "XRPUSDT", "score"), 1, "BTCUSDT, ETHUSDT"),
-        (("symbol_scores_v6", BTC, "unheard_of"), 1, "components.router"),
+        (("symbol_scores_v6", BTC, "components.routr"), 1, "components.router"),
     ],
 )
 def test_what_is_not_there_is_answered_with_what_is(home: Path, words: tuple[str, ...], code: int, told: str) -> None:
