@@ -1,0 +1,29 @@
+"""Every promise names tests that exist, and every file of fault tests stands behind a promise."""
+
+from __future__ import annotations
+
+import re
+
+from tests.docs.pages import DOCS, PROJECT
+
+_FAULTS = PROJECT / "tests" / "faults"
+_TEXT = (DOCS / "reliability.md").read_text(encoding="utf-8")
+_PROMISES = [line for line in _TEXT.splitlines() if line.startswith("| ") and "test_" in line]
+
+
+def tests_of(file: str) -> set[str]:
+    return set(re.findall(r"^def (test_\w+)", (_FAULTS / file).read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def test_every_promise_names_tests_that_exist() -> None:
+    assert len(_PROMISES) > 10
+    for line in _PROMISES:
+        (file,) = re.findall(r"`(test_\w+\.py)`", line)
+        named = set(re.findall(r"`(test_\w+)`", line))
+        assert named, line
+        assert named <= tests_of(file), file
+
+
+def test_every_file_of_the_fault_suite_stands_behind_a_promise() -> None:
+    named = set(re.findall(r"`(test_\w+\.py)`", "\n".join(_PROMISES)))
+    assert named == {path.name for path in _FAULTS.glob("test_*.py")}
