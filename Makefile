@@ -62,9 +62,10 @@ bench: setup
 	$(BIN)/python -m benchmarks.legacy $(if $(REAL_LOGS),--real-logs $(REAL_LOGS))
 	$(BIN)/python -m benchmarks.spine
 	$(BIN)/python -m benchmarks.doctor
+	$(BIN)/python -m benchmarks.door
 
 soak: setup
-	$(BIN)/python -m pytest tests/faults --long
+	$(BIN)/python -m pytest tests/faults --long --hypothesis-profile long
 	$(BIN)/python -m benchmarks.soak
 
 lock: setup

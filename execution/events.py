@@ -16,6 +16,7 @@ import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
+from reprlib import Repr
 from typing import Annotated, Any, ClassVar
 
 from pydantic import AliasChoices, AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
@@ -496,7 +497,7 @@ class EventRefused(ValueError):
 
     def __init__(self, event_type: str, field: str, expected: str, found: str) -> None:
         self.event_type, self.field = event_type, field
-        super().__init__(f"{event_type}: {field}: expected {expected}, found {found}")
+        super().__init__(f"{event_type!s:.60}: {field:.100}: expected {expected}, found {found}")
 
 
 def parse_event(event_type: str, payload: Mapping[str, Any]) -> Event:
@@ -507,16 +508,16 @@ def parse_event(event_type: str, payload: Mapping[str, Any]) -> Event:
     Raises:
         EventRefused: the type is unknown, a required field is missing, or a field is wrongly typed.
     """
-    event = EVENTS_BY_TYPE.get(event_type)
+    event = EVENTS_BY_TYPE.get(event_type) if isinstance(event_type, str) else None
     if event is None:
-        raise EventRefused(event_type, "event_type", f"one of {', '.join(EVENTS_BY_TYPE)}", repr(event_type))
+        raise EventRefused(event_type, "event_type", f"one of {', '.join(EVENTS_BY_TYPE)}", _shown(event_type))
     if not isinstance(payload, Mapping):
         raise EventRefused(event_type, "payload", "an object", type(payload).__name__)
-    rest = {str(key): dict(item) if isinstance(item, Mapping) else item for key, item in payload.items()}
+    rest = {_key(key): dict(item) if isinstance(item, Mapping) else item for key, item in payload.items()}
     values = {name: _take(rest, name, field, event_type) for name, field in event.model_fields.items()}
     for key in ("ts", "event_type"):
         rest.pop(key, None)
-    if str(payload.get("strategy")) == TEST_STRATEGY:
+    if payload.get("strategy") == TEST_STRATEGY:
         values["is_test"] = True
     if event.whole is None:
         left = {key: item for key, item in rest.items() if key not in values}
@@ -531,8 +532,25 @@ def parse_event(event_type: str, payload: Mapping[str, Any]) -> Event:
         key = contract_key(name, event.model_fields[name]) if name in event.model_fields else name
         said = first["msg"].removeprefix("Value error, expected ").partition(", found ")[0]
         expected = _EXPECTED.get(first["type"].partition("_")[0], said)
-        found = "nothing" if first["type"] == "missing" else repr(first["input"])[:60]
+        found = "nothing" if first["type"] == "missing" else _shown(first["input"])
         raise EventRefused(event_type, key, expected, found) from None
+
+
+_REPR = Repr()
+_REPR.maxstring = _REPR.maxother = _REPR.maxlong = 60
+
+
+def _shown(value: object) -> str:
+    """A value in a message: short, however long or deep it is."""
+    try:
+        return _REPR.repr(value)[:60]
+    except ValueError:  # more digits than Python writes
+        return f"a long {type(value).__name__}"
+
+
+def _key(key: object) -> str:
+    """A key as text that can be written: half a surrogate pair cannot."""
+    return str(key).encode("utf-8", "replace").decode()
 
 
 _EXPECTED = {
@@ -554,7 +572,7 @@ def _take(rest: dict[str, Any], name: str, field: FieldInfo, event_type: str) ->
     for parent in parents:
         holder = {} if holder.get(parent) is None else holder[parent]
         if not isinstance(holder, dict):
-            raise EventRefused(event_type, parent, "an object", repr(holder)[:60])
+            raise EventRefused(event_type, parent, "an object", _shown(holder))
     found = [holder.pop(leaf, None), *(_at(rest, path) for path in also)]
     if name != "ts" and name in rest:
         found.append(rest.pop(name))

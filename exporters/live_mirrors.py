@@ -23,7 +23,7 @@ import duckdb
 from execution import events
 from exporters.jsonl_mirrors import ORDER_EVENTS, contract_line, dump, pair_line, router_health_line, summary_line
 from exporters.mirror_files import ROTATE_BYTES, MirrorFile
-from store.database import is_fatal, transaction
+from store.database import is_fatal, is_memory_short, roll_back, transaction
 from store.round import Row, fetch_rows
 
 _LOG = logging.getLogger(__name__)
@@ -93,7 +93,8 @@ class Mirrors:
         ``writing`` is held while watermarks commit. ``versions``: per table a number that grows with its rows.
 
         Raises:
-            duckdb.Error: the database is broken; anything else is a failure of its mirror.
+            duckdb.Error, MemoryError: the database is broken, or memory is short; anything else is a failure of its
+                mirror.
         """
         count = 0
         for mirror in self.mirrors:
@@ -103,6 +104,9 @@ class Mirrors:
                     _LOG.info("%s is written again", mirror.name)
             except Exception as error:
                 if is_fatal(error):
+                    raise
+                self._forget(mirror.name)
+                if is_memory_short(error):
                     raise
                 self._fail(mirror.name, error)
         return count
@@ -122,6 +126,7 @@ class Mirrors:
 
     def _bring_up(self, mirror: Mirror, writing: AbstractContextManager[object]) -> int:
         if mirror.name not in self._files:
+            roll_back(self._cursor)
             mark = self._marks[mirror.name] = self._load(mirror.name)
             file = MirrorFile(
                 self._logs / mirror.name,
@@ -166,11 +171,13 @@ class Mirrors:
                 )
 
     def _fail(self, name: str, error: Exception) -> None:
-        """Forgets what memory holds of the log: the next try begins with what disk and database say."""
         if name not in self.errors:
             _LOG.error("%s cannot be written: %s", name, error, exc_info=error)
         self.failures += 1
         self.errors[name] = (str(error) or type(error).__name__).splitlines()[0]
+
+    def _forget(self, name: str) -> None:
+        """Forgets what memory holds of the log: the next try begins with what disk and database say."""
         self._files.pop(name, None)
         self._seen.pop(name, None)
 

@@ -20,7 +20,7 @@ import orjson
 
 from exporters.contract import STATE_FILES, TICK_S, StateFile, state_file
 from exporters.state_files import render, replace_file, write_atomically
-from store.database import is_fatal, transaction
+from store.database import is_fatal, is_memory_short, roll_back, transaction
 from store.errors import StoreError
 from store.journal import sync_folder
 from store.round import LiveRounds, Round, open_round, tables_beneath
@@ -119,7 +119,8 @@ class Publisher:
         ``at``: seconds of the clock by which files become due, the monotonic one unless given.
 
         Raises:
-            duckdb.Error: the database is broken; anything else is a failure of its file.
+            duckdb.Error, MemoryError: the database is broken, or memory is short, and what was not done is done next
+                time; anything else is a failure of its file.
         """
         self._put_on_record(writing)
         at = time.monotonic() if at is None else at
@@ -132,7 +133,7 @@ class Publisher:
                         self._publish(todo[0], reading, versions, at)
                         done.append(todo.pop(0).file.name)
             except Exception as error:
-                if is_fatal(error) or not todo:
+                if is_fatal(error) or is_memory_short(error) or not todo:
                     raise
                 _fail(todo.pop(0), error, at)
         self._put_on_record(writing)
@@ -163,6 +164,7 @@ class Publisher:
             return
         sync_folder(self._folder)
         if self._may_be_recorded:
+            roll_back(self._cursor)
             ((last_id,),) = self._cursor.execute("select coalesce(max(export_id), 0) from exports").fetchall()
             self._unrecorded = {number: export for number, export in self._unrecorded.items() if number > last_id}
         self._may_be_recorded = True

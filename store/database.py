@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import re
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -53,8 +53,12 @@ class Resources:
 
 
 def bytes_of(text: str) -> int:
-    """A size as DuckDB takes it: ``64MB``, ``2 GiB``."""
-    found = re.fullmatch(r"([0-9.]+) ?([KMGT])(i?)B", text)
+    """A size as DuckDB takes it: ``64MB``, ``2 GiB``.
+
+    Raises:
+        ValueError: it is none.
+    """
+    found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?([KMGT])(i?)B", text)
     if found is None:
         raise ValueError(f"expected a size such as 64MB, found {text!r}")
     base = 1024.0 if found[3] else 1000.0
@@ -266,10 +270,19 @@ def read_all(connection: duckdb.DuckDBPyConnection) -> int:
     return count
 
 
+def is_memory_short(error: BaseException) -> bool:
+    """Whether there was no memory for what was done: once there is, it may be done again."""
+    return isinstance(error, (MemoryError, duckdb.OutOfMemoryException))
+
+
 def lock_down(connection: duckdb.DuckDBPyConnection, scratch: Path) -> None:
-    """Takes file access and settings away from every query of this database, for good; ``scratch`` stays readable."""
+    """Takes file access and settings away from every query of this database, for good; ``scratch`` stays readable.
+
+    What remains is ``memory_limit``: setting it gives back what the allocator keeps.
+    """
     connection.execute(f"set allowed_directories = ['{scratch}/']")
     connection.execute("set enable_external_access = false")
+    connection.execute("set allowed_configs = ['memory_limit']")
     connection.execute("set lock_configuration = true")
 
 
@@ -284,11 +297,21 @@ def closing(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyCo
 
 @contextmanager
 def transaction(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """One transaction: committed at the end of the block, rolled back on any exception, which goes on."""
+    """One transaction: committed at the end of the block, rolled back on any exception, which goes on.
+
+    Where memory is so short that even that fails, ``roll_back`` does it before the cursor is used again.
+    """
     cursor.execute("begin transaction")
     try:
         yield
+        cursor.execute("commit")
     except BaseException:
-        cursor.execute("rollback")
+        with suppress(duckdb.OutOfMemoryException):
+            roll_back(cursor)
         raise
-    cursor.execute("commit")
+
+
+def roll_back(cursor: duckdb.DuckDBPyConnection) -> None:
+    """Ends the transaction that is open, if one is."""
+    with suppress(duckdb.TransactionException):
+        cursor.execute("rollback")

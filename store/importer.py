@@ -38,6 +38,8 @@ COMPUTED = "computed:"
 
 _SLICE = 245_760
 """Rows inserted per statement: two row groups, one for each thread. Twice as many exceed the memory limit."""
+_MAX_LINE = 1_048_576
+"""Bytes: taking a line apart takes up to forty times its size, and an event has a thousand times less."""
 
 
 @dataclass
@@ -205,9 +207,17 @@ class _LogImport:
         )
 
     def _refuse_non_objects(self) -> None:
-        self._sql("create or replace temp view objects as select rowid as ordinal, * from staged where is_object")
+        self._sql(
+            "create or replace temp view objects as select rowid as ordinal, * from staged"
+            f" where is_object and strlen(raw) <= {_MAX_LINE}"
+        )
+        self._sql(
+            f"insert into refused select rowid, 'expected a line of at most {_MAX_LINE:,} bytes, found '"
+            f" || format('{{:,}}', strlen(raw)) from staged where strlen(raw) > {_MAX_LINE}"
+        )
         invalid = self._rows(
             "select rowid, raw from staged where line_no is not null and not is_object and not json_valid(raw)"
+            " and rowid not in (select ordinal from refused)"
         )
         if invalid:
             self._sql(

@@ -31,7 +31,7 @@ import msgspec
 import orjson
 
 from execution.events import EVENTS_BY_TYPE, Event
-from store.database import transaction
+from store.database import roll_back, transaction
 from store.importer import last_ingest_seq, reject
 from store.journal import (
     REFUSED,
@@ -193,6 +193,7 @@ class Ingest:
         return last_seq
 
     def _load(self) -> dict[str, Position]:
+        roll_back(self._connection)
         rows = self._connection.execute(
             "select source from rejected_events where line = 1 and source not in (select segment from journal_segments)"
         ).fetchall()

@@ -1,20 +1,24 @@
 """What may be asked of the store: one ``select``, or ``explain`` of one, over this database's tables and views.
 
 A query is judged by its parsed tree: relations must be the database's own, functions must be listed here. A read-only
-transaction is not enough: DuckDB has functions that write files, change settings, or run text as SQL.
+transaction is not enough: DuckDB has functions that write files, change settings, or run text as SQL. What no time
+limit could end is refused too: planning without end, and patterns that try every way through a text.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Collection, Iterator
+from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import duckdb
 
 from store.errors import StoreError
-from store.views import sql_objects
+from store.views import sql_objects, unfolded
 
 
 class QueryRefused(StoreError):
@@ -34,7 +38,11 @@ def one_select(query: str, relations: Collection[str]) -> duckdb.Statement:
     """
     if len(query) > _MAX_CHARS:
         raise QueryRefused(f"at most {_MAX_CHARS:,} characters", f"{len(query):,}")
+    if "\0" in query:
+        raise QueryRefused("text", "a NUL, behind which nothing would be read")
     statement = _only(query)
+    if _inlines(query):
+        raise QueryRefused("named queries that are computed once", "not materialized")
     if statement.type == duckdb.StatementType.EXPLAIN:
         return _explain(statement.query, relations)
     if statement.type != duckdb.StatementType.SELECT:
@@ -44,7 +52,8 @@ def one_select(query: str, relations: Collection[str]) -> duckdb.Statement:
 
 
 def _only(query: str) -> duckdb.Statement:
-    statements = duckdb.extract_statements(query)
+    with _parser().cursor() as parser:
+        statements = parser.extract_statements(query)
     if len(statements) != 1:
         raise QueryRefused("one select or explain", f"{len(statements)} statements" if statements else "nothing")
     return statements[0]
@@ -93,8 +102,24 @@ def pyarrow() -> Any:
     return module
 
 
+@cache
+def _parser() -> duckdb.DuckDBPyConnection:
+    """Only reads SQL: a database of its own, without threads, kept because making one takes 10 ms."""
+    return duckdb.connect(config={"threads": 1})
+
+
+def _inlines(query: str) -> bool:
+    """Whether a named query is put in wherever its name stands, which may double the plan again and again."""
+    places = [place for place, _ in duckdb.tokenize(query)]
+    text = query.encode().lower()
+    return any(
+        text.startswith(b"not", first) and text.startswith(b"materialized", second)
+        for first, second in pairwise(places)
+    )
+
+
 def _tree(select: str) -> Any:
-    with duckdb.connect() as parser:
+    with _parser().cursor() as parser:
         row = parser.execute("select json_serialize_sql(?)", [select]).fetchone()
     try:
         found = json.loads(row[0]) if row else {}
@@ -106,23 +131,67 @@ def _tree(select: str) -> Any:
 
 
 def _check(tree: Any, relations: Collection[str]) -> None:
-    tables = {name.lower() for name in relations}
-    macros = {item.name for item in sql_objects() if item.is_macro}
-    lambdas = 0
+    tables, macros = {name.lower() for name in relations}, _macros()
+    lambdas, planned, fields, columns = 0, 0, 1, 1
+    in_from: set[int] = set()
     for node, ctes in _nodes(tree):
-        kind, called = node.get("type"), node.get("function_name")
+        kind, called = node.get("type"), str(node.get("function_name") or "").lower()
         lambdas += kind == "LAMBDA"
         if lambdas > _MAX_LAMBDAS:
             raise QueryRefused(f"at most {_MAX_LAMBDAS} lambdas", "more")
-        if kind == "BASE_TABLE" and not _is_listed(node, tables, ctes):
-            place = (node.get("catalog_name"), node.get("schema_name"), node.get("table_name"))
-            raise QueryRefused("a table or view of this database", ".".join(filter(None, place)))
+        if kind == "BASE_TABLE":
+            if not _is_listed(node, tables, ctes):
+                place = (node.get("catalog_name"), node.get("schema_name"), node.get("table_name"))
+                raise QueryRefused("a table or view of this database", ".".join(filter(None, place)))
+            planned += unfolded(str(node.get("table_name")).lower())
         if kind == "SHOW_REF" and node.get("query") is None:
             raise QueryRefused("a table or view of this database", f"show {node.get('table_name')}")
-        if kind == "TABLE_FUNCTION" and node["function"]["function_name"].lower() not in TABLE_FUNCTIONS | macros:
-            raise QueryRefused("a function that only reads", f"{node['function']['function_name']}()")
-        if called is not None and called.lower() not in FUNCTIONS | TABLE_FUNCTIONS | macros:
-            raise QueryRefused("a function that only reads", f"{called}()")
+        if kind == "TABLE_FUNCTION":
+            in_from.add(id(node["function"]))
+        if called:
+            listed = TABLE_FUNCTIONS if id(node) in in_from else FUNCTIONS
+            if called not in listed and called not in macros:
+                raise QueryRefused("a function that only reads", f"{called}()")
+            planned += unfolded(called) if called in macros else 0
+            _check_pattern(called, node)
+        fields *= len(node["children"]) or 1 if called in _NESTING else 1
+        if fields > _MAX_FIELDS:
+            raise QueryRefused(f"structs and maps of at most {_MAX_FIELDS:,} fields within one another", "more")
+        columns *= _stars(node) * _relations(node.get("from_table")) or 1
+        if columns > _MAX_STARS:
+            raise QueryRefused(f"stars that repeat a column at most {_MAX_STARS:,} times", "more")
+        if planned > _MAX_UNFOLDED:
+            raise QueryRefused(f"views that unfold to at most {_MAX_UNFOLDED:,} others", "more")
+
+
+def _stars(node: dict[str, Any]) -> int:
+    return sum(item.get("type") == "STAR" for item in node.get("select_list") or ())
+
+
+def _relations(source: Any) -> int:
+    """How many relations are joined."""
+    if not isinstance(source, dict) or source.get("type") != "JOIN":
+        return 1
+    return _relations(source["left"]) + _relations(source["right"])
+
+
+@cache
+def _macros() -> frozenset[str]:
+    return frozenset(item.name for item in sql_objects() if item.is_macro)
+
+
+def _check_pattern(called: str, node: dict[str, Any]) -> None:
+    """What is matched is a text that stands in the query, and cannot be tried in too many ways."""
+    if called not in _MATCHES | _REGEXES or len(node["children"]) < 2:
+        return
+    pattern = node["children"][1].get("value")
+    text = pattern.get("value") if isinstance(pattern, dict) else None
+    if not isinstance(text, str) or len(text) > _MAX_PATTERN:
+        raise QueryRefused(f"a pattern that is a text of at most {_MAX_PATTERN} characters", f"{called} {text!r:.40}")
+    if called in _MATCHES and len(_WILD.findall(text)) > _MAX_WILD:
+        raise QueryRefused(f"a pattern with at most {_MAX_WILD} wildcards", f"{called} {text!r:.40}")
+    if called in _REGEXES and math.prod(map(int, _COUNTED.findall(text))) > _MAX_COUNTED:
+        raise QueryRefused(f"a pattern that repeats at most {_MAX_COUNTED:,} times", f"{called} {text!r:.40}")
 
 
 def _is_listed(node: dict[str, Any], tables: set[str], ctes: frozenset[str]) -> bool:
@@ -156,6 +225,21 @@ _MAX_CHARS = 100_000
 """Of a query: judging a longer one takes seconds, and no time limit ends that."""
 _MAX_LAMBDAS = 10
 """Each one within another doubles the time to plan, and no time limit ends that: 26 take minutes."""
+_MAX_UNFOLDED = 1_500
+"""Views and macros beneath what is read, each as often as it is: 1,000 are planned in about two seconds."""
+_MAX_STARS = 250
+"""Within one another: ``select *, *`` of ``select *, *`` of a table has each of its columns four times."""
+_MAX_FIELDS = 4_000
+_NESTING = frozenset(("list_zip", "map", "row", "struct_insert", "struct_pack"))
+"""A struct whose two fields are the struct before it has twice its type: fifteen of them take 18 s to plan."""
+_MAX_PATTERN, _MAX_WILD, _MAX_COUNTED = 500, 4, 1_000
+_MATCHES = frozenset("~~ !~~ ~~* !~~* ~~~ like_escape not_like_escape ilike_escape not_ilike_escape".split())  # noqa: SIM905
+"""Each wildcard is tried at every place of the text, within every place of those before it."""
+_REGEXES = frozenset(
+    "regexp_extract regexp_extract_all regexp_full_match regexp_matches regexp_replace regexp_split_to_array".split()  # noqa: SIM905
+)
+_WILD = re.compile(r"[%*]+")
+_COUNTED = re.compile(r"\{(?:\d*,)?0*([1-9]\d*),?\}")
 FUNCTIONS = frozenset(
     """
     ! !~~ % & && * ** + - -> ->> / // < << <= <> <@ = == > >= >> @> ^ ^@ | || ~ ~~ ~~* ~~~ !~~*
@@ -165,8 +249,8 @@ FUNCTIONS = frozenset(
     concat_ws constant_or_null contains corr cos cot count count_if count_star countif covar_pop covar_samp cume_dist
     current_date current_localtimestamp current_timestamp date_add date_diff date_part date_sub date_trunc datediff
     datepart datesub datetrunc day dayname dayofmonth dayofweek dayofyear decade degrees dense_rank element_at ends_with
-    entropy epoch epoch_ms epoch_ns epoch_us era exp extract favg first first_value flatten floor fmod format
-    format_bytes fsum gamma gcd generate_series geomean getvariable greatest group_concat hash histogram hour
+    entropy epoch epoch_ms epoch_ns epoch_us era exp extract favg first first_value flatten floor fmod
+    format_bytes fsum gamma gcd geomean getvariable greatest group_concat hash histogram hour
     ifnull ilike_escape instr isfinite isinf isnan isodow isoyear json json_array json_array_length json_contains
     json_each json_exists json_extract json_extract_path json_extract_path_text json_extract_string json_group_array
     json_group_object json_keys json_merge_patch json_object json_pretty json_quote json_structure json_transform
@@ -175,14 +259,14 @@ FUNCTIONS = frozenset(
     list_count list_distinct list_element list_extract list_filter list_first list_has list_has_all list_has_any
     list_indexof list_intersect list_last list_max list_median list_min list_position list_prepend list_reduce
     list_reverse list_reverse_sort list_select list_slice list_sort list_string_agg list_sum list_transform list_unique
-    list_value list_where list_zip listagg ln log log10 log2 lower lpad ltrim mad make_date make_time make_timestamp
+    list_value list_where list_zip listagg ln log log10 log2 lower ltrim mad make_date make_time make_timestamp
     make_timestamp_ms make_timestamptz map map_contains map_entries map_extract map_from_entries map_keys map_values max
     max_by md5 mean median microsecond millisecond min min_by minute mod mode month monthname not_ilike_escape
-    not_like_escape now nth_value ntile nullif octet_length percent_rank pi pow power prefix printf product quantile
-    quantile_cont quantile_disc quarter radians range rank rank_dense regexp_escape regexp_extract regexp_extract_all
+    not_like_escape now nth_value ntile nullif octet_length percent_rank pi pow power prefix product quantile
+    quantile_cont quantile_disc quarter radians rank rank_dense regexp_escape regexp_extract regexp_extract_all
     regexp_full_match regexp_matches regexp_replace regexp_split_to_array regr_avgx regr_avgy regr_count regr_intercept
     regr_r2 regr_slope regr_sxx regr_sxy regr_syy replace reservoir_quantile reverse right round round_even row
-    row_number rpad rtrim second sem sha256 sign sin skewness split_part sqrt starts_with stddev stddev_pop stddev_samp
+    row_number rtrim second sem sha256 sign sin skewness split_part sqrt starts_with stddev stddev_pop stddev_samp
     str_split strftime string_agg string_split strip_accents strlen strpos strptime struct_extract struct_insert
     struct_keys struct_pack struct_values substr substring suffix sum sumkahan tan time_bucket timezone to_days to_hours
     to_json to_microseconds to_milliseconds to_minutes to_months to_seconds to_timestamp to_weeks to_years today
@@ -190,7 +274,7 @@ FUNCTIONS = frozenset(
     weekofyear weighted_avg wavg xor year yearweek
     """.split()  # noqa: SIM905
 )
-"""Functions and operators that compute from their arguments alone."""
+"""Functions and operators that compute from their arguments alone, none of them a result as large as a number says."""
 TABLE_FUNCTIONS = frozenset(
     ("duckdb_columns", "duckdb_tables", "duckdb_views", "generate_series", "json_each", "range", "summary", "unnest")
 )

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from store.database import set_clocks
+from store.database import closing, set_clocks
 from store.roll_ups import ROLL_UPS
 from store.views import SqlObject, names_in, sql_objects
 
@@ -118,8 +118,7 @@ def open_round(
     configured: str | None = None,
 ) -> Iterator[Round]:
     """A round as of an instant. ``configured``: JSON of the values shown where no flag snapshot is recorded."""
-    cursor = connection.cursor()
-    try:
+    with closing(connection.cursor()) as cursor:
         set_clocks(cursor, as_of=as_of, known_seq=known_seq)
         if configured is not None:
             cursor.execute("set variable configured = ?", [configured])
@@ -127,9 +126,6 @@ def open_round(
         if known_seq is not None:
             _use_roll_ups(cursor, known_seq)
         yield Round(cursor, as_of, known_seq)
-    finally:
-        cursor.execute("rollback")
-        cursor.close()
 
 
 def _use_roll_ups(cursor: duckdb.DuckDBPyConnection, known_seq: int) -> None:
@@ -164,9 +160,9 @@ class LiveRounds:
     def open(self, as_of: datetime, versions: Mapping[str, int]) -> Iterator[Round]:
         """A round as of an instant. ``versions``: per table a number that grows with its rows, read before."""
         cursor = self._cursor or self._new_cursor()
-        set_clocks(cursor, as_of=as_of)
-        cursor.execute("begin transaction")
         try:
+            set_clocks(cursor, as_of=as_of)
+            cursor.execute("begin transaction")
             valid = self._valid(as_of, versions)
             reading = Round(cursor, as_of, computed=valid, catalog=self._catalog)
             yield reading

@@ -120,6 +120,13 @@ def _code(text: str) -> str:
     return _COMMENT_OR_TEXT.sub(" ", text)
 
 
+@cache
+def unfolded(name: str) -> int:
+    """How many macros and views are unfolded where one is read, itself included; 0 for what is none."""
+    found = next((item for item in sql_objects() if item.name == name), None)
+    return 0 if found is None else 1 + sum(unfolded(other) for other in found.reads)
+
+
 def pending_views(connection: duckdb.DuckDBPyConnection) -> list[SqlObject]:
     """The objects whose digest is not the one the database holds."""
     held = dict(connection.execute("select name, digest from applied_sql").fetchall())

@@ -7,15 +7,15 @@ Requests:
 - ``{"request": "status"}``
 - ``{"request": "doctor"}``: every check of the home
 - ``{"request": "query", "sql": .., "as_of": .., "known_seq": .., "format": "rows"|"arrow"}``: one select, read-only,
-  ended after the time limit or when the client hangs up, its rows capped; its thread has a lower priority than what the
-  owner does itself. Rows come with ``columns`` and their ``types``
+  within the limits of ``tape.queries``, its rows capped. Rows come with ``columns`` and their ``types``
 - ``{"request": "round", "queries": [..], "as_of": .., "known_seq": ..}``: several selects on one state of the store,
   what they share computed once, within the limits of one query; ``answers``, each like that of a query
 - ``{"request": "export", "as_of": .., "files": [..], "out": ..}``; no files: the six JSONL logs
 - ``{"request": "republish", "export_id": .., "out": ..}``
 - ``{"request": "backup", "to": ..}``
 
-The socket is the owner's user's alone (mode 0600).
+The socket is the owner's user's alone (mode 0600). So many clients are answered at a time; one that takes too long to
+ask or to read the answer is left.
 """
 
 from __future__ import annotations
@@ -23,8 +23,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
-import socket
 import socketserver
 import threading
 import time
@@ -33,7 +31,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
 import orjson
@@ -53,37 +51,23 @@ from tape.doctor.examine import examine_owner
 from tape.owner_socket import SOCKET, short_name
 from tape.owner_socket import DoorClosed as DoorClosed
 from tape.owner_socket import ask as ask
+from tape.queries import Queries
 
 if TYPE_CHECKING:
     from tape.service import Owner
 
 _MAX_REQUEST = 1024 * 1024
+_RECEIVED = 64 * 1024
 _OPTIONS = orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
-_END_S = 0.4
 _MAX_CLIENTS = 32
 """Connections at a time; one more is told to come back."""
 _MAX_QUERIES = 200
 """Of a round."""
 _MAX_ANSWER = 64 * 1024 * 1024
-_NICENESS = 10
 _PATIENCE_S = 5.0
 """How long a client may take to say what it wants."""
-_AGAIN_S = 0.05
-"""From interrupt to interrupt: one that comes before a query has begun to run is lost."""
-
-
-class Running(Protocol):
-    """What can be told to end: a cursor, a round."""
-
-    def interrupt(self) -> None: ...
-
-
-class TimedOut(StoreError):
-    """A query took longer than it may."""
-
-
-class HungUp(StoreError):
-    """Nobody waits for a query's answer any more."""
+_FETCHED = 200
+"""Rows that are made at a time."""
 
 
 class Door:
@@ -100,6 +84,10 @@ class Door:
                 os.umask(before)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="door", daemon=True)
 
+    @property
+    def queries(self) -> Queries:
+        return self._server.queries
+
     def __enter__(self) -> Self:
         self._thread.start()
         return self
@@ -108,7 +96,7 @@ class Door:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._server.shutdown()
-        self._server.end_queries()
+        self._server.queries.close()
         self._server.server_close()
         self._path.unlink(missing_ok=True)
 
@@ -120,10 +108,10 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
     def __init__(self, address: str, owner: Owner) -> None:
         self.owner = owner
-        self._running: set[Running] = set()
-        self._lock = threading.Lock()
+        self.queries = Queries(owner.connection, owner.settings)
+        self.exporting = threading.Lock()
+        """Held by who makes files, which takes much memory: one at a time."""
         self._places = threading.BoundedSemaphore(_MAX_CLIENTS)
-        self._queries = threading.BoundedSemaphore(owner.settings.door.queries)
         super().__init__(address, _Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -146,45 +134,9 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
             self._places.release()
 
     @contextlib.contextmanager
-    def query(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A cursor for one query, when there is room for one more.
-
-        Raises:
-            StoreError: there is none within the time that a query may take.
-        """
-        limits = self.owner.settings.door
-        if not self._queries.acquire(timeout=limits.timeout_s):
-            raise StoreError(f"query: {limits.queries} others are running, try again")
-        try:
-            with self.cursor() as cursor:
-                yield cursor
-        finally:
-            self._queries.release()
-
-    @contextlib.contextmanager
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        with closing(self.owner.connection.cursor()) as cursor, self.running(cursor):
+        with closing(self.owner.connection.cursor()) as cursor:
             yield cursor
-
-    @contextlib.contextmanager
-    def running(self, query: Running) -> Iterator[None]:
-        """What is interrupted when the owner ends."""
-        with self._lock:
-            self._running.add(query)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._running.discard(query)
-
-    def end_queries(self) -> None:
-        """Interrupts what runs, and waits for a moment until it is told so."""
-        until = time.monotonic() + _END_S
-        while self._running and time.monotonic() < until:
-            with self._lock:
-                for query in self._running:
-                    query.interrupt()
-            time.sleep(0.02)
 
     def end_if_damaged(self, error: Exception) -> None:
         """Ends the owner where a request has come upon damage of the database: the next one rebuilds it."""
@@ -195,9 +147,8 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         """A client that went away is no event."""
 
 
-class _Handler(socketserver.StreamRequestHandler):
+class _Handler(socketserver.BaseRequestHandler):
     server: _Server
-    timeout = _PATIENCE_S
 
     def handle(self) -> None:
         payload = b""
@@ -211,18 +162,34 @@ class _Handler(socketserver.StreamRequestHandler):
             line = _refusal(" ".join(str(error).split()) or type(error).__name__)
         if (size := len(line) + len(payload)) > _MAX_ANSWER:
             line, payload = _refusal(f"answer: expected at most {_MAX_ANSWER:,} bytes, found {size:,}"), b""
-        self.connection.settimeout(60)
-        self.wfile.write(line)
-        self.wfile.write(payload)
+        self.request.settimeout(self.server.owner.settings.door.timeout_s)
+        self.request.sendall(line)
+        self.request.sendall(payload)
 
     def _request(self) -> dict[str, Any]:
-        line = self.rfile.readline(_MAX_REQUEST + 1)
-        if len(line) > _MAX_REQUEST or not line.endswith(b"\n"):
-            raise StoreError(f"request: expected one line of at most {_MAX_REQUEST} bytes, found {len(line)}")
-        request = orjson.loads(line)
+        request = orjson.loads(self._line())
         if not isinstance(request, dict):
             raise StoreError(f"request: expected an object, found {type(request).__name__}")
         return request
+
+    def _line(self) -> bytes:
+        """The request, within the time for all of it."""
+        line, until = bytearray(), time.monotonic() + _PATIENCE_S
+        while b"\n" not in line[-_RECEIVED:] and len(line) <= _MAX_REQUEST:
+            self.request.settimeout(max(0.001, until - time.monotonic()))
+            try:
+                more = self.request.recv(_RECEIVED)
+            except TimeoutError:
+                raise StoreError(
+                    f"request: expected one line within {_PATIENCE_S:g} s, found {len(line)} bytes"
+                ) from None
+            if not more:
+                break
+            line += more
+        whole, newline, _ = bytes(line).partition(b"\n")
+        if len(whole) > _MAX_REQUEST or not newline:
+            raise StoreError(f"request: expected one line of at most {_MAX_REQUEST} bytes, found {len(line)}")
+        return whole
 
     def _answer(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         kind = request.get("request")
@@ -256,75 +223,112 @@ class _Handler(socketserver.StreamRequestHandler):
         return {"ok": True, "checks": [check.as_json() for check in examine_owner(self.server.owner)]}, b""
 
     def _query(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-        limits = self.server.owner.settings.door
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
-        with self.server.query() as cursor:
-            set_clocks(cursor, as_of=_instant(request.get("as_of")), known_seq=request.get("known_seq"))
-            cursor.execute("set variable configured = ?", [self.server.owner.settings.configured])
-            statement = one_select(str(request["sql"]), relation_names(cursor))
+        sql, output = _said(request, "sql", str), _said(request, "format", str, "rows")
+        as_of, known_seq = _clocks(request)
+        settings = self.server.owner.settings
+        with self.server.queries.run(self.request, self.server.cursor()) as cursor:
+            set_clocks(cursor, as_of=as_of, known_seq=known_seq)
+            cursor.execute("set variable configured = ?", [settings.configured])
+            statement = one_select(sql, relation_names(cursor))
             cursor.execute("begin transaction read only")
-            with _ended(cursor, self.connection, limits.timeout_s):
-                result = cursor.execute(statement)
-                if request.get("format") == "arrow":
-                    stream, is_cut = arrow_stream(result, limits.max_rows)
-                    return {"ok": True, "is_cut": is_cut}, stream
-                return {"ok": True, **_rows_of(result, limits.max_rows)}, b""
+            result = cursor.execute(statement)
+            if output == "arrow":
+                stream, is_cut = arrow_stream(result, settings.door.max_rows)
+                return {"ok": True, "is_cut": is_cut}, stream
+            answer, _ = _rows_of(result, settings.door.max_rows, _MAX_ANSWER)
+            return {"ok": True, **answer}, b""
 
     def _round(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-        settings = self.server.owner.settings
-        limits = settings.door
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
-        queries = [str(query) for query in request["queries"]]
+        queries = [str(query) for query in _said(request, "queries", list)]
         if len(queries) > _MAX_QUERIES:
             raise StoreError(f"round: expected at most {_MAX_QUERIES} queries, found {len(queries)}")
-        as_of = _instant(request.get("as_of")) or datetime.now(UTC)
-        known_seq, configured = request.get("known_seq"), settings.configured
-        with self.server.query() as cursor:
+        as_of, known_seq = _clocks(request)
+        owner = self.server.owner
+        opened = open_round(
+            owner.connection,
+            as_of=as_of or datetime.now(UTC),
+            known_seq=known_seq,
+            configured=owner.settings.configured,
+        )
+        answers, room = [], _MAX_ANSWER
+        with self.server.queries.run(self.request, opened) as reading, self.server.cursor() as cursor:
             relations = relation_names(cursor)
-            with (
-                open_round(cursor, as_of=as_of, known_seq=known_seq, configured=configured) as reading,
-                self.server.running(reading),
-                _ended(reading, self.connection, limits.timeout_s),
-            ):
-                results = (reading.answer(one_select(query, relations)) for query in queries)
-                answers = [_rows_of(result, limits.max_rows) for result in results]
+            for query in queries:
+                result = reading.answer(one_select(query, relations))
+                answer, room = _rows_of(result, owner.settings.door.max_rows, room)
+                answers.append(answer)
         return {"ok": True, "answers": answers}, b""
 
     def _export(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         owner = self.server.owner
-        files = [state_file(name) for name in request["files"]]
-        folder = Path(request["out"])
+        files = [state_file(str(name)) for name in _said(request, "files", list)]
+        folder = Path(_said(request, "out", str))
         with self.server.cursor() as cursor:
             newest = newest_event(cursor) if request.get("as_of") == "newest" else None
-        given = newest or _instant(None if request.get("as_of") == "newest" else request.get("as_of"))
+        given = newest or _instant(None if request.get("as_of") == "newest" else _said(request, "as_of", str, None))
         is_own = folder.resolve() == (owner.home / "logs" / "state").resolve()
-        with owner.publishing if is_own else contextlib.nullcontext():
+        with self.server.exporting, owner.publishing if is_own else contextlib.nullcontext():
             as_of = given or owner.clock.now()
             with open_round(owner.connection, as_of=as_of, configured=owner.settings.configured) as reading:
                 paths = publish(reading, folder, files) if files else write_logs(reading, folder)
         return {"ok": True, "as_of": as_of.isoformat(), "paths": [str(path) for path in paths]}, b""
 
     def _republish(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-        with self.server.cursor() as cursor:
-            path = republish(cursor, int(request["export_id"]), Path(request["out"]))
+        export_id, folder = _said(request, "export_id", int), Path(_said(request, "out", str))
+        with self.server.exporting, self.server.cursor() as cursor:
+            path = republish(cursor, export_id, folder)
         return {"ok": True, "path": str(path)}, b""
 
     def _backup(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-        return {"ok": True, "path": str(self.server.owner.back_up(Path(request["to"])))}, b""
+        return {"ok": True, "path": str(self.server.owner.back_up(Path(_said(request, "to", str))))}, b""
 
 
-def _rows_of(result: duckdb.DuckDBPyConnection, max_rows: int) -> dict[str, Any]:
+def _said(request: dict[str, Any], name: str, kind: type, *default: Any) -> Any:
+    """What a request says under a name.
+
+    Raises:
+        StoreError: nothing, and there is no default, or something of another kind.
+    """
+    value = request.get(name, *default)
+    if (isinstance(value, kind) and not isinstance(value, bool)) or (default and value is default[0]):
+        return value
+    found = "nothing" if value is None else f"{value!r:.60}"
+    raise StoreError(f"request: {name}: expected {_KINDS[kind]}, found {found}")
+
+
+_KINDS = {str: "text", int: "a whole number", list: "a list"}
+
+
+def _clocks(request: dict[str, Any]) -> tuple[datetime | None, int | None]:
+    return _instant(_said(request, "as_of", str, None)), _said(request, "known_seq", int, None)
+
+
+def _rows_of(result: duckdb.DuckDBPyConnection, max_rows: int, room: int) -> tuple[dict[str, Any], int]:
+    """At most so many rows, made into JSON little by little, and how many bytes are left of the room for it.
+
+    Raises:
+        StoreError: they are larger than they may be.
+    """
     columns = [column[0] for column in result.description or ()]
     types = [str(column[1]) for column in result.description or ()]
-    rows = result.fetchmany(max_rows + 1)
-    return {"columns": columns, "types": types, "rows": rows[:max_rows], "is_cut": len(rows) > max_rows}
+    parts: list[bytes] = []
+    count = 0
+    while count <= max_rows and (fetched := result.fetchmany(min(_FETCHED, max_rows + 1 - count))):
+        count += len(fetched)
+        if kept := fetched[: len(fetched) - (count > max_rows)]:
+            parts.append(_to_line(kept)[1:-2])
+            room -= len(parts[-1])
+        if room < 0:
+            raise StoreError(f"answer: expected at most {_MAX_ANSWER:,} bytes, found more")
+    rows = orjson.Fragment(b"[" + b",".join(parts) + b"]")
+    return {"columns": columns, "types": types, "rows": rows, "is_cut": count > max_rows}, room
 
 
 def _refusal(error: str) -> bytes:
     return _to_line({"ok": False, "error": error})
 
 
-def _to_line(answer: dict[str, Any]) -> bytes:
+def _to_line(answer: Any) -> bytes:
     try:
         return orjson.dumps(answer, default=_plain, option=_OPTIONS)
     except TypeError:  # whole numbers beyond 64 bits
@@ -338,41 +342,7 @@ def _plain(value: object) -> float | str:
 
 
 def _instant(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
-
-
-@contextlib.contextmanager
-def _ended(query: Running, peer: socket.socket, seconds: float) -> Iterator[None]:
-    """Ends what runs after so long, or as soon as the peer has hung up; half a close is none.
-
-    Raises:
-        TimedOut: it took too long, or the owner stops.
-        HungUp: nobody waits for it.
-    """
-    done, over = os.pipe()
-    reasons: list[StoreError] = []
-    watch = threading.Thread(target=_watch, args=(query, peer, done, seconds, reasons), name="query", daemon=True)
     try:
-        watch.start()
-        yield
-    except duckdb.InterruptException:
-        raise (reasons or [TimedOut("query: the owner stops")])[0] from None
-    finally:
-        os.close(over)
-        if watch.ident is not None:
-            watch.join()
-        os.close(done)
-
-
-def _watch(query: Running, peer: socket.socket, done: int, seconds: float, reasons: list[StoreError]) -> None:
-    """Until the other end of the pipe ``done`` is closed."""
-    poll = select.poll()
-    poll.register(done, select.POLLIN)
-    poll.register(peer, 0)
-    seen = {fd for fd, _ in poll.poll(seconds * 1e3)}
-    if done in seen:
-        return
-    reasons.append(HungUp("query: the client hung up") if seen else TimedOut(f"query: ended after {seconds:g} s"))
-    poll.unregister(peer)
-    while not poll.poll(_AGAIN_S * 1e3):
-        query.interrupt()
+        return None if text is None else datetime.fromisoformat(text)
+    except ValueError:
+        raise StoreError(f"request: as_of: expected an instant, found {text!r:.60}") from None

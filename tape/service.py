@@ -6,6 +6,7 @@ for queries. Where ``[sync]`` says so, the sync to Firestore has a thread too, w
 
 Laws kept here:
 - whatever writes to the database holds ``writing``, so that a backup can be a plain copy;
+- what the owner does itself comes first: where there is no memory for a step, queries are ended and it is done again;
 - a worker whose step fails logs it once, counts it and goes on; a broken database ends the process, non-zero, with one
   line: the journal has lost nothing, and a supervisor starts it again;
 - a damaged or lost database is rebuilt before it is served, where that loses nothing; else the owner does not start;
@@ -158,11 +159,13 @@ class Owner:
         )
         self.mirrors = Mirrors(self.connection, logs)
         self.housekeeping = Housekeeping(self.connection, self.home, self.settings, self.disk, self.writing)
+        door = Door(self)  # before any thread runs: what a thread makes meanwhile would get the socket's umask
+        room = door.queries.alone
         self.workers = [
-            Worker("ingest", self.settings.store.ingest_every_s, self._ingest_all),
-            Worker("publish", _PUBLISH_EVERY_S, self._publish, follows_ingest=True),
-            Worker("mirror", _MIRROR_EVERY_S, self._mirror, follows_ingest=True),
-            Worker("housekeeping", _HOUSEKEEPING_EVERY_S, self.housekeeping.run_once),
+            Worker("ingest", self.settings.store.ingest_every_s, self._ingest_all, room=room),
+            Worker("publish", _PUBLISH_EVERY_S, self._publish, follows_ingest=True, room=room),
+            Worker("mirror", _MIRROR_EVERY_S, self._mirror, follows_ingest=True, room=room),
+            Worker("housekeeping", _HOUSEKEEPING_EVERY_S, self.housekeeping.run_once, room=room),
             Worker("disk", _DISK_EVERY_S, self.disk.look),
         ]
         self._threads = [
@@ -171,7 +174,6 @@ class Owner:
         ]
         if self.sync is not None:
             self._threads.append(threading.Thread(target=self._run_sync, args=(self.sync,), name="sync", daemon=True))
-        door = Door(self)  # before any thread runs: what a thread makes meanwhile would get the socket's umask
         for thread in self._threads:
             thread.start()
         stack.enter_context(door)

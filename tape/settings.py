@@ -20,7 +20,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from execution.config import ConfigInvalid, parse_limits, parse_universe
 from execution.v6_flags import FIELDS, Flags
-from store.database import Resources
+from store.database import Resources, bytes_of
 from store.errors import StoreError
 
 SECRETS = ("BINANCE_API_KEY", "BINANCE_API_SECRET")
@@ -37,8 +37,8 @@ class SettingsInvalid(StoreError):
             super().__init__(f"settings ({source}): {config}")
             return
         key = ".".join(str(part) for part in first["loc"])
-        found = "something else" if key in SECRETS else repr(first["input"])
-        super().__init__(f"settings ({source}): {key}: {first['msg']}, found {found}")
+        found = "something else" if key in SECRETS else f"{first['input']!r:.100}"
+        super().__init__(f"settings ({source}): {key:.100}: {first['msg']:.500}, found {found}")
 
 
 def _is_on(value: object) -> object:
@@ -78,7 +78,22 @@ def _words(value: object) -> object:
 Words = Annotated[frozenset[str], BeforeValidator(_words)]
 """A list of words, or a text with commas between them."""
 
-_SIZE = r"^[0-9.]+ ?([KMGT]i?B)$"
+
+def _at_least(least: int) -> AfterValidator:
+    """A size that the database takes, and can work with."""
+
+    def checked(value: str) -> str:
+        if bytes_of(value) < least:
+            raise ValueError(f"expected at least {least // 1_000_000}MB")
+        return value
+
+    return AfterValidator(checked)
+
+
+Free = Annotated[str, _at_least(0)]
+Size = Annotated[str, _at_least(1_000_000)]
+Memory = Annotated[str, _at_least(64_000_000)]
+"""With less the database cannot even be made."""
 
 
 class Section(BaseModel):
@@ -90,14 +105,12 @@ class Section(BaseModel):
 class StoreSettings(Section):
     """``[store]``: what the database may use, and what is kept how long. RSS: up to limit + 300 MB under load."""
 
-    memory_limit: str = Field("400MB", pattern=_SIZE, description="memory of the database")
+    memory_limit: Memory = Field("400MB", description="memory of the database")
     threads: int | None = Field(None, ge=1, description="threads of the database; unset: 1 of an owner, else 2")
-    temp_limit: str = Field("2GB", pattern=_SIZE, description="disk that queries may spill to")
-    checkpoint_wal: str = Field("64MB", pattern=_SIZE, description="write-ahead log that is moved into the file")
-    warn_free: str = Field("512MiB", pattern=_SIZE, description="free disk below which the owner warns")
-    keep_free: str = Field(
-        "128MiB", pattern=_SIZE, description="free disk that is the journal's: below it the owner writes nothing"
-    )
+    temp_limit: Size = Field("2GB", description="disk that queries may spill to")
+    checkpoint_wal: Size = Field("64MB", description="write-ahead log that is moved into the file")
+    warn_free: Free = Field("512MiB", description="free disk below which the owner warns")
+    keep_free: Free = Field("128MiB", description="free disk that is the journal's: below it the owner writes nothing")
     ingest_every_s: float = Field(0.2, gt=0, le=1, description="how often the journal is looked at")
     marks_days: float = Field(30, ge=8, description="how long single marks are kept; their minutes are for ever")
     exports_days: float = Field(30, ge=0, description="how long a publication can be made again")
@@ -117,6 +130,7 @@ class DoorSettings(Section):
     timeout_s: float = Field(10, gt=0, description="seconds after which one is ended")
     max_rows: int = Field(10_000, ge=1, description="rows that one gets")
     queries: int = Field(4, ge=1, description="how many run at a time; more wait, then are refused")
+    memory: Memory = Field("256MB", description="what they may take together, beside memory_limit")
 
 
 class ExecutorSettings(Section):
@@ -309,7 +323,7 @@ def _of_toml(path: Path) -> dict[str, Any]:
         return {}
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StoreError(f"settings ({path}): {error}") from error
     known = {str(field.validation_alias or name) for name, field in Settings.model_fields.items()}
     if unknown := sorted(values.keys() - known):
@@ -321,7 +335,7 @@ def _of_json(path: Path) -> Any:
     """The document; ``null`` is one that says nothing, and is refused like any other that is none."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StoreError(f"settings ({path}): {error}") from error
     if document is None:
         raise StoreError(f"settings ({path}): expected a document, found null")

@@ -6,9 +6,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
-from store.database import is_fatal
+import duckdb
+
+from store.database import is_fatal, is_memory_short
 from store.errors import StoreError
 
 _LOG = logging.getLogger("tape")
@@ -23,6 +26,8 @@ class Worker:
     step: Callable[[], None]
     follows_ingest: bool = False
     """It is done at once when rows were stored."""
+    room: Callable[[], AbstractContextManager[None]] = nullcontext
+    """Makes room in memory for it, and keeps it for the length of the block."""
     wake: threading.Event = field(default_factory=threading.Event)
     failures: int = 0
     error: str | None = None
@@ -38,7 +43,7 @@ class Worker:
 
     def once(self, on_fatal: Callable[[Exception], None]) -> None:
         try:
-            self.step()
+            self._step()
         except Exception as error:  # noqa: BLE001 (a process loop: logged once, counted)
             if is_fatal(error):
                 on_fatal(error)
@@ -52,3 +57,12 @@ class Worker:
                 _LOG.info("%s works again", self.name)
             self.error = None
             self.worked_at = time.monotonic()
+
+    def _step(self) -> None:
+        try:
+            self.step()
+        except (duckdb.Error, MemoryError) as error:
+            if not is_memory_short(error):
+                raise
+            with self.room():
+                self.step()

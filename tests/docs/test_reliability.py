@@ -11,7 +11,7 @@ _TEXT = (DOCS / "reliability.md").read_text(encoding="utf-8")
 _PROMISES = [line for line in _TEXT.splitlines() if line.startswith("| ") and "test_" in line]
 
 
-def tests_of(file: str) -> set[str]:
+def functions_of(file: str) -> set[str]:
     return set(re.findall(r"^def (test_\w+)", (_FAULTS / file).read_text(encoding="utf-8"), re.MULTILINE))
 
 
@@ -21,7 +21,7 @@ def test_every_promise_names_tests_that_exist() -> None:
         (file,) = re.findall(r"`(test_\w+\.py)`", line)
         named = set(re.findall(r"`(test_\w+)`", line))
         assert named, line
-        assert named <= tests_of(file), file
+        assert named <= functions_of(file), file
 
 
 def test_every_file_of_the_fault_suite_stands_behind_a_promise() -> None:

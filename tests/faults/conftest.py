@@ -1,6 +1,7 @@
 """What fault tests share: chance that can be replayed, and how often a fault is tried.
 
-``--seed N`` replays what a failed test printed; ``--long`` tries everything as often as ``make soak`` does.
+``--seed N`` replays what a failed test printed; ``--long`` tries everything as often as ``make soak`` does, and so does
+``--hypothesis-profile long`` what hypothesis makes up.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from random import Random
 from secrets import randbits
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("long", max_examples=2_000)
 
 
 @pytest.fixture

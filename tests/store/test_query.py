@@ -280,6 +280,71 @@ def test_a_query_too_deep_or_too_long_to_be_judged_is_refused(query: str) -> Non
         one_select(query, ["ticks"])
 
 
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("with a as not materialized (select 1) from a", "named queries that are computed once"),
+        (
+            "select 'ü', '日本' from (with a as NOT /* /* b */ */ -- c\n Materialized (select 1) from a)",
+            "computed once",
+        ),
+        (f"select {', '.join(['(from risk_allocation_suggestions)'] * 3)}", "unfold to at most"),
+        (f"from nav_now as a{''.join(', nav_now' for _ in range(200))}", "unfold to at most"),
+        ("select *, *, * from (" * 7 + "from ticks" + ")" * 7, "repeat a column at most 250 times"),
+        (
+            f"with c0 as (from ticks), {', '.join(f'c{n + 1} as (from c{n} as a, c{n} as b)' for n in range(11))}"
+            " from c11",
+            "repeat a column at most 250 times",
+        ),
+        ("select {'a': x, 'b': x} as x from (" * 16 + "select 1 as x" + ")" * 16, "at most 4,000 fields"),
+        ("from ticks where symbol ilike '%a%b%c%d%e%'", "at most 4 wildcards"),
+        ("from ticks where symbol not ilike '%a%b%c%d%e%'", "at most 4 wildcards"),
+        ("from ticks where symbol glob '*a*a*a*a*a'", "at most 4 wildcards"),
+        ("from ticks where symbol like '%_%_%_%_%_' escape 'x'", "at most 4 wildcards"),
+        ("from ticks where symbol like symbol", "a pattern that is a text"),
+        ("from ticks where symbol ~ (select 'a')", "a pattern that is a text"),
+        ("from ticks where symbol ~ ('a' || 'b')", "a pattern that is a text"),
+        ("from ticks where symbol similar to '(a?){900}(a){900}'", "repeats at most 1,000 times"),
+        ("select regexp_extract(symbol, '(a{0,99}){ 2}(b{99}){99,}') from ticks", "repeats at most"),
+        (f"select regexp_replace(symbol, '{'x' * 501}', '') from ticks", "at most 500 characters"),
+    ],
+)
+def test_what_no_time_limit_could_end_is_refused(query: str, expected: str) -> None:
+    with pytest.raises(QueryRefused, match=f"expected .*{expected}"):
+        one_select(query, ["ticks", "nav_now", "risk_allocation_suggestions"])
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "select symbol from ticks where symbol like '%B_C%USD%' and symbol not ilike 'X%' and symbol glob 'B*'",
+        "select symbol from ticks where symbol ~ '[A-Z]{3,10}' and regexp_matches(symbol, 'usdt', 'i')",
+        "with a as materialized (from ticks) select symbol from a",
+        "select 'BTCUSDT' where 'not materialized' <> '' -- not materialized",
+    ],
+)
+def test_patterns_and_names_that_cost_little_pass(database: duckdb.DuckDBPyConnection, query: str) -> None:
+    assert asked(database, query) == [("BTCUSDT",)]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "lpad('', 9, 'x')",
+        "main.rpad('', 9, 'x')",
+        "range(9)",
+        "unnest(generate_series(9))",
+        "repeat('x', 9)",
+        "format('{:>9}', 'x')",
+        "printf('%9d', 1)",
+        "list_resize([1], 9)",
+    ],
+)
+def test_a_function_whose_result_is_as_large_as_a_number_says_is_refused(call: str) -> None:
+    with pytest.raises(QueryRefused, match="expected a function that only reads"):
+        one_select(f"select {call}", ["ticks"])
+
+
 @pytest.mark.parametrize("query", ["selec 1", "select (", "select " + "(" * 30_000, "explain explain select 1"])
 def test_what_is_no_sql_is_told_by_the_parser(query: str) -> None:
     with pytest.raises(duckdb.ParserException):

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from execution.events import HeartbeatSent
 from store.errors import StoreError
+from store.journal import Journal
 from tape.door import ask
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -87,3 +92,55 @@ class Serving:
         """Asks it to end; its exit code."""
         self.process.send_signal(number)
         return self.process.wait(timeout=60)
+
+
+def check_unharmed(owner: Serving) -> None:
+    """The owner answers, stores what comes, and none of its workers has ever failed."""
+    before = counted(owner, "heartbeats")
+    with Journal(owner.home, "after") as journal:
+        journal.record([HeartbeatSent(ts=datetime.now(UTC), service="after")])
+    wait_for(lambda: counted(owner, "heartbeats") > before, "the owner stores nothing more")
+    workers = patiently(owner.status)["workers"]
+    assert {name: worker for name, worker in workers.items() if worker["failures"]} == {}, owner.log
+
+
+def counted(owner: Serving, table: str) -> int:
+    """The rows of a table."""
+    return int(patiently(lambda: owner.value(f"select count(*) from {table}")))
+
+
+def patiently(ask_once: Callable[[], Any]) -> Any:
+    """What an owner answers in the end: it may have no place for a while, and a slow machine may need more time."""
+    found: list[Any] = []
+
+    def asked() -> bool:
+        try:
+            found.append(ask_once())
+        except StoreError as error:
+            if not str(error).startswith(("query: ", "door: ")):
+                raise
+            return False
+        return True
+
+    wait_for(asked, "the owner does not answer")
+    return found[0]
+
+
+def peer(owner: Serving) -> socket.socket:
+    connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connected.settimeout(30)
+    connected.connect(str(owner.home / "logs" / "tape.sock"))
+    return connected
+
+
+def said(owner: Serving, request: bytes) -> dict[str, Any]:
+    """What the owner says to these bytes."""
+    with peer(owner) as connected:
+        try:
+            connected.sendall(request)
+        except ConnectionError:
+            pass
+        else:
+            connected.shutdown(socket.SHUT_WR)
+        with connected.makefile("rb") as answer:
+            return dict(json.loads(answer.readline()))
