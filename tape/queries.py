@@ -127,7 +127,7 @@ class Queries:
         patience = time.monotonic() + self._limits.timeout_s
         with self._gate:
             while full := self._full():
-                if time.monotonic() > patience:
+                if self._is_closed or time.monotonic() > patience:
                     raise StoreError(f"query: {full}, try again")
                 self._gate.wait(_WAIT_S)
             if not self._running:

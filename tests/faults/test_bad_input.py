@@ -472,9 +472,11 @@ def test_any_bytes_are_answered_in_one_line(owner: Serving, request_: bytes) -> 
 
 
 REQUESTS = st.dictionaries(
-    st.sampled_from(["sql", "as_of", "known_seq", "format", "files", "export_id", "x"]), JSON_VALUES, max_size=4
+    st.sampled_from(["sql", "as_of", "known_seq", "format", "files", "export_id", "queries", "x"]),
+    JSON_VALUES,
+    max_size=4,
 )
-KINDS = st.sampled_from(["status", "doctor", "query", "export", "republish"]) | JSON_VALUES
+KINDS = st.sampled_from(["status", "doctor", "query", "round", "export", "republish"]) | JSON_VALUES
 
 
 @MANY
@@ -486,7 +488,7 @@ def test_any_request_is_answered_and_a_wrong_one_by_what_is_wrong(
     answer = said(owner, line)
     check_answer(answer)
     if answer["ok"]:
-        assert kind in ("status", "doctor", "query")
+        assert kind in ("status", "doctor", "query", "round")
 
 
 NAMES = st.sampled_from(

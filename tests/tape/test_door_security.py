@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -264,6 +265,14 @@ def test_what_is_no_listed_function_is_refused(owner: Serving, call: str) -> Non
     assert "query: expected" in refusal(owner, f"select {call.replace('{{', '{').replace('}}', '}')}")
 
 
+def test_a_round_is_no_way_around(owner: Serving) -> None:
+    asked = [*WRITES, *SETTINGS, *HIDDEN, *(f"from {each}" for each in READS), *(f"select {each}" for each in CALLS)]
+    for sql in asked:
+        text = sql.replace("{home}", str(owner.home))
+        with pytest.raises(StoreError):
+            ask(owner.home, {"request": "round", "queries": ["select 1", text, "select 1"]})
+
+
 EVERY_CLAUSE = [
     "select * from ticks limit {call}",
     "select * from ticks limit (select {call})",
@@ -369,10 +378,13 @@ HOGS = {
 """Each takes without end of what a machine has: memory, disk or time."""
 
 
-def hog(home: Path, sql: str) -> str:
+KNOWN = ("query: ended after", "query: takes more memory", "query: memory is short", "answer: expected at most")
+
+
+def hog(home: Path, sql: str, **more: str) -> str:
     """What a client hears; a hog may be ended, refused, or small enough."""
     try:
-        ask(home, {"request": "query", "sql": sql})
+        ask(home, {"request": "query", "sql": sql, **more})
     except DoorClosed:
         raise
     except StoreError as error:
@@ -388,12 +400,20 @@ def test_a_query_that_wants_everything_is_ended_and_what_it_took_is_given_back(h
         thread.start()
     for thread in threads:
         thread.join(120)
-    known = ("query: ended after", "query: takes more memory", "query: memory is short", "answer: expected at most")
-    assert [each for each in told if not each.startswith(known)] == []
+    assert [each for each in told if not each.startswith(KNOWN)] == []
     assert len(told) == 2
     wait_for(lambda: resident_mb(hurried.pid) < 600, f"{resident_mb(hurried.pid)} MB are kept")
     spilled = sum(path.stat().st_size for path in (hurried.home / "logs").rglob("duckdb_temp*"))
     assert spilled == 0
+    check_unharmed(hurried)
+
+
+def test_neither_a_round_nor_arrow_is_a_way_to_more(hurried: Serving) -> None:
+    for name in ("list", "doubled", "wide rows", "sort"):
+        with pytest.raises(StoreError) as refused:
+            ask(hurried.home, {"request": "round", "queries": ["select 1", HOGS[name], HOGS[name]]})
+        assert str(refused.value).startswith(KNOWN)
+        assert hog(hurried.home, HOGS[name], format="arrow").startswith(KNOWN)
     check_unharmed(hurried)
 
 
@@ -488,6 +508,22 @@ def test_a_client_that_never_reads_gives_its_place_back(hurried: Serving, sql: s
     for each in silent:
         each.close()
     check_unharmed(hurried)
+
+
+def test_a_client_that_never_reads_holds_no_transaction_open(owner: Serving, tmp_path: Path) -> None:
+    wide = (
+        "select (select string_agg(x, '') from range(2000) as r (x)) || x as a, t.* from range(1000) as r (x), ticks t"
+    )
+    silent = [peer(owner) for _ in range(4)]
+    for each in silent:
+        each.sendall(json.dumps({"request": "query", "sql": wide}).encode() + b"\n")
+    for each in silent:
+        assert each.recv(1, socket.MSG_PEEK) == b"{"  # the answer is there, and too long for the pipe
+    counted(owner, "ticks")
+    ask(owner.home, {"request": "backup", "to": str(tmp_path / "copy.duckdb")})
+    assert owner.status()["wal_bytes"] < 10_000, "a transaction keeps the log from being emptied"
+    for each in silent:
+        each.close()
 
 
 def test_a_client_that_says_little_at_a_time_is_left(owner: Serving) -> None:
