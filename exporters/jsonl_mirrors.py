@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +61,9 @@ def contract_line(event: type[events.Event], row: Row) -> dict[str, Any]:
     if event.whole is not None and row[event.whole] is not None:
         return {**json.loads(row[event.whole]), "event_id": row["event_id"]}
     line: dict[str, Any] = {}
-    for name, field in event.model_fields.items():
-        if name in ("event_id", "producer", "is_test") or row[name] is None:
-            continue
-        value = json.loads(row[name]) if _is_document(row[name], name, event) else row[name]
-        _put(line, events.contract_key(name, field).split("."), _plain(value, event))
+    for name, path, is_document in _places(event):
+        if (value := row[name]) is not None:
+            _put(line, path, json.loads(value) if is_document and isinstance(value, str) else _plain(value, event))
     if "ts" not in line:
         line["ts"] = _plain(row["received_ts"], event)
     if event is not events.OrderMeasured:
@@ -75,11 +74,18 @@ def contract_line(event: type[events.Event], row: Row) -> dict[str, Any]:
     return {**line, "event_id": row["event_id"]}
 
 
-def _is_document(value: object, name: str, event: type[events.Event]) -> bool:
-    return isinstance(value, str) and name in events.document_fields(event)
+@cache
+def _places(event: type[events.Event]) -> tuple[tuple[str, tuple[str, ...], bool], ...]:
+    """Of each field that a line has as such: its name, its path in the line, and whether it is a document."""
+    documents = events.document_fields(event)
+    return tuple(
+        (name, tuple(events.contract_key(name, field).split(".")), name in documents)
+        for name, field in event.model_fields.items()
+        if name not in ("event_id", "producer", "is_test")
+    )
 
 
-def _put(line: dict[str, Any], path: list[str], value: object) -> None:
+def _put(line: dict[str, Any], path: Sequence[str], value: object) -> None:
     for part in path[:-1]:
         line = line.setdefault(part, {})
     line[path[-1]] = value

@@ -27,8 +27,8 @@ from store.database import is_fatal, is_memory_short, roll_back, transaction
 from store.round import Row, fetch_rows
 
 _LOG = logging.getLogger(__name__)
-_SLICE = 5_000
-"""Rows of one table appended at a time."""
+_SLICE = 1_000
+"""Rows appended at a time: so many of the longest fit into memory, and are done before somebody dies again."""
 ROUTER_HEALTH_S = 600.0
 """The router health log says at least this often that it lives."""
 _PAIR_AGE = timedelta(seconds=120)
@@ -211,30 +211,33 @@ class EventMirror:
 
     def lines(self, last_seq: int) -> tuple[list[tuple[str, bytes]], int]:
         rows: list[tuple[int, type[events.Event], Row]] = []
-        complete_to: int | None = None
         # all tables as of one commit: what came into one between the reading of another and its own would pass it by
         with transaction(self._cursor):
+            if (reached := self._reached(last_seq)) is None:
+                return [], last_seq
             for event in self._kinds:
-                found = list(self._rows(event, last_seq))
-                rows += [(row["ingest_seq"], event, row) for row in found]
-                if len(found) == _SLICE:
-                    reached = found[-1]["ingest_seq"]
-                    complete_to = reached if complete_to is None else min(complete_to, reached)
+                rows += [(row["ingest_seq"], event, row) for row in self._rows(event, last_seq, reached)]
         rows.sort(key=lambda item: item[0])
-        if complete_to is not None:
-            rows = [item for item in rows if item[0] <= complete_to]
-        if not rows:
-            return [], last_seq
-        return [(row["event_id"], dump(contract_line(event, row))) for _, event, row in rows], rows[-1][0]
+        return [(row["event_id"], dump(contract_line(event, row))) for _, event, row in rows], reached
 
     def wrote(self) -> None:
         """Nothing to remember: the watermark is all."""
 
-    def _rows(self, event: type[events.Event], last_seq: int) -> Iterator[Row]:
+    def _reached(self, last_seq: int) -> int | None:
+        """The number of the last row of the next slice, found by numbers alone: a long backlog is not sorted whole."""
+        numbers = " union all ".join(f"select ingest_seq from {table}" for table in self.tables)
+        ((reached,),) = self._cursor.execute(
+            f"select max(ingest_seq) from (select ingest_seq from ({numbers})"
+            f" where ingest_seq > ? and {self._not_imported} order by ingest_seq limit {_SLICE})",
+            [last_seq],
+        ).fetchall()
+        return None if reached is None else int(reached)
+
+    def _rows(self, event: type[events.Event], last_seq: int, reached: int) -> Iterator[Row]:
         return fetch_rows(
             self._cursor.execute(
-                f"from {event.table} where ingest_seq > ? and {self._not_imported} order by ingest_seq limit {_SLICE}",
-                [last_seq],
+                f"from {event.table} where ingest_seq > ? and ingest_seq <= ? and {self._not_imported}",
+                [last_seq, reached],
             )
         )
 

@@ -125,14 +125,15 @@ def test_rows_that_are_stored_while_the_tables_are_read_are_not_passed_by(
 ) -> None:
     read = EventMirror._rows
 
-    def reading(self: EventMirror, event: type[Event], last_seq: int) -> Iterator[Row]:
-        yield from list(read(self, event, last_seq))
+    def reading(self: EventMirror, event: type[Event], last_seq: int, reached: int) -> Iterator[Row]:
+        yield from list(read(self, event, last_seq, reached))
         add_rounds(logs.store, 1)  # committed by another cursor before the next table is read
 
     add_rounds(logs.store, 1)
     with monkeypatch.context() as storing:
         storing.setattr(EventMirror, "_rows", reading)
         logs.mirrors.run_once(nullcontext(), logs.versions())
+    assert logs.mirrors.errors == {}
     logs.run()
     for name, kinds in EVENT_MIRRORS.items():
         union = " union all ".join(f"select event_id, ingest_seq from {event.table}" for event in kinds)
