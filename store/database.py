@@ -47,7 +47,7 @@ class Resources:
     memory_limit: str = "400MB"
     threads: int = 2
     temp_limit: str = "2GB"
-    """Disk that queries may spill to, at most half of what is free when the database is opened."""
+    """Disk that may be spilled to, at most half of what is free when the database is opened."""
     checkpoint_wal: str = "64MB"
     """Size of the write-ahead log at which it is moved into the file."""
 

@@ -90,8 +90,7 @@ def _at_least(least: int) -> AfterValidator:
     return AfterValidator(checked)
 
 
-Free = Annotated[str, _at_least(0)]
-Size = Annotated[str, _at_least(1_000_000)]
+Size = Annotated[str, _at_least(0)]
 Memory = Annotated[str, _at_least(64_000_000)]
 """With less the database cannot even be made."""
 
@@ -107,10 +106,10 @@ class StoreSettings(Section):
 
     memory_limit: Memory = Field("400MB", description="memory of the database")
     threads: int | None = Field(None, ge=1, description="threads of the database; unset: 1 of an owner, else 2")
-    temp_limit: Size = Field("2GB", description="disk that queries may spill to")
+    temp_limit: Size = Field("2GB", description="disk that may be spilled to; queries of an owner end before")
     checkpoint_wal: Size = Field("64MB", description="write-ahead log that is moved into the file")
-    warn_free: Free = Field("512MiB", description="free disk below which the owner warns")
-    keep_free: Free = Field("128MiB", description="free disk that is the journal's: below it the owner writes nothing")
+    warn_free: Size = Field("512MiB", description="free disk below which the owner warns")
+    keep_free: Size = Field("128MiB", description="free disk that is the journal's: below it the owner writes nothing")
     ingest_every_s: float = Field(0.2, gt=0, le=1, description="how often the journal is looked at")
     marks_days: float = Field(30, ge=8, description="how long single marks are kept; their minutes are for ever")
     exports_days: float = Field(30, ge=0, description="how long a publication can be made again")

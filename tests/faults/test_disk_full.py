@@ -228,16 +228,29 @@ def test_on_the_disk_of_the_journal_a_backup_is_made_only_where_it_leaves_room(
         assert tape("--home", tmp_path, "backup", tmp_path / "copy.duckdb").code == 0
 
 
+SORTS = "select count(*) from (select md5(range::varchar) as m from range(3000000) order by m limit 2900000)"
+
+
 def test_a_query_that_spills_cannot_take_the_last_room(tmp_path: Path, empty_database: Path, mount: Mount) -> None:
     disk = mount(tmp_path, 48)
     put_database(tmp_path, empty_database)
-    sorts = "select count(*) from (select md5(range::varchar) as m from range(3000000) order by m limit 2900000)"
-    limits = {"TAPE_STORE__MEMORY_LIMIT": "100MB", "TAPE_DOOR__TIMEOUT_S": "100"}
-    with Serving(tmp_path, **GUARD, **NO_BACKUPS, **limits) as owner, Trader(tmp_path) as trader:
-        fails(tape("--home", tmp_path, "sql", sorts), 1, "memory")
+    (tmp_path / "tape.toml").write_text('[store]\nmemory_limit = "100MB"\n')
+    with Trader(tmp_path) as trader:
+        fails(tape("--home", tmp_path, "sql", SORTS), 1, "memory")
         trader.records()
         assert trader.refusals == []
-        wait_for(lambda: disk.free > 36 * MB, "what was spilled is not given back")
+    assert disk.free > 36 * MB, "what was spilled is not given back"
+
+
+def test_a_query_of_an_owner_is_ended_before_it_spills(tmp_path: Path, empty_database: Path, mount: Mount) -> None:
+    disk = mount(tmp_path, 48)
+    put_database(tmp_path, empty_database)
+    limits = {"TAPE_STORE__MEMORY_LIMIT": "100MB", "TAPE_DOOR__MEMORY": "64MB", "TAPE_DOOR__TIMEOUT_S": "100"}
+    with Serving(tmp_path, **GUARD, **NO_BACKUPS, **limits) as owner, Trader(tmp_path) as trader:
+        fails(tape("--home", tmp_path, "sql", SORTS), 1, "takes more memory than it may")
+        trader.records()
+        assert trader.refusals == []
+        assert disk.free > 36 * MB
         wait_for(lambda: owner.status()["ready"], "it does not go on")
 
 
