@@ -15,6 +15,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from execution.events import ShadowDecided
 from exporters.contract import STATE_FILES
 from exporters.live_mirrors import EVENT_MIRRORS
 from store.backup import backups
@@ -98,6 +99,9 @@ def _catch_up(home: Path, batches: list[tuple[str, ...]]) -> None:
         wait_for(lambda: _stored(last, EVENT_TABLES) == events, "what is recorded is not stored", PATIENCE_S)
         for name, kinds in EVENT_MIRRORS.items():
             count = _stored(last, [kind.table for kind in kinds])
+            wait_for(partial(reaches, home, name, count), f"{name} is behind", PATIENCE_S)
+        half = _stored(last, [ShadowDecided.table]) // 2
+        for name, count in {"router_health.jsonl": 2, "pipeline_v6_compare.jsonl": half + 2}.items():
             wait_for(partial(reaches, home, name, count), f"{name} is behind", PATIENCE_S)
         assert {each["producer"]: each["gaps"] for each in last.status()["journal"]} == dict.fromkeys(NAMES, 0)
         assert "gaps 0" in last.log
