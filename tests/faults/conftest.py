@@ -7,11 +7,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from random import Random
 from secrets import randbits
 
 import pytest
 from hypothesis import settings
+
+from tests.store.homes import Home
 
 settings.register_profile("long", max_examples=2_000)
 
@@ -30,3 +33,11 @@ def times(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
     """``times(quick, long)``: how often a fault is tried in this run."""
     is_long = bool(request.config.getoption("long"))
     return lambda quick, long: long if is_long else quick
+
+
+@pytest.fixture(scope="module")
+def traded(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Home:
+    """A home whose segments are recorded, and not stored."""
+    home = Home(tmp_path_factory.mktemp("traded") / "home", empty_database)
+    home.trade(120)
+    return home

@@ -25,14 +25,6 @@ _HEADERS_BYTES, _BLOCK_BYTES = 3 * 4096, 262_144
 
 
 @pytest.fixture(scope="module")
-def traded(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Home:
-    """A home whose segments are recorded, and not stored."""
-    home = Home(tmp_path_factory.mktemp("traded") / "home", empty_database)
-    home.trade(120)
-    return home
-
-
-@pytest.fixture(scope="module")
 def backed_up(traded: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
     """The same, stored, half of it behind a backup, some segments compressed."""
     home = traded.copy(tmp_path_factory.mktemp("backed_up") / "home")

@@ -21,14 +21,6 @@ _SLICE_BYTES = 4_000
 
 
 @pytest.fixture(scope="module")
-def traded(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Home:
-    """A home whose segments are recorded, and not stored."""
-    home = Home(tmp_path_factory.mktemp("traded") / "home", empty_database)
-    home.trade(120)
-    return home
-
-
-@pytest.fixture(scope="module")
 def killed(traded: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
     """The same, stored by an owner that was killed: its rows stand in the write-ahead log."""
     home = traded.copy(tmp_path_factory.mktemp("killed") / "home")

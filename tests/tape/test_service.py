@@ -131,26 +131,6 @@ def test_beside_the_owner_nobody_opens_the_file_also_after_a_backup(owner: Servi
         duckdb.connect(owner.home / "logs" / "tape.duckdb", read_only=True)
 
 
-HOLDER = "import duckdb, sys; c = duckdb.connect(sys.argv[1], read_only=True); print(1, flush=True); sys.stdin.read()"
-
-
-def test_a_foreign_lock_is_waited_for_naming_its_holder(home: Path) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLDER, home / "logs" / "tape.duckdb"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == b"1\n"
-        serving = Serving(home)
-        try:
-            wait_for(lambda: f"PID {holder.pid}" in serving.log, "the holder is not named")
-            assert serving.process.poll() is None
-            holder.communicate()
-            with serving:
-                assert serving.value("select 1") == 1
-        finally:
-            serving.kill()
-
-
 def test_an_owner_that_waits_for_a_lock_can_be_ended(home: Path) -> None:
     with closing(duckdb.connect(home / "logs" / "tape.duckdb")):
         serving = Serving(home)
