@@ -162,7 +162,7 @@ class Owner:
         door = Door(self)  # before any thread runs: what a thread makes meanwhile would get the socket's umask
         room = door.queries.alone
         self.workers = [
-            Worker("ingest", self.settings.store.ingest_every_s, self._ingest_all, room=room),
+            Worker("ingest", self.settings.store.ingest_every_s, self._ingest, room=room),
             Worker("publish", _PUBLISH_EVERY_S, self._publish, follows_ingest=True, room=room),
             Worker("mirror", _MIRROR_EVERY_S, self._mirror, follows_ingest=True, room=room),
             Worker("housekeeping", _HOUSEKEEPING_EVERY_S, self.housekeeping.run_once, room=room),
@@ -235,16 +235,21 @@ class Owner:
         _LOG.info("stopped%s", f" in the middle of {', '.join(under_way)}" if under_way else "")
 
     def _ingest_all(self) -> None:
-        while not self.disk.is_full():
-            with self.writing:
-                done = self.ingest.run_once()
-            if done.tables:
-                self.versions = {**self.versions, **dict.fromkeys(done.tables, done.last_seq)}
-                for worker in self.workers:
-                    if worker.follows_ingest:
-                        worker.wake.set()
-            if not done.has_more or self._stop.is_set():
-                return
+        while self._ingest() and not self._stop.is_set():
+            pass
+
+    def _ingest(self) -> bool:
+        """Stores a slice of what was recorded; whether there is more."""
+        if self.disk.is_full():
+            return False
+        with self.writing:
+            done = self.ingest.run_once()
+        if done.tables:
+            self.versions = {**self.versions, **dict.fromkeys(done.tables, done.last_seq)}
+            for worker in self.workers:
+                if worker.follows_ingest:
+                    worker.wake.set()
+        return done.has_more
 
     def _publish(self) -> None:
         if self.disk.is_full():
@@ -255,10 +260,9 @@ class Owner:
         if self.clock.steps_back != steps:
             self._record_config()
 
-    def _mirror(self) -> None:
-        while not (self._stop.is_set() or self.disk.is_full()):
-            if not self.mirrors.run_once(self.writing, self.versions):
-                return
+    def _mirror(self) -> bool:
+        """Mirrors a slice; whether there may be more."""
+        return not self.disk.is_full() and self.mirrors.run_once(self.writing, self.versions) > 0
 
     def back_up(self, to: Path) -> Path:
         """A verified copy of the database, as ``Housekeeping`` makes it."""

@@ -23,7 +23,8 @@ class Worker:
 
     name: str
     every_s: float
-    step: Callable[[], None]
+    step: Callable[[], bool | None]
+    """Says whether there is more to do at once."""
     follows_ingest: bool = False
     """It is done at once when rows were stored."""
     room: Callable[[], AbstractContextManager[None]] = nullcontext
@@ -37,17 +38,19 @@ class Worker:
 
     def run(self, stop: threading.Event, on_fatal: Callable[[Exception], None]) -> None:
         while not stop.is_set():
-            self.once(on_fatal)
-            self.wake.wait(self.every_s)
-            self.wake.clear()
+            if not self.once(on_fatal):
+                self.wake.wait(self.every_s)
+                self.wake.clear()
 
-    def once(self, on_fatal: Callable[[Exception], None]) -> None:
+    def once(self, on_fatal: Callable[[Exception], None]) -> bool:
+        """One step; whether it worked and has more to do at once."""
+        has_more = False
         try:
-            self._step()
+            has_more = bool(self._step())
         except Exception as error:  # noqa: BLE001 (a process loop: logged once, counted)
             if is_fatal(error):
                 on_fatal(error)
-                return
+                return False
             if self.error is None:
                 _LOG.error("%s: %s", self.name, error, exc_info=None if isinstance(error, StoreError) else error)
             self.failures += 1
@@ -57,12 +60,13 @@ class Worker:
                 _LOG.info("%s works again", self.name)
             self.error = None
             self.worked_at = time.monotonic()
+        return has_more
 
-    def _step(self) -> None:
+    def _step(self) -> bool | None:
         try:
-            self.step()
+            return self.step()
         except (duckdb.Error, MemoryError) as error:
             if not is_memory_short(error):
                 raise
             with self.room():
-                self.step()
+                return self.step()

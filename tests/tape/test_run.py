@@ -403,7 +403,7 @@ elif fault == "database breaks":
     def _mirror(self):
         if next(steps) > 8:
             raise duckdb.FatalException("the disk is gone")
-        mirror(self)
+        return mirror(self)
     tape.service.Owner._mirror = _mirror
 else:
     write = store.journal.Journal._write

@@ -66,6 +66,24 @@ def test_a_broken_database_is_told_and_no_failure() -> None:
     assert (worker.failures, fatal) == (0, [broken])
 
 
+def test_a_step_that_has_more_to_do_is_done_again_at_once_and_has_room_for_itself_alone() -> None:
+    more = iter([True, True, False])
+    stop, waited = threading.Event(), threading.Event()
+    step = Step(MemoryError())
+
+    def slices() -> bool:
+        step()
+        has_more = next(more)
+        if not has_more:
+            stop.set()
+        return has_more
+
+    worker = Worker("slices", 3_600.0, slices, room=step.room, wake=waited)
+    waited.set()
+    worker.run(stop, lambda _: None)
+    assert step.in_room == [False, True, False, False]
+
+
 def test_it_works_until_it_is_stopped() -> None:
     step, stop = Step(), threading.Event()
     worker = Worker("step", 0.001, step)
