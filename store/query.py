@@ -2,7 +2,8 @@
 
 A query is judged by its parsed tree: relations must be the database's own, functions must be listed here. A read-only
 transaction is not enough: DuckDB has functions that write files, change settings, or run text as SQL. What no time
-limit could end is refused too: planning without end, and patterns that try every way through a text.
+limit could end is refused too: planning without end, patterns that try every way through a text, and calls that make a
+text many times as long.
 """
 
 from __future__ import annotations
@@ -132,7 +133,7 @@ def _tree(select: str) -> Any:
 
 def _check(tree: Any, relations: Collection[str]) -> None:
     tables, macros = {name.lower() for name in relations}, _macros()
-    lambdas, planned, fields, columns = 0, 0, 1, 1
+    lambdas, planned, fields, columns, grown = 0, 0, 1, 1, 1
     in_from: set[int] = set()
     for node, ctes in _nodes(tree):
         kind, called = node.get("type"), str(node.get("function_name") or "").lower()
@@ -154,6 +155,9 @@ def _check(tree: Any, relations: Collection[str]) -> None:
                 raise QueryRefused("a function that only reads", f"{called}()")
             planned += unfolded(called) if called in macros else 0
             _check_pattern(called, node)
+            grown *= _growth(called, node)
+        if grown > _MAX_GROWN:
+            raise QueryRefused(f"replacements that make a text at most {_MAX_GROWN} times as long", "more")
         fields *= len(node["children"]) or 1 if called in _NESTING else 1
         if fields > _MAX_FIELDS:
             raise QueryRefused(f"structs and maps of at most {_MAX_FIELDS:,} fields within one another", "more")
@@ -184,14 +188,29 @@ def _check_pattern(called: str, node: dict[str, Any]) -> None:
     """What is matched is a text that stands in the query, and cannot be tried in too many ways."""
     if called not in _MATCHES | _REGEXES or len(node["children"]) < 2:
         return
-    pattern = node["children"][1].get("value")
-    text = pattern.get("value") if isinstance(pattern, dict) else None
-    if not isinstance(text, str) or len(text) > _MAX_PATTERN:
+    text = _literal(node["children"][1])
+    if text is None or len(text) > _MAX_PATTERN:
         raise QueryRefused(f"a pattern that is a text of at most {_MAX_PATTERN} characters", f"{called} {text!r:.40}")
     if called in _MATCHES and len(_WILD.findall(text)) > _MAX_WILD:
         raise QueryRefused(f"a pattern with at most {_MAX_WILD} wildcards", f"{called} {text!r:.40}")
     if called in _REGEXES and math.prod(map(int, _COUNTED.findall(text))) > _MAX_COUNTED:
         raise QueryRefused(f"a pattern that repeats at most {_MAX_COUNTED:,} times", f"{called} {text!r:.40}")
+
+
+def _growth(called: str, node: dict[str, Any]) -> int:
+    """How many times as long a text may become where all of its parts are replaced."""
+    if not (called == "replace" or (called == "regexp_replace" and len(node["children"]) > 3)):
+        return 1
+    part, put = (_literal(child) for child in node["children"][1:3])
+    if part is None or put is None:
+        raise QueryRefused(f"texts as what {called} looks for and puts there", "an expression")
+    return max(1, math.ceil(len(put) / (max(1, len(part)) if called == "replace" else 1)))
+
+
+def _literal(node: dict[str, Any]) -> str | None:
+    given = node.get("value")
+    text = given.get("value") if isinstance(given, dict) else None
+    return text if isinstance(text, str) else None
 
 
 def _is_listed(node: dict[str, Any], tables: set[str], ctes: frozenset[str]) -> bool:
@@ -240,6 +259,8 @@ _REGEXES = frozenset(
 )
 _WILD = re.compile(r"[%*]+")
 _COUNTED = re.compile(r"\{(?:\d*,)?0*([1-9]\d*),?\}")
+_MAX_GROWN = 4
+"""A call makes the texts of a whole vector before it can be ended: those of 2,048 rows, so many times as long."""
 FUNCTIONS = frozenset(
     """
     ! !~~ % & && * ** + - -> ->> / // < << <= <> <@ = == > >= >> @> ^ ^@ | || ~ ~~ ~~* ~~~ !~~*
@@ -257,7 +278,7 @@ FUNCTIONS = frozenset(
     json_type json_valid json_value julian kahan_sum kurtosis lag last last_day last_value lcase lcm lead least left len
     length like_escape list list_aggregate list_any_value list_append list_apply list_avg list_concat list_contains
     list_count list_distinct list_element list_extract list_filter list_first list_has list_has_all list_has_any
-    list_indexof list_intersect list_last list_max list_median list_min list_position list_prepend list_reduce
+    list_indexof list_intersect list_last list_max list_median list_min list_position list_prepend
     list_reverse list_reverse_sort list_select list_slice list_sort list_string_agg list_sum list_transform list_unique
     list_value list_where list_zip listagg ln log log10 log2 lower ltrim mad make_date make_time make_timestamp
     make_timestamp_ms make_timestamptz map map_contains map_entries map_extract map_from_entries map_keys map_values max

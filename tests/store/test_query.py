@@ -307,6 +307,11 @@ def test_a_query_too_deep_or_too_long_to_be_judged_is_refused(query: str) -> Non
         ("from ticks where symbol similar to '(a?){900}(a){900}'", "repeats at most 1,000 times"),
         ("select regexp_extract(symbol, '(a{0,99}){ 2}(b{99}){99,}') from ticks", "repeats at most"),
         (f"select regexp_replace(symbol, '{'x' * 501}', '') from ticks", "at most 500 characters"),
+        ("select replace(symbol, 'T', symbol) from ticks", "texts as what replace looks for"),
+        ("select replace(symbol, 'T', 'TTTTT') from ticks", "at most 4 times as long"),
+        ("select replace(replace(symbol, 'T', 'TTT'), 'T', 'TTT') from ticks", "at most 4 times as long"),
+        ("select regexp_replace(symbol, 'T', 'TTTTT', 'g') from ticks", "at most 4 times as long"),
+        ("select list_reduce([symbol], lambda a, b: a || a) from ticks", "a function that only reads"),
     ],
 )
 def test_what_no_time_limit_could_end_is_refused(query: str, expected: str) -> None:
@@ -320,6 +325,7 @@ def test_what_no_time_limit_could_end_is_refused(query: str, expected: str) -> N
         "select symbol from ticks where symbol like '%B_C%USD%' and symbol not ilike 'X%' and symbol glob 'B*'",
         "select symbol from ticks where symbol ~ '[A-Z]{3,10}' and regexp_matches(symbol, 'usdt', 'i')",
         "with a as materialized (from ticks) select symbol from a",
+        "select regexp_replace(replace(symbol, 'USDT', ' Tether'), ' Tether$', 'USDT') from ticks",
         "select 'BTCUSDT' where 'not materialized' <> '' -- not materialized",
     ],
 )

@@ -307,7 +307,7 @@ EVERY_CLAUSE = [
     "select try_cast({call} as int)",
     "select ({call})::json -> 'a'",
     "select [x for x in [1] if {call} = '']",
-    "select list_reduce([1], lambda a, b: {call})",
+    "select list_transform([1], lambda a, b: {call})",
     "select {{'a': {{'b': [{call}]}}}}",
     "select map {{'a': {call}}}",
     "select '2020-01-01'::date between {call} and now()",
