@@ -29,9 +29,13 @@ from store.round import Row, fetch_rows
 _LOG = logging.getLogger(__name__)
 _SLICE = 1_000
 """Rows appended at a time: so many of the longest fit into memory, and are done before somebody dies again."""
+_TAIL_BYTES = 1_000_000
+"""What is read first of a log whose last lines are asked for."""
 ROUTER_HEALTH_S = 600.0
 """The router health log says at least this often that it lives."""
 _PAIR_AGE = timedelta(seconds=120)
+_PAIRS = 10_000
+"""Decisions compared in one run; what is left of a long backlog waits for the next publication."""
 
 EVENT_MIRRORS: dict[str, tuple[type[events.Event], ...]] = {
     "execution/orders_executed.jsonl": ORDER_EVENTS,
@@ -302,16 +306,16 @@ def without_clocks(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _last_line(path: Path) -> dict[str, Any]:
     """The last whole line of a log, ``{}`` where there is none."""
-    lines = _last_lines(path)
+    lines = _last_lines(path, _TAIL_BYTES)
     return _document(lines[-1]) if lines else {}
 
 
-def _last_lines(path: Path) -> list[bytes]:
-    """The whole lines in the last megabyte of a log, the first of them perhaps in part."""
+def _last_lines(path: Path, size: int) -> list[bytes]:
+    """The whole lines in the last bytes of a log, the first of them perhaps in part."""
     if not path.exists():
         return []
     with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - 1_000_000))
+        file.seek(max(0, path.stat().st_size - size))
         return file.read().rpartition(b"\n")[0].splitlines()
 
 
@@ -350,9 +354,8 @@ class CompareMirror:
         reached = self._ripe_until(last_seq, datetime.fromtimestamp(document["generated_ts"], UTC) - _PAIR_AGE)
         pairs = fetch_rows(
             self._cursor.execute(
-                f"from compare_pairs_of(9223372036854775807, after_seq := {last_seq})"
-                f" where ingest_seq <= ? and {self._not_imported} order by ingest_seq",
-                [reached],
+                f"from compare_pairs_of(9223372036854775807, after_seq := {last_seq}, until_seq := {reached})"
+                f" where {self._not_imported} order by ingest_seq"
             )
         )
         lines = [pair_line(pair) for pair in pairs]
@@ -365,19 +368,27 @@ class CompareMirror:
     def _last_run(self) -> tuple[float | None, set[str]]:
         """What the log ends with, or the newest archived one where it is rotated: the summary's time, and its pairs."""
         archived = sorted((self._log.parent / "archive").glob(f"{self._log.name}.*[0-9+]"))
-        lines = _last_lines(self._log if self._log.exists() or not archived else archived[-1])
+        log = self._log if self._log.exists() or not archived else archived[-1]
+        lines = _last_lines(log, _TAIL_BYTES)
         summary = _document(lines[-1]) if lines else {}
         count = summary.get("diff_count")
         if "summary" not in summary or not isinstance(count, int):
             return None, set()
+        if count + 1 >= len(lines):
+            lines = _last_lines(log, log.stat().st_size)
         pairs = [_document(line) for line in lines[max(0, len(lines) - 1 - count) : -1]]
         return summary.get("ts"), {str(pair.get("event_id")) for pair in pairs}
 
     def _ripe_until(self, last_seq: int, ripe: datetime) -> int:
-        """The number of the last decision before the first that is too young."""
-        decisions = "from shadow_decisions where ingest_seq > $last and not is_heartbeat and not is_test"
-        young, newest = self._cursor.execute(
-            f"select min(ingest_seq) filter (where least(ts, received_ts) > $ripe), max(ingest_seq) {decisions}",
+        """The number of the last decision of this run: before the first that is too young."""
+        decisions = (
+            "from shadow_decisions where ingest_seq > $last and not is_heartbeat and not is_test"
+            f" and {self._not_imported}"
+        )
+        ((reached,),) = self._cursor.execute(
+            f"select max(ingest_seq) from (select ingest_seq {decisions} and ingest_seq < coalesce("
+            f"(select min(ingest_seq) {decisions} and least(ts, received_ts) > $ripe), 9223372036854775807)"
+            f" order by ingest_seq limit {_PAIRS})",
             {"last": last_seq, "ripe": ripe},
-        ).fetchone() or (None, None)
-        return int(young - 1 if young is not None else newest if newest is not None else last_seq)
+        ).fetchall()
+        return last_seq if reached is None else int(reached)

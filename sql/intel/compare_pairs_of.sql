@@ -1,4 +1,5 @@
--- The last `decision_count` shadow decisions stored behind `after_seq`, each with its live side (semantics 10).
+-- The last `decision_count` shadow decisions stored behind `after_seq` and up to `until_seq`, each with its live side
+-- (semantics 10).
 -- Grain: one row per decision.
 -- The live side is the order attempt with the same attempt_id (of several the nearest in time); where no attempt has
 -- it, the attempt of the symbol nearest in time within 60 s, ties to the earlier; else none.
@@ -18,11 +19,11 @@
 --   is_veto_mismatch: one side would trade, the other not; without a live side: the shadow would
 --   size_pct_diff: shadow notional against live notional, signed; null unless both would trade [%]
 --   slippage_diff_bps: expected less realised slippage; null unless both would trade
-create macro compare_pairs_of(decision_count, after_seq := -1) as table
+create macro compare_pairs_of(decision_count, after_seq := -1, until_seq := 9223372036854775807) as table
 with decisions as (
     select *
     from seen_shadow_decisions
-    where not is_heartbeat and ingest_seq > after_seq
+    where not is_heartbeat and ingest_seq > after_seq and ingest_seq <= until_seq
     order by ts desc, ingest_seq desc
     limit decision_count
 ),

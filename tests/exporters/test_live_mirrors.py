@@ -434,6 +434,15 @@ def test_decisions_that_come_late_or_from_the_future_are_logged_once(logs: Logs)
     assert pairs(logs) == [late, future, after, later]
 
 
+def test_a_long_backlog_is_compared_in_several_runs(logs: Logs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_mirrors, "_PAIRS", 2)
+    ripe = [decide(logs.store, 500) for _ in range(5)]
+    decide(logs.store, 100)
+    for publication in range(4):
+        sum_up(logs, publication)
+    assert (pairs(logs), summaries(logs)) == (ripe, [(2, False), (2, False), (1, False), (0, True)])
+
+
 def test_heartbeats_tests_and_imported_decisions_are_no_pairs(store: GivenRows, tmp_path: Path) -> None:
     imported = decide(store, 500)
     store.connection.execute("insert into imports values (now(), 'log', 1, 1)")
@@ -465,9 +474,11 @@ def test_after_a_kill_pairs_and_summaries_are_logged_once(
 
 @pytest.mark.parametrize("point", ["after append", "before watermark", "after watermark", "after rename"])
 @pytest.mark.parametrize("rotate_bytes", [1, 10**9])
+@pytest.mark.parametrize("tail_bytes", [300, 10**6])
 def test_a_publication_is_summed_up_once_although_decisions_come_between_a_kill_and_the_next_start(
-    logs: Logs, point: str, rotate_bytes: int, monkeypatch: pytest.MonkeyPatch
+    logs: Logs, point: str, rotate_bytes: int, tail_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(live_mirrors, "_TAIL_BYTES", tail_bytes)
     logs.rotate_bytes = rotate_bytes
     logs.start()
     ids = [decide(logs.store, 500) for _ in range(3)]
