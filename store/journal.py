@@ -31,6 +31,7 @@ import re
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass
@@ -53,6 +54,8 @@ REFUSED = "refused"
 """Event type of what ``write_event`` refused."""
 SEGMENT_BYTES = 16 * 1024 * 1024
 FSYNC_EVERY_S = 0.05
+_FAILURES = 100
+"""Failed syncs, of batches in a row, that are kept for those who wait: these ask within milliseconds."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]{0,63}")
 _SEGMENT_NAME = re.compile(rf"({_NAME.pattern})-({_NAME.pattern})-(\d{{6,18}}){re.escape(SUFFIX)}")
 _HEAD = re.compile(rb"(\d{1,18}) (-?\d{1,18}) ")
@@ -293,11 +296,13 @@ class _Syncer:
         self._every_s = every_s
         self._fd = -1
         self._retired: list[int] = []
-        self._named = 0
+        self._named = self._named_for_good = 0
+        """How many segments got their name, and of how many it is synced."""
         self._wanted = threading.Event()
         self._passed = threading.Condition()
         self._covered = 0
-        self._failure = (0, 0, "")
+        self._failures: deque[tuple[int, int, str]] = deque(maxlen=_FAILURES)
+        """Behind which batch, up to which, and why; oldest first."""
         self._is_closed = False
         self._thread = threading.Thread(target=self._run, name="journal-fsync", daemon=True)
         self._thread.start()
@@ -316,9 +321,11 @@ class _Syncer:
         self._wanted.set()
         with self._passed:
             self._passed.wait_for(lambda: self._covered >= seq)
-            after, upto, reason = self._failure
-        if after < seq and upto > before:
-            raise JournalError(f"journal {self._folder}: batch {min(seq, upto)} is written, but not synced: {reason}")
+            failures = list(self._failures)
+        for after, upto, reason in failures:
+            if after < seq and upto > before:
+                at = min(seq, upto)
+                raise JournalError(f"journal {self._folder}: batch {at} is written, but not synced: {reason}")
 
     def close(self) -> None:
         """Syncs and closes the retired segments, and ends."""
@@ -327,25 +334,25 @@ class _Syncer:
         self._thread.join()
 
     def _run(self) -> None:
-        named = 0
         while not self._is_closed or self._retired:
             self._wanted.wait(self._every_s)
             self._wanted.clear()
             with self.lock:
                 fd, seq, retired, self._retired = self._fd, self.written_to, self._retired, []
-                is_named, named = self._named != named, self._named
-            if seq > self._covered or retired or is_named:
-                self._pass(fd, seq, retired, is_named=is_named)
+                named = self._named
+            if seq > self._covered or retired:
+                self._pass(fd, seq, retired, named)
 
-    def _pass(self, fd: int, seq: int, retired: list[int], *, is_named: bool) -> None:
+    def _pass(self, fd: int, seq: int, retired: list[int], named: int) -> None:
         reason = ""
         try:
             for each in (*retired, *([fd] if fd >= 0 else [])):
                 os.fdatasync(each)
             if fd >= 0 and os.fstat(fd).st_nlink == 0:
                 raise FileNotFoundError("somebody deleted its segment")
-            if is_named:
+            if named > self._named_for_good:
                 sync_folder(self._folder)
+                self._named_for_good = named
         except OSError as error:
             reason = str(error)
             self.must_rotate = True
@@ -357,8 +364,9 @@ class _Syncer:
                 os.close(each)
         with self._passed:
             if reason:
-                after, upto, _ = self._failure
-                self._failure = (after if upto == self._covered > 0 else self._covered, seq, reason)
+                goes_on = self._failures and self._failures[-1][1] == self._covered
+                after = self._failures.pop()[0] if goes_on else self._covered
+                self._failures.append((after, seq, reason))
             self._covered = seq
             self._passed.notify_all()
 

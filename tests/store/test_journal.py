@@ -13,6 +13,8 @@ import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import chain
@@ -26,6 +28,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import store.journal
 from execution.events import (
     Event,
     EventRefused,
@@ -44,6 +47,7 @@ from store.journal import (
     read_header,
     read_lines,
     segment_paths,
+    sync_folder,
 )
 
 NOON = datetime(2025, 11, 1, 12, tzinfo=UTC)
@@ -754,6 +758,48 @@ def test_sync_tells_of_a_failure_since_the_last_one_and_once(tmp_path: Path, syn
         with pytest.raises(JournalError, match="batch 2 is written, but not synced"):
             journal.sync()
         journal.sync()
+
+
+def test_each_failure_is_told_also_where_syncs_between_them_worked(tmp_path: Path, syncs: Syncs) -> None:
+    with Journal(tmp_path, "executor", fsync_every_s=3600) as journal:
+        for number in range(1, 6):
+            syncs.is_failing = number in (2, 4)
+            with pytest.raises(JournalError) if syncs.is_failing else nullcontext():
+                journal.record([beat()], durable=True)
+        with pytest.raises(JournalError, match="batch 2 is written, but not synced"):
+            journal.sync()
+
+
+def test_a_batch_behind_a_failed_sync_of_the_folder_waits_for_one_that_works(
+    tmp_path: Path, syncs: Syncs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Written into the same segment while the sync of its name fails."""
+    told: list[str] = []
+    begun, is_over = threading.Event(), threading.Event()
+
+    def sync(folder: Path) -> None:
+        if not begun.is_set():
+            begun.set()
+            is_over.wait()
+            told.append("not synced")
+            raise OSError(errno.EIO, "Input/output error")
+        sync_folder(folder)
+        told.append("synced")
+
+    def record() -> None:
+        with suppress(JournalError):
+            told.append(f"{journal.record([beat()], durable=True)} is durable")
+
+    with Journal(tmp_path, "executor", fsync_every_s=3600) as journal:
+        monkeypatch.setattr(store.journal, "sync_folder", sync)
+        with ThreadPoolExecutor(2) as threads:
+            threads.submit(record)
+            begun.wait()
+            threads.submit(record)
+            while journal.recorded < 2:
+                threading.Event().wait(0.001)
+            is_over.set()
+    assert told == ["not synced", "synced", "2 is durable"]
 
 
 def test_a_failed_close_of_a_file_does_not_end_the_syncing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
