@@ -18,8 +18,9 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -143,7 +144,8 @@ class Ingest:
         """Files of which only the header was refused, and nothing can be read: they have no position to tell."""
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="ingest-ahead")
         self._ahead: Future[tuple[Slice, bool]] | None = None
-        self._unreadable: set[str] = set()
+        self.unreadable: dict[str, str] = {}
+        """Why, by file name: of segments that stand there, and of which nobody knows what they hold."""
 
     def run_once(self) -> Ingested:
         """Stores what is new, one slice at the most, in one transaction; nothing new costs no transaction.
@@ -213,11 +215,14 @@ class Ingest:
                 if (segment := self._segment(path, position, taken)) is not None:
                     self._take_segment(segment, position or _start_of(segment), taken)
             except FileNotFoundError:
-                continue  # removed since it was listed
-            except OSError:
-                if path.name not in self._unreadable:
-                    self._unreadable.add(path.name)
-                    _LOG.exception("segment %s: cannot be read; it is tried again and again", path.name)
+                self.unreadable.pop(path.name, None)  # removed since it was listed
+            except OSError as error:
+                why = error.strerror or str(error)
+                if path.name not in self.unreadable:
+                    _LOG.error("segment %s: cannot be read, and is tried again and again: %s", path.name, why)
+                self.unreadable[path.name] = why
+            else:
+                self.unreadable.pop(path.name, None)
         return taken, taken.size >= self._limit
 
     def _segment(self, path: Path, position: Position | None, taken: Slice) -> Segment | None:
@@ -289,22 +294,25 @@ class Ingest:
         for table, row in rows:
             taken.rows.setdefault(table, []).append(row)
 
-    def _scratch_files(self, table: str, lines: list[bytes]) -> list[str]:
-        """Writes the lines where the database reads them: many into two files, so that two threads do."""
+    @contextmanager
+    def _scratch_files(self, lines: list[bytes]) -> Iterator[list[str]]:
+        """The lines where the database reads them, until the block ends: many in two files, so that two threads do."""
         half = len(lines) if len(lines) < _SPLIT_FROM else (len(lines) + 1) // 2
-        files = []
-        for at in range(0, len(lines), half):
-            file = self._scratch / f"{table}-{at > 0:d}.ndjson"
-            file.write_bytes(b"".join(lines[at : at + half]))
-            files.append(str(file))
-        return files
+        files = [self._scratch / f"{at}.ndjson" for at in range(0, len(lines), half)]
+        try:
+            for number, file in enumerate(files):
+                file.write_bytes(b"".join(lines[number * half : (number + 1) * half]))
+            yield [str(file) for file in files]
+        finally:
+            for file in files:
+                file.unlink(missing_ok=True)
 
     def _store(self, taken: Slice) -> int:
         base = last_ingest_seq(self._connection)
         envelopes = {name: [getattr(segment, name) for segment in taken.segments] for name in _ENVELOPE}
         for table, lines in taken.rows.items():
-            files = self._scratch_files(table, lines)
-            self._connection.execute(insert_from_json(table), {"base": base, "files": files, **envelopes})
+            with self._scratch_files(lines) as files:
+                self._connection.execute(insert_from_json(table), {"base": base, "files": files, **envelopes})
         if taken.count:
             self._connection.execute("update ingest_counter set last_ingest_seq = ?", [base + taken.count])
             taken.rolled = roll_up(self._connection, base, taken.rows)

@@ -129,7 +129,7 @@ class Housekeeping:
     def _back_up_if_due(self, now: datetime) -> None:
         every = timedelta(hours=self._settings.backup.every_h)
         with closing(self._connection.cursor()) as cursor:
-            imported = cursor.execute("select max(imported_ts) from imports").fetchone()
-        if every and is_backup_due(self._copies, every, now, imported[0] if imported else None):
+            ((imported,),) = cursor.execute("select coalesce(max(last_seq), 0) from imports").fetchall()
+        if every and is_backup_due(self._copies, every, now, imported):
             _LOG.info("backup %s", self.back_up(self._copies / next_name(self._copies, now)))
             forget_all_but(self._copies, self._settings.backup.keep)

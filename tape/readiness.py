@@ -24,7 +24,7 @@ _BESIDE = ("housekeeping",)
 
 def not_ready(owner: Owner) -> list[str]:
     """Why nobody may rely on this owner now, a sentence each; none when it is ready. Runs a query."""
-    return [*_of_database(owner), *_of_workers(owner), *_of_files(owner)]
+    return [*_of_database(owner), *_of_workers(owner), *_of_journal(owner), *_of_files(owner)]
 
 
 def _of_database(owner: Owner) -> Iterator[str]:
@@ -42,8 +42,13 @@ def _of_workers(owner: Owner) -> Iterator[str]:
             continue
         if worker.error is not None:
             yield f"{worker.name}: {worker.error}"
-        elif worker.worked_at and now - worker.worked_at > STUCK_S:
+        elif now - worker.worked_at > STUCK_S:
             yield f"{worker.name}: has finished nothing for {span(now - worker.worked_at)}"
+
+
+def _of_journal(owner: Owner) -> Iterator[str]:
+    for name, error in owner.ingest.unreadable.copy().items():
+        yield f"segment {name} cannot be read: {error}"
 
 
 def _of_files(owner: Owner) -> Iterator[str]:

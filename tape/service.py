@@ -306,7 +306,7 @@ class Owner:
             "disk_free_bytes": free_bytes(self.home),
             "workers": {
                 worker.name: {
-                    "idle_s": round(now - worker.worked_at, 3) if worker.worked_at else None,
+                    "idle_s": round(now - worker.worked_at, 3),
                     "failures": worker.failures,
                     "error": worker.error,
                 }

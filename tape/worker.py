@@ -33,8 +33,8 @@ class Worker:
     failures: int = 0
     error: str | None = None
     """Of the last step, ``None`` when it worked."""
-    worked_at: float = 0.0
-    """Monotonic seconds."""
+    worked_at: float = field(default_factory=time.monotonic)
+    """When the last step that worked ended, monotonic seconds; before there is one, when this was made."""
 
     def run(self, stop: threading.Event, on_fatal: Callable[[Exception], None]) -> None:
         while not stop.is_set():

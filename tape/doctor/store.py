@@ -129,7 +129,7 @@ def _worker_findings(workers: Mapping[str, Mapping[str, Any]]) -> Iterator[Findi
             state = State.DEGRADED if name == "housekeeping" else State.BROKEN
             words = f"{name} fails ({worker['failures']:,} times): {worker['error']}"
             yield Finding(state, words, "no failure", _SEE)
-        elif name != "housekeeping" and (worker["idle_s"] or 0.0) > STUCK_S:
+        elif name != "housekeeping" and worker["idle_s"] > STUCK_S:
             words = f"{name} has finished nothing for {span(worker['idle_s'])}"
             yield Finding(State.BROKEN, words, f"a step within {span(STUCK_S)}", f"{_SEE}; restart it")
 

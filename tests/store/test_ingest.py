@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -22,8 +23,8 @@ from hypothesis import strategies as st
 import store.ingest
 from execution.events import EVENTS, Event, EventRefused, HeartbeatSent, OrderFailed, Ticked
 from store.database import closing, open_database
-from store.ingest import Certificate, Ingest, Ingested, certificates, load_positions
-from store.journal import Journal, is_finished, journal_folder, read_header, segment_paths
+from store.ingest import Certificate, Ingest, Ingested, certificates, insert_from_json, load_positions
+from store.journal import Journal, Line, is_finished, journal_folder, read_header, read_lines, segment_paths
 from store.schema import python_type
 
 NOON = datetime(2025, 11, 1, 12, tzinfo=UTC)
@@ -676,6 +677,40 @@ def test_what_cannot_be_read_is_logged_once_and_keeps_nothing_back(
     spine.run()
     assert (spine.services(), spine.refusals()) == (["a"], [])
     assert [record.getMessage()[:35] for record in caplog.records] == ["segment a folder.journal: cannot be"]
+    assert spine.ingest.unreadable == {"a folder.journal": "Is a directory"}
+
+
+def test_what_could_not_be_read_is_stored_once_it_can(spine: Spine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fault is injected: a disk that fails in the middle of a segment."""
+    late = spine.write(item(service="late"), item(service="later"))
+    spine.record([beat("a")])
+
+    def failing(path: Path, *words: Any) -> Iterator[Line]:
+        if path == late:
+            raise OSError(errno.EIO, "Input/output error")
+        return read_lines(path, *words)
+
+    with monkeypatch.context() as faulty:
+        faulty.setattr(store.ingest, "read_lines", failing)
+        spine.run()
+    assert (spine.services(), spine.ingest.unreadable) == (["a"], {late.name: "Input/output error"})
+    spine.run()
+    assert (spine.services(), spine.ingest.unreadable) == (["a", "late", "later"], {})
+
+
+def test_scratch_holds_one_table_at_a_time_and_nothing_in_between(
+    spine: Spine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[int] = []
+
+    def looking(table: str) -> str:
+        held.append(len(list(spine.scratch.iterdir())))
+        return insert_from_json(table)
+
+    monkeypatch.setattr(store.ingest, "insert_from_json", looking)
+    spine.record([beat("a"), Ticked(ts=NOON, equity_usd=1.0)])
+    spine.run()
+    assert (held, list(spine.scratch.iterdir())) == ([1, 1], [])
 
 
 def test_a_segment_that_vanishes_is_left_out(

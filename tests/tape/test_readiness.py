@@ -14,7 +14,8 @@ import pytest
 from execution.events import Ticked
 from exporters.live_mirrors import Mirrors
 from exporters.publisher import Publisher
-from store.journal import Journal
+from store.ingest import Ingest
+from store.journal import Journal, journal_folder
 from tape.doctor.store import STUCK_S
 from tape.readiness import not_ready
 from tape.service import Owner
@@ -33,6 +34,7 @@ def owner(store: GivenRows, database: Path) -> Iterator[Owner]:
     owner.connection = store.connection
     owner.publisher = Publisher(store.connection, home / "logs" / "state", configured="{}")
     owner.mirrors = Mirrors(store.connection, home / "logs")
+    owner.ingest = Ingest(store.connection, home, home)
     names = ("ingest", "publish", "mirror", "housekeeping", "disk")
     owner.workers = [Worker(name, 1.0, lambda: None, worked_at=time.monotonic()) for name in names]
     yield owner
@@ -65,6 +67,12 @@ def test_a_file_or_log_that_cannot_be_written_is_a_reason(owner: Owner) -> None:
     owner.mirrors.errors["router_health.jsonl"] = "no space left"
     name = owner.publisher.publications[0].file.name
     assert not_ready(owner) == [f"{name}: no space left", "mirror router_health.jsonl: no space left"]
+
+
+def test_a_segment_that_cannot_be_read_is_a_reason(owner: Owner) -> None:
+    (journal_folder(owner.home) / "feed-r-000001.journal").mkdir(parents=True)
+    owner.ingest.run_once()
+    assert not_ready(owner) == ["segment feed-r-000001.journal cannot be read: Is a directory"]
 
 
 def test_a_database_that_answers_no_more_is_a_reason(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:

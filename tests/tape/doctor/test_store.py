@@ -38,10 +38,10 @@ def test_the_newest_gap_of_a_journal_is_told_with_its_segment() -> None:
 
 
 def test_a_rebuild_degrades_for_a_day_and_tells_what_was_lost() -> None:
-    made = Rebuilt(at=NOW.isoformat(), reason="checksum", backup="tape-1.duckdb", segments=3)
+    made = Rebuilt(at=NOW.isoformat(), reason="checksum", backup="tape-20260101T000000Z.duckdb", segments=3)
     check = store.rebuild_check(made, NOW + timedelta(hours=23))
     assert check.state is State.DEGRADED
-    assert "from backup tape-1.duckdb, 3 segments behind it: nothing lost (checksum)" in check.found
+    assert "from backup tape-20260101T000000Z.duckdb, 3 segments behind it: nothing lost (checksum)" in check.found
     assert store.rebuild_check(made, NOW + timedelta(hours=25)).state is State.OK
     made.lost = ["batch 3 missing"]
     assert "lost: batch 3 missing" in store.rebuild_check(made, NOW).found
@@ -83,12 +83,12 @@ def test_a_backup_is_late_after_its_period_and_some_time() -> None:
     assert backup(None, None, every_h=0) is State.OK
 
 
-def worker(error: str | None = None, idle_s: float | None = 0.1) -> dict[str, Any]:
+def worker(error: str | None = None, idle_s: float = 0.1) -> dict[str, Any]:
     return {"error": error, "failures": 3, "idle_s": idle_s}
 
 
 def test_a_worker_that_fails_or_is_stuck_is_named() -> None:
-    fine = {"ingest": worker(), "publish": worker(idle_s=None), "housekeeping": worker(idle_s=900)}
+    fine = {"ingest": worker(), "publish": worker(), "housekeeping": worker(idle_s=900)}
     assert store.workers_check(fine).state is State.OK
     assert store.workers_check({**fine, "housekeeping": worker("disk low")}).state is State.DEGRADED
     failing = store.workers_check({**fine, "ingest": worker("no space")})
