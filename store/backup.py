@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 
 import duckdb
@@ -98,12 +99,14 @@ def _copy_whole(
 def copy_file(source: Path, target: Path) -> None:
     """Copies, and syncs the copy.
 
-    In a process of its own: whoever closes a file loses every lock on it that his process has (fcntl(2)).
+    In a process of its own: whoever closes a file loses every lock on it that his process has (fcntl(2)). Every byte is
+    written anew: where the file system can share blocks, as cp has it do, one bad block would be in file and copy.
 
     Raises:
-        BackupFailed: it cannot be written.
+        BackupFailed: it cannot be read, or not be written.
     """
-    copied = subprocess.run(["cp", "--", source, target], capture_output=True, text=True, check=False)  # noqa: S603,S607
+    command = ["dd", f"if={source}", f"of={target}", "bs=1048576", "status=none"]
+    copied = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     if copied.returncode != 0:
         raise BackupFailed(f"backup {target}: {' '.join(copied.stderr.split())}")
     target.chmod(0o600)
@@ -145,8 +148,8 @@ def _last_seq(connection: duckdb.DuckDBPyConnection) -> int:
 
 
 def backups(folder: Path) -> list[Path]:
-    """The dated backups in a folder, oldest first."""
-    return sorted(path for path in folder.glob(f"{_PREFIX}*.duckdb"))
+    """The dated backups in a folder, oldest first; a copy that somebody has named otherwise is none of them."""
+    return sorted(path for path in folder.glob(f"{_PREFIX}*.duckdb") if _DATED.fullmatch(path.name))
 
 
 def dated_name(now: datetime) -> str:
@@ -159,7 +162,7 @@ def next_name(folder: Path, now: datetime) -> str:
 
     By name the newest is the newest then, none is taken twice, and what is forgotten is what was made first.
     """
-    dated = [path.name for path in backups(folder) if _DATED.fullmatch(path.name)]
+    dated = [path.name for path in backups(folder)]
     if not dated or dated_name(now) > dated[-1]:
         return dated_name(now)
     return dated_name(datetime.strptime(dated[-1], _NAME).replace(tzinfo=UTC) + timedelta(seconds=1))
@@ -248,14 +251,24 @@ def _finished_in(backup: Path) -> set[str]:
     return {name for (name,) in rows}
 
 
-def is_backup_due(folder: Path, every: timedelta, now: datetime, last_import: datetime | None) -> bool:
-    """Whether there is no backup in a folder, or the newest is older than ``every``, or than the last import.
+def is_backup_due(folder: Path, every: timedelta, now: datetime, last_import: int) -> bool:
+    """Whether there is no backup in a folder, or the newest is older than ``every``, or does not hold the last import.
 
-    What was imported stands in no journal: only a backup can bring it back.
+    ``last_import``: the number of its last row, 0 without any. What was imported stands in no journal: only a backup
+    can bring it back.
     """
     found = backups(folder)
     if not found:
         return True
     made = datetime.fromtimestamp(found[-1].stat().st_mtime, UTC)
     # one of the future was made before the clock was set back: how old it is nobody knows
-    return not timedelta(0) <= now - made < every or (last_import is not None and last_import > made)
+    return not timedelta(0) <= now - made < every or (last_import > 0 and last_import > _held(found[-1]))
+
+
+@lru_cache(maxsize=1)
+def _held(backup: Path) -> int:
+    """The number of the last row that a dated backup holds, none where it is damaged; no name is given twice."""
+    try:
+        return last_seq_of(backup)
+    except DatabaseDamaged:
+        return 0

@@ -9,6 +9,7 @@ can be unpacked, and is named.
 
 from __future__ import annotations
 
+import errno
 import logging
 import zlib
 from collections.abc import Callable, Iterator
@@ -100,12 +101,22 @@ def _lacking(connection: duckdb.DuckDBPyConnection, home: Path) -> list[Path]:
 def unpack(path: Path, to: Path) -> str:
     """Unpacks a file; returns what is wrong with it, and then what follows its last whole line is left out.
 
+    A disk that cannot read it (EIO) is such a fault: it will not be able to the next time either.
+
     Raises:
-        OSError: it cannot be read, or not be written.
+        OSError: it cannot be opened, or not be written.
     """
     packed, fault = zlib.decompressobj(_GZIP), ""
-    with path.open("rb") as source, to.open("wb+") as file:
-        while not fault and not packed.eof and (chunk := source.read(_CHUNK)):
+    with path.open("rb", buffering=0) as source, to.open("wb+") as file:
+        while not fault and not packed.eof:
+            try:
+                if not (chunk := source.read(_CHUNK)):
+                    break
+            except OSError as error:
+                if error.errno != errno.EIO:
+                    raise
+                fault = str(error)
+                break
             before = packed.copy()
             try:
                 file.write(packed.decompress(chunk))

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import duckdb
 
-from store.backup import backups, copy_file
+from store.backup import BackupFailed, backups, copy_file
 from store.damaged import Rebuilt, put_in_place, rebuilding_room, set_aside_segments
 from store.database import (
     Resources,
@@ -135,11 +135,13 @@ def _begin(home: Path, new: Path, resources: Resources, source: Path | None, don
         _check_space(home, path.stat().st_size)
         try:
             known = _copy_backup(path, new, resources)
-        except DatabaseDamaged as error:
-            _LOG.warning("rebuild: backup %s is damaged: %s", path, error.found)
-            done.unusable.append(f"backup {path.name} is damaged: {error.found}")
+        except (DatabaseDamaged, BackupFailed) as error:
             for part in new.parent.glob(f"{new.name}*"):
                 part.unlink()
+            _check_space(home, path.stat().st_size)
+            found = f"is damaged: {error.found}" if isinstance(error, DatabaseDamaged) else f"cannot be read: {error}"
+            _LOG.warning("rebuild: backup %s %s", path, found)
+            done.unusable.append(f"backup {path.name} {found}")
         else:
             done.backup = path.name
             return known
@@ -169,6 +171,7 @@ def _copy_backup(path: Path, new: Path, resources: Resources) -> _Known:
     """
     Raises:
         DatabaseDamaged: the backup.
+        BackupFailed: it cannot be read, or the copy not be written.
     """
     copy_file(path, new)
     wal = path.with_name(f"{path.name}.wal")

@@ -29,7 +29,7 @@ def backed_up(traded: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
     """The same, stored, half of it behind a backup, some segments compressed."""
     home = traded.copy(tmp_path_factory.mktemp("backed_up") / "home")
     home.store()
-    home.back_up("1")
+    home.back_up("20260101T000000Z")
     home.compress()
     home.trade(60, seed=2)
     home.store()
@@ -86,7 +86,7 @@ def test_a_bit_of_the_database_file(backed_up: Home, tmp_path: Path, chance: Ran
         assert content_of(home.database) == expected, offset
         done = last_rebuild(home.folder)
         assert (done is not None) == (found is not None), offset
-        assert done is None or (done.backup == "tape-1.duckdb" and done.lost == [])
+        assert done is None or (done.backup == "tape-20260101T000000Z.duckdb" and done.lost == [])
 
 
 def test_a_bit_of_the_write_ahead_log(traded: Home, tmp_path: Path, chance: Random, times: Times) -> None:
@@ -136,7 +136,7 @@ def test_a_bit_of_a_compressed_segment(backed_up: Home, tmp_path: Path, chance: 
     for _ in range(times(5, 500)):
         home = backed_up.copy(tmp_path / "home")
         home.database.unlink()
-        (home.logs / "backup" / "tape-1.duckdb").unlink()
+        (home.logs / "backup" / "tape-20260101T000000Z.duckdb").unlink()
         path = chance.choice(sorted(home.journal.glob("*.gz")))
         offset = flip_somewhere(path, chance)
         done = rebuild(home.folder, SMALL, now=NOW, is_loss_accepted=True)
@@ -152,7 +152,7 @@ def test_a_bit_of_a_backup(backed_up: Home, tmp_path: Path, chance: Random, time
     expected = recorded_in(backed_up.journal)
     for _ in range(times(4, 100)):
         home = backed_up.copy(tmp_path / "home")
-        backup = home.logs / "backup" / "tape-1.duckdb"
+        backup = home.logs / "backup" / "tape-20260101T000000Z.duckdb"
         offset = flip_somewhere(backup, chance)
         is_whole = read_whole(backup) is None
         home.database.write_bytes(b"")

@@ -263,12 +263,12 @@ def test_a_backup_of_a_clock_that_was_ahead_does_not_put_the_next_one_off(tmp_pa
     path = tmp_path / next_name(tmp_path, now + timedelta(days=30))
     path.touch()
     _set_time(path, now + timedelta(days=30))
-    assert is_backup_due(tmp_path, every, now, None)
+    assert is_backup_due(tmp_path, every, now, 0)
     second = tmp_path / next_name(tmp_path, now)
     second.touch()
     _set_time(second, now)
-    assert not is_backup_due(tmp_path, every, now + timedelta(hours=23), None)
-    assert is_backup_due(tmp_path, every, now + every, None)
+    assert not is_backup_due(tmp_path, every, now + timedelta(hours=23), 0)
+    assert is_backup_due(tmp_path, every, now + every, 0)
 
 
 def _set_time(path: Path, at: datetime) -> None:

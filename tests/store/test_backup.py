@@ -30,6 +30,8 @@ from store.backup import (
     forget_all_but,
     forget_unfinished,
     is_backup_due,
+    last_seq_of,
+    next_name,
 )
 from store.database import closing, open_database
 from store.ingest import Ingest
@@ -144,8 +146,8 @@ def test_a_copy_that_cannot_be_written_is_told_and_not_kept(
     store: GivenRows, database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    stub = tmp_path / "cp"
-    stub.write_text('#!/bin/sh\necho half > "$3"\necho "cp: no space\nleft" >&2\nexit 1\n')
+    stub = tmp_path / "dd"
+    stub.write_text('#!/bin/sh\necho half > "${2#of=}"\necho "dd: no space\nleft" >&2\nexit 1\n')
     stub.chmod(0o755)
     with pytest.raises(BackupFailed, match="no space left"):
         backup(store.connection, database, tmp_path / "kept" / "copy.duckdb", writing=nullcontext())
@@ -154,29 +156,47 @@ def test_a_copy_that_cannot_be_written_is_told_and_not_kept(
 
 def test_the_oldest_backups_are_forgotten(tmp_path: Path) -> None:
     names = [dated_name(NOW + timedelta(hours=hour)) for hour in range(4)]
-    for name in [*names, "mine.duckdb"]:
+    own = ["mine.duckdb", "tape-before-upgrade.duckdb"]
+    for name in [*names, *own]:
         (tmp_path / name).touch()
     assert [path.name for path in backups(tmp_path)] == names
     forget_all_but(tmp_path, 2)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.duckdb", *names[2:]]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*own, *names[2:]])
 
 
 def test_a_backup_is_due_when_there_is_none_or_only_an_old_one(tmp_path: Path) -> None:
     day = timedelta(days=1)
-    assert is_backup_due(tmp_path, day, NOW, None)
+    assert is_backup_due(tmp_path, day, NOW, 0)
     newest = tmp_path / dated_name(NOW)
     newest.touch()
     os.utime(newest, (NOW.timestamp(), NOW.timestamp()))
-    assert not is_backup_due(tmp_path, day, NOW + day - timedelta(seconds=1), None)
-    assert is_backup_due(tmp_path, day, NOW + day, None)
+    assert not is_backup_due(tmp_path, day, NOW + day - timedelta(seconds=1), 0)
+    assert is_backup_due(tmp_path, day, NOW + day, 0)
 
 
-def test_a_backup_is_due_after_an_import_which_no_journal_holds(tmp_path: Path) -> None:
+def test_a_backup_is_due_until_one_holds_what_was_imported_whatever_the_clock_said(
+    store: GivenRows, database: Path, tmp_path: Path
+) -> None:
+    """No journal has what was imported."""
+    folder, day = tmp_path / "backup", timedelta(days=1)
+
+    def back_up(now: datetime) -> int:
+        to = backup(store.connection, database, folder / next_name(folder, now), writing=nullcontext())
+        os.utime(to, (now.timestamp(), now.timestamp()))
+        return last_seq_of(to)
+
+    imported = back_up(NOW) + 1
+    assert is_backup_due(folder, day, NOW, imported)
+    store.connection.execute("update ingest_counter set last_ingest_seq = ?", [imported])
+    assert back_up(NOW + timedelta(seconds=30)) == imported
+    assert not is_backup_due(folder, day, NOW + timedelta(seconds=60), imported)
+
+
+def test_a_damaged_backup_holds_no_import(tmp_path: Path) -> None:
     newest = tmp_path / dated_name(NOW)
-    newest.touch()
+    newest.write_bytes(b"no database")
     os.utime(newest, (NOW.timestamp(), NOW.timestamp()))
-    assert not is_backup_due(tmp_path, timedelta(days=1), NOW, NOW - timedelta(seconds=1))
-    assert is_backup_due(tmp_path, timedelta(days=1), NOW, NOW + timedelta(seconds=1))
+    assert is_backup_due(tmp_path, timedelta(days=1), NOW, 1)
 
 
 def test_compressing_keeps_every_byte_and_leaves_one_file(tmp_path: Path) -> None:

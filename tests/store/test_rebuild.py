@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import shutil
 import threading
 from datetime import UTC, datetime, timedelta
@@ -12,7 +14,7 @@ import duckdb
 import pytest
 
 from store import rebuild as rebuild_module
-from store.backup import BackupFailed, delete_covered_segments
+from store.backup import BackupFailed, copy_file, delete_covered_segments
 from store.damaged import Rebuilt, last_rebuild, mark_damaged, why_rebuild
 from store.database import closing, is_damage, open_database
 from store.errors import DatabaseDamaged, DatabaseLocked, DatabaseNewer
@@ -37,14 +39,14 @@ def rebuilt(home: Home, **options: Any) -> Rebuilt:
 def test_a_backup_and_the_segments_behind_it_plain_and_compressed_make_the_whole_database(home: Home) -> None:
     home.beat("a", "b")
     home.store()
-    home.back_up("1")
+    home.back_up("20260101T000000Z")
     home.beat("c")
     home.store()
     home.compress()
     home.beat("d")
     home.database.write_bytes(b"no database")
     done = rebuilt(home)
-    assert (done.backup, done.unusable, done.lost, done.gaps) == ("tape-1.duckdb", [], [], [])
+    assert (done.backup, done.unusable, done.lost, done.gaps) == ("tape-20260101T000000Z.duckdb", [], [], [])
     assert (done.batches, done.events, home.services()) == (2, 2, ["a", "b", "c", "d"])
     assert done.journal == home.certificates() == ["executor: recorded 1..4, stored 1..4, gaps 0"]
     assert home.stored() == recorded_in(home.journal)
@@ -57,14 +59,54 @@ def test_a_backup_and_the_segments_behind_it_plain_and_compressed_make_the_whole
 def test_a_damaged_backup_is_named_and_an_older_one_taken(home: Home) -> None:
     home.trade(40)
     home.store()
-    home.back_up("1")
-    newest = home.back_up("2")
+    home.back_up("20260101T000000Z")
+    newest = home.back_up("20260102T000000Z")
     damage_a_row_block(newest, "shadow_decisions")
     home.beat("a")
     done = rebuilt(home)
-    assert done.backup == "tape-1.duckdb"
-    assert [line.partition(": ")[0] for line in done.unusable] == ["backup tape-2.duckdb is damaged"]
+    assert done.backup == "tape-20260101T000000Z.duckdb"
+    assert [line.partition(": ")[0] for line in done.unusable] == ["backup tape-20260102T000000Z.duckdb is damaged"]
     assert (home.stored(), done.lost) == (recorded_in(home.journal), [])
+
+
+def test_a_backup_that_the_disk_cannot_read_is_named_and_an_older_one_taken(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.beat("a")
+    home.store()
+    home.back_up("20260101T000000Z")
+    newest = home.back_up("20260102T000000Z")
+    home.beat("b")
+
+    def copying(source: Path, target: Path) -> None:
+        if source == newest:
+            target.write_bytes(source.read_bytes()[:5000])
+            raise BackupFailed(f"backup {target}: Input/output error")
+        copy_file(source, target)
+
+    monkeypatch.setattr(rebuild_module, "copy_file", copying)
+    done = rebuilt(home, is_loss_accepted=False)
+    assert (done.backup, done.lost, home.services()) == ("tape-20260101T000000Z.duckdb", [], ["a", "b"])
+    assert [line.partition(": ")[0] for line in done.unusable] == ["backup tape-20260102T000000Z.duckdb cannot be read"]
+
+
+def test_a_disk_without_room_is_not_blamed_on_the_backup(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.beat("a")
+    home.store()
+    home.back_up("20260101T000000Z")
+    home.back_up("20260102T000000Z")
+    full = False
+
+    def copying(source: Path, target: Path) -> None:
+        nonlocal full
+        full = True
+        raise BackupFailed(f"backup {target}: No space left on device")
+
+    usage = shutil.disk_usage(home.folder)
+    monkeypatch.setattr(rebuild_module, "copy_file", copying)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=0 if full else 10**12))
+    with pytest.raises(RebuildFailed, match=r"expected \d+ MB free for a rebuild, found 0 MB"):
+        rebuilt(home)
 
 
 def damage_a_row_block(database: Path, table: str) -> None:
@@ -79,8 +121,8 @@ def damage_a_row_block(database: Path, table: str) -> None:
 def test_the_given_backup_is_taken_or_none(home: Home) -> None:
     home.beat("a")
     home.store()
-    old = home.back_up("1").rename(home.folder / "mine.duckdb")
-    home.back_up("2")
+    old = home.back_up("20260101T000000Z").rename(home.folder / "mine.duckdb")
+    home.back_up("20260102T000000Z")
     assert rebuilt(home, source=old).backup == "mine.duckdb"
     damage_a_row_block(old, "heartbeats")
     with pytest.raises(RebuildFailed, match=r"backup mine\.duckdb is damaged"):
@@ -126,7 +168,7 @@ def test_a_gap_that_the_old_database_had_is_no_loss(home: Home) -> None:
 def test_a_batch_that_its_producer_could_not_write_is_a_gap_and_no_loss(home: Home) -> None:
     home.beat("a")
     home.store()
-    home.back_up("1")
+    home.back_up("20260101T000000Z")
     home.beat("b", "c", "d", run_id="r", segment_bytes=10**9)
     (path,) = home.journal.glob("executor-r-*")
     lines = path.read_bytes().splitlines(keepends=True)
@@ -156,7 +198,7 @@ def test_what_the_old_database_held_and_no_segment_has_is_a_loss_and_changes_not
 def test_imported_rows_that_no_backup_has_are_named_from_the_old_database(home: Home) -> None:
     home.beat("a")
     home.store()
-    home.back_up("1")
+    home.back_up("20260101T000000Z")
     with closing(open_database(home.database)) as connection:
         connection.execute("insert into imports values (timestamptz '2025-01-02 03:04:05Z', 'order_events', 5, 7)")
     done = rebuilt(home)
@@ -166,17 +208,42 @@ def test_imported_rows_that_no_backup_has_are_named_from_the_old_database(home: 
 def test_a_damaged_compressed_segment_gives_what_can_be_read_and_is_set_aside(home: Home) -> None:
     home.beat(*(f"s{number}" for number in range(200)), run_id="r", segment_bytes=10**9)
     home.store()
-    home.back_up("1")
+    home.back_up("20260101T000000Z")
     empty = home.database.with_name("empty")
     (packed,) = [home.journal / f"{name}.gz" for name in home.compress()]
     packed.write_bytes(packed.read_bytes()[: packed.stat().st_size // 2])
-    (home.logs / "backup" / "tape-1.duckdb").rename(empty)
+    (home.logs / "backup" / "tape-20260101T000000Z.duckdb").rename(empty)
     home.database.unlink()
     done = rebuilt(home)
     assert done.lost == ["segment executor-r-000001.journal.gz is damaged: it ends too early"]
     assert 0 < len(home.services()) < 200
     assert home.damaged() == ["executor-r-000001.journal.gz", "tape-20260102T030405Z.json"]
     assert home.segments() == []
+
+
+def test_a_compressed_segment_that_the_disk_cannot_read_is_lost_as_a_damaged_one(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.beat("a", "b", run_id="r", segment_bytes=10**9)
+    home.store()
+    home.compress()
+    home.database.unlink()
+
+    class Failing(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise OSError(errno.EIO, "Input/output error")
+
+    real = Path.open
+
+    def opening(path: Path, mode: str = "r", *words: Any, **more: Any) -> Any:
+        return Failing() if path.name.endswith(".gz") else real(path, mode, *words, **more)
+
+    with monkeypatch.context() as faulty:
+        faulty.setattr(Path, "open", opening)
+        done = rebuilt(home)
+    fault = "[Errno 5] Input/output error"
+    assert done.lost == [f"segment executor-r-000001.journal.gz is damaged: {fault}"]
+    assert home.damaged() == ["executor-r-000001.journal.gz", "tape-20260102T030405Z.json"]
 
 
 def test_nothing_to_rebuild_from_changes_nothing(home: Home) -> None:
@@ -221,12 +288,12 @@ def test_two_rebuilds_in_one_second_keep_both_old_databases(home: Home) -> None:
 def test_a_database_that_is_gone_comes_back_from_its_backup(home: Home) -> None:
     home.beat("a")
     home.store()
-    home.back_up("1")
+    home.back_up("20260101T000000Z")
     home.database.unlink()
     home.beat("b")
     home.store()
     assert home.services() == ["a", "b"]
-    assert (report(home)["backup"], report(home)["set_aside"]) == ("tape-1.duckdb", [])
+    assert (report(home)["backup"], report(home)["set_aside"]) == ("tape-20260101T000000Z.duckdb", [])
 
 
 def test_a_home_that_has_nothing_yet_is_no_lost_one(tmp_path: Path, empty_database: Path) -> None:
@@ -240,7 +307,7 @@ def test_a_home_that_has_nothing_yet_is_no_lost_one(tmp_path: Path, empty_databa
 def test_a_damaged_block_marks_the_database_and_the_next_start_rebuilds_it(home: Home) -> None:
     home.beat("a")
     home.store()
-    home.back_up("1")
+    home.back_up("20260101T000000Z")
     mark_damaged(home.folder, "a block is damaged", NOW)
     assert why_rebuild(home.folder) == "a block is damaged"
     home.store()
@@ -254,12 +321,12 @@ def test_a_database_that_holds_less_than_its_backup_is_rebuilt(home: Home) -> No
     shutil.copy(home.database, home.folder / "earlier")
     home.beat("b")
     home.store()
-    home.back_up("1")
+    home.back_up("20260101T000000Z")
     shutil.rmtree(home.journal)
     shutil.copy(home.folder / "earlier", home.database)
     home.store()
     assert home.services() == ["a", "b"]
-    assert report(home)["reason"] == "its rows end at 1, and those of tape-1.duckdb at 2"
+    assert report(home)["reason"] == "its rows end at 1, and those of tape-20260101T000000Z.duckdb at 2"
 
 
 def test_a_damaged_database_that_cannot_come_back_whole_is_left_as_it_is(home: Home) -> None:
@@ -320,7 +387,7 @@ def test_a_copy_of_a_damaged_database_is_no_backup_and_says_so_of_the_database(h
     home.store()
     damage_a_row_block(home.database, "shadow_decisions")
     with pytest.raises(DatabaseDamaged, match="Corrupt database file") as damage:
-        home.back_up("1")
+        home.back_up("20260101T000000Z")
     assert damage.value.path == home.database
     assert is_damage(damage.value)
     assert list((home.logs / "backup").iterdir()) == []
@@ -328,16 +395,16 @@ def test_a_copy_of_a_damaged_database_is_no_backup_and_says_so_of_the_database(h
 
 def test_a_segment_is_deleted_only_when_every_kept_backup_holds_it(home: Home) -> None:
     later = datetime.now(UTC) + timedelta(hours=1)
-    first = home.back_up("1")
+    first = home.back_up("20260101T000000Z")
     home.beat("a")
     home.store()
-    second = home.back_up("2")
+    second = home.back_up("20260102T000000Z")
     packed = [f"{name}.gz" for name in home.compress()]
     assert delete_covered_segments(home.folder, [], older_than=later) == []
     assert delete_covered_segments(home.folder, [first, second], older_than=later) == []
-    third = home.back_up("3")
+    third = home.back_up("20260103T000000Z")
     damage_a_row_block(second, "journal_segments")
-    with pytest.raises(BackupFailed, match=r"tape-2\.duckdb is damaged, so the journal forgets nothing"):
+    with pytest.raises(BackupFailed, match=r"tape-20260102T000000Z\.duckdb is damaged, so the journal forgets nothing"):
         delete_covered_segments(home.folder, [second, third], older_than=later)
     assert home.segments() == packed
     assert delete_covered_segments(home.folder, [third], older_than=later) == packed
@@ -345,11 +412,11 @@ def test_a_segment_is_deleted_only_when_every_kept_backup_holds_it(home: Home) -
 
 def test_any_kept_backup_can_be_the_beginning_after_the_journal_has_forgotten(home: Home) -> None:
     kept = []
-    for name in ("1", "2"):
-        home.beat(f"s{name}")
+    for number in (1, 2):
+        home.beat(f"s{number}")
         home.store()
         home.compress()
-        kept.append(home.back_up(name))
+        kept.append(home.back_up(f"2026010{number}T000000Z"))
     delete_covered_segments(home.folder, kept, older_than=datetime.now(UTC) + timedelta(hours=1))
     assert len(home.segments()) == 2, "those of the second run"
     kept[1].write_bytes(b"rotten")
