@@ -261,12 +261,17 @@ class _Handler(socketserver.BaseRequestHandler):
 
     def _export(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         owner = self.server.owner
-        files = [state_file(str(name)) for name in _said(request, "files", list)]
+        files = [state_file(name) for name in dict.fromkeys(map(str, _said(request, "files", list)))]
         folder = Path(_said(request, "out", str))
         with self.server.cursor() as cursor:
             newest = newest_event(cursor) if request.get("as_of") == "newest" else None
         given = newest or _instant(None if request.get("as_of") == "newest" else _said(request, "as_of", str, None))
-        is_own = folder.resolve() == (owner.home / "logs" / "state").resolve()
+        logs = owner.home / "logs"
+        if given is not None:
+            _refuse_own("export as of an instant", folder, logs / "state")
+        if not files:
+            _refuse_own("export of the logs", folder, logs)
+        is_own = folder.resolve() == (logs / "state").resolve()
         with self.server.exporting, owner.publishing if is_own else contextlib.nullcontext():
             as_of = given or owner.clock.now()
             with open_round(owner.connection, as_of=as_of, configured=owner.settings.configured) as reading:
@@ -275,12 +280,23 @@ class _Handler(socketserver.BaseRequestHandler):
 
     def _republish(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         export_id, folder = _said(request, "export_id", int), Path(_said(request, "out", str))
+        _refuse_own("export as published", folder, self.server.owner.home / "logs" / "state")
         with self.server.exporting, self.server.cursor() as cursor:
             path = republish(cursor, export_id, folder)
         return {"ok": True, "path": str(path)}, b""
 
     def _backup(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         return {"ok": True, "path": str(self.server.owner.back_up(Path(_said(request, "to", str))))}, b""
+
+
+def _refuse_own(what: str, folder: Path, own: Path) -> None:
+    """What the owner keeps up to date is not to become older under its hands.
+
+    Raises:
+        StoreError: it would.
+    """
+    if folder.resolve() == own.resolve():
+        raise StoreError(f"{what}: expected a folder of its own (--out), found {own}, which the running owner keeps")
 
 
 def _said(request: dict[str, Any], name: str, kind: type, *default: Any) -> Any:

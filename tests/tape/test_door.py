@@ -212,6 +212,33 @@ def test_garbage_is_answered_with_what_is_wrong(owner: Serving, request_: bytes,
     assert answer["error"]
 
 
+@pytest.mark.parametrize(
+    ("request_", "folder"),
+    [
+        ({"request": "export", "files": ["nav"], "as_of": NOW.isoformat()}, "logs/state"),
+        ({"request": "export", "files": ["nav"], "as_of": "newest"}, "logs/archive/../state"),
+        ({"request": "export", "files": []}, "logs"),
+        ({"request": "republish", "export_id": 1}, "logs/state"),
+    ],
+)
+def test_what_the_owner_keeps_up_to_date_is_not_made_older_under_its_hands(
+    owner: Serving, request_: dict[str, Any], folder: str
+) -> None:
+    nav = owner.home / "logs" / "state" / "nav.json"
+    wait_for(nav.exists, "nothing is published")
+    before = nav.read_bytes()
+    answer = said(owner, json.dumps({**request_, "out": str(owner.home / folder)}).encode() + b"\n")
+    assert answer["ok"] is False
+    assert "expected a folder of its own (--out), found " in answer["error"]
+    assert json.loads(nav.read_bytes())["updated_ts"] >= json.loads(before)["updated_ts"]
+
+
+def test_a_file_that_is_asked_for_again_and_again_is_published_once(owner: Serving, tmp_path: Path) -> None:
+    request_ = {"request": "export", "files": ["nav"] * 300, "out": str(tmp_path)}
+    answer = said(owner, json.dumps(request_).encode() + b"\n")
+    assert answer["paths"] == [str(tmp_path / "nav.json")]
+
+
 def test_clients_that_hang_or_go_away_cost_nobody_anything(owner: Serving) -> None:
     hanging = [peer(owner) for _ in range(20)]
     for number, each in enumerate(hanging):
