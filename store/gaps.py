@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from store.ingest import Position, load_positions
+from store.ingest import Position, damaged_ends, load_positions
 from store.journal import journal_folder, segment_name
 
 
@@ -47,9 +47,14 @@ class Gap:
 def gaps(connection: duckdb.DuckDBPyConnection, home: Path | None = None) -> list[Gap]:
     """What is missing of the journal, by producer and run; ``home``: look as well which segments are there."""
     positions = sorted(load_positions(connection).values(), key=lambda each: (each.producer, each.run_id, each.number))
+    damaged = damaged_ends(connection)
     found: list[Gap] = []
     for _, run in groupby(positions, key=lambda each: (each.producer, each.run_id)):
-        found += _gaps_of_run(list(run))
+        *_, last = segments = list(run)
+        found += _gaps_of_run(segments)
+        if last.segment in damaged:
+            seq, where = last.last_seq + 1, f"it is the damaged end of segment {last.segment}"
+            found.append(Gap(last.producer, last.run_id, seq, seq, 1, last.segment, False, where))
     if home is not None:
         folder = journal_folder(home)
         found += [_cut_short(each) for each in positions if not each.is_finished and not _is_there(folder, each)]

@@ -555,6 +555,19 @@ class Certificate:
         return f"{self.producer}: recorded 1..{self.recorded}, stored 1..{self.stored}{refused}, gaps {self.gaps}"
 
 
+def damaged_ends(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """The segments whose last line is damaged: it was a batch, whose number no line behind it tells."""
+    rows = connection.execute(
+        """
+        select segment
+        from journal_segments
+        inner join rejected_events on source = segment and line = read_lines
+        where starts_with(reason, 'crc ')
+        """
+    ).fetchall()
+    return [segment for (segment,) in rows]
+
+
 def certificates(connection: duckdb.DuckDBPyConnection) -> list[Certificate]:
     """What the store knows of each producer's journal; read after the backlog is stored."""
     rows = connection.execute(
@@ -563,7 +576,7 @@ def certificates(connection: duckdb.DuckDBPyConnection) -> list[Certificate]:
             select
                 producer,
                 run_id,
-                max(last_seq) as recorded,
+                max(last_seq + list_contains($damaged, segment)::bigint) as recorded,
                 sum(stored_batches) as stored,
                 sum(refused_batches) as refused,
             from journal_segments
@@ -574,6 +587,7 @@ def certificates(connection: duckdb.DuckDBPyConnection) -> list[Certificate]:
         from runs
         group by producer
         order by producer
-        """
+        """,
+        {"damaged": damaged_ends(connection)},
     ).fetchall()
     return [Certificate(*row) for row in rows]

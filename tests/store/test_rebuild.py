@@ -446,6 +446,17 @@ def test_gaps_are_named_and_count_as_the_certificate_does(home: Home) -> None:
     assert home.certificates() == ["executor: recorded 1..7, stored 1..4, gaps 3"]
 
 
+def test_a_damaged_last_line_is_a_gap_although_no_batch_follows(home: Home) -> None:
+    home.beat("a", "b", "c", run_id="r", segment_bytes=10**9)
+    path = home.journal / "executor-r-000001.journal"
+    flip(path, path.stat().st_size - 5, 0)
+    home.store()
+    with closing(open_database(home.database, read_only=True)) as connection:
+        (found,) = gaps(connection, home.folder)
+    assert str(found) == "executor r: batch 3 missing: it is the damaged end of segment executor-r-000001.journal"
+    assert home.certificates() == ["executor: recorded 1..3, stored 1..2, gaps 1"]
+
+
 def test_a_segment_that_vanishes_before_it_was_read_to_its_end_is_named(home: Home) -> None:
     with Journal(home.folder, "executor", run_id="r") as journal:
         journal.write_event("heartbeat", {"ts": NOW.isoformat(), "service": "a"})
