@@ -19,6 +19,7 @@ from tests.conftest import ago
 from tests.faults.disks import MB, Mount, mount
 from tests.faults.supervised import Supervised
 from tests.faults.trader import Trader, stored
+from tests.tape.homes import log_content
 from tests.tape.owners import Serving, wait_for
 from tests.tape.test_cli import fails, tape
 
@@ -36,8 +37,8 @@ def put_database(home: Path, empty: Path) -> None:
 
 def mirrored(home: Path) -> list[str]:
     """The batches whose veto is in its log, in order."""
-    path = home / "logs" / VETOES
-    return [json.loads(line)["veto_reason"] for line in path.read_bytes().splitlines()] if path.exists() else []
+    whole, _, _ = log_content(home, VETOES).rpartition(b"\n")
+    return [json.loads(line)["veto_reason"] for line in whole.splitlines()]
 
 
 def equity(home: Path) -> float:
