@@ -50,20 +50,20 @@ class MirrorFile:
         """
         lines = list(lines)
         new = b"".join(line for event_id, line in lines if event_id not in self._written)
-        is_new = not self._path.exists()
         fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         try:
             size = os.fstat(fd).st_size
             try:
                 write_whole(fd, new)
+                os.fsync(fd)
+                if size == 0:
+                    sync_folder(self._path.parent)
             except OSError:
+                # also where only a sync failed: the kernel counts those pages as clean, no later sync writes them
                 os.ftruncate(fd, size)
                 raise
-            os.fsync(fd)
         finally:
             os.close(fd)
-        if is_new:
-            sync_folder(self._path.parent)
         self._written.difference_update(event_id for event_id, _ in lines)
         return size + len(new)
 
