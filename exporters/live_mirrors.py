@@ -7,10 +7,13 @@ others.
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
 import os
+import sys
 import time
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -22,7 +25,7 @@ import duckdb
 
 from execution import events
 from exporters.jsonl_mirrors import ORDER_EVENTS, contract_line, dump, pair_line, router_health_line, summary_line
-from exporters.mirror_files import ROTATE_BYTES, MirrorFile
+from exporters.mirror_files import ROTATE_BYTES, MirrorFile, newest_part, open_part
 from store.database import is_fatal, is_memory_short, roll_back, transaction
 from store.round import Row, fetch_rows
 
@@ -275,8 +278,10 @@ class RouterHealthMirror:
 
     def __init__(self, logs: Path) -> None:
         self._published = _Published(logs / "state" / "router_health.json")
-        log = logs / self.name
-        self._last = self._next = without_clocks(_last_line(log))
+        log = newest_part(logs / self.name)
+        last = _last_line(log)
+        self._last = self._next = without_clocks(last)
+        self._last_id = last.get("event_id")
         # a log of the future was written before the clock was set back
         age_s = max(0.0, time.time() - log.stat().st_mtime) if log.exists() else ROUTER_HEALTH_S
         self._written_at = time.monotonic() - age_s
@@ -286,10 +291,11 @@ class RouterHealthMirror:
         if document is None:
             return [], last_seq
         self._next = without_clocks(document)
-        if self._next == self._last and time.monotonic() - self._written_at < ROUTER_HEALTH_S:
+        line = router_health_line(document)
+        is_young = time.monotonic() - self._written_at < ROUTER_HEALTH_S
+        if line["event_id"] == self._last_id or (self._next == self._last and is_young):
             self._published.took()
             return [], last_seq
-        line = router_health_line(document)
         return [(line["event_id"], dump(line))], last_seq
 
     def wrote(self) -> None:
@@ -311,12 +317,14 @@ def _last_line(path: Path) -> dict[str, Any]:
 
 
 def _last_lines(path: Path, size: int) -> list[bytes]:
-    """The whole lines in the last bytes of a log, the first of them perhaps in part."""
-    if not path.exists():
+    """The whole lines in the last bytes of a log, the first of them perhaps in part; a damaged archive has none."""
+    try:
+        with open_part(path) as file:
+            end = file.seek(0, os.SEEK_END)
+            file.seek(max(0, end - size))
+            return file.read().rpartition(b"\n")[0].splitlines()
+    except (FileNotFoundError, EOFError, zlib.error, gzip.BadGzipFile):
         return []
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - size))
-        return file.read().rpartition(b"\n")[0].splitlines()
 
 
 def _document(line: bytes) -> dict[str, Any]:
@@ -367,15 +375,14 @@ class CompareMirror:
 
     def _last_run(self) -> tuple[float | None, set[str]]:
         """What the log ends with, or the newest archived one where it is rotated: the summary's time, and its pairs."""
-        archived = sorted((self._log.parent / "archive").glob(f"{self._log.name}.*[0-9+]"))
-        log = self._log if self._log.exists() or not archived else archived[-1]
+        log = newest_part(self._log)
         lines = _last_lines(log, _TAIL_BYTES)
         summary = _document(lines[-1]) if lines else {}
         count = summary.get("diff_count")
         if "summary" not in summary or not isinstance(count, int):
             return None, set()
         if count + 1 >= len(lines):
-            lines = _last_lines(log, log.stat().st_size)
+            lines = _last_lines(log, sys.maxsize)
         pairs = [_document(line) for line in lines[max(0, len(lines) - 1 - count) : -1]]
         return summary.get("ts"), {str(pair.get("event_id")) for pair in pairs}
 

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import orjson
 
@@ -83,8 +83,7 @@ class MirrorFile:
 
     def _archived_behind(self, last_seq: int) -> list[Path]:
         """The rotated logs that reach farther than a row of this number: the database does not know that they were."""
-        found = (self._path.parent / "archive").glob(f"{self._path.name}.*")
-        return [path for path in found if (name := _ARCHIVED.search(path.name)) and int(name[1]) > last_seq]
+        return [path for path, reached in _archives(self._path) if reached > last_seq]
 
     def _recover(self) -> set[str]:
         """Mends the last line and returns the ids of the lines behind the offset.
@@ -110,8 +109,35 @@ _ARCHIVED = re.compile(r"\.(\d+)\+*(?:\.gz)?$")
 """What the name of a rotated log ends with: the number of its last row."""
 
 
+def newest_part(log: Path) -> Path:
+    """The log itself, or the archive that was rotated last where nothing was written since."""
+    if log.exists() and log.stat().st_size:
+        return log
+    return max(_archives(log), key=lambda archive: archive[0].name.removesuffix(".gz"), default=(log, 0))[0]
+
+
+def open_part(path: Path) -> BinaryIO:
+    """A log or an archive, compressed or not, to be read; also one that was compressed since it was found.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    if path.suffix != ".gz":
+        try:
+            return path.open("rb")
+        except FileNotFoundError:
+            path = path.with_name(f"{path.name}.gz")
+    return cast(BinaryIO, gzip.open(path))
+
+
+def _archives(log: Path) -> list[tuple[Path, int]]:
+    """What was rotated of a log, each with the number of its last row."""
+    found = (log.parent / "archive").glob(f"{log.name}.*")
+    return [(path, int(name[1])) for path in found if (name := _ARCHIVED.search(path.name))]
+
+
 def _ids_in(archive: Path) -> Iterator[str]:
-    with gzip.open(archive) if archive.suffix == ".gz" else archive.open("rb") as file:
+    with open_part(archive) as file:
         for line in file:
             if (event_id := _event_id(line)) is not None:
                 yield event_id

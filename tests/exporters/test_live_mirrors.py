@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
 import os
@@ -19,9 +20,10 @@ import pytest
 from execution.events import Event
 from exporters import live_mirrors, mirror_files
 from exporters.jsonl_mirrors import write_logs
-from exporters.live_mirrors import EVENT_MIRRORS, EventMirror, Mirrors
+from exporters.live_mirrors import EVENT_MIRRORS, ROUTER_HEALTH_S, EventMirror, Mirrors
 from exporters.mirror_files import MirrorFile
 from exporters.state_files import to_json
+from store.backup import compress
 from store.importer import import_logs
 from store.round import Row, open_round
 from tests.conftest import GivenRows
@@ -66,8 +68,15 @@ class Logs:
     def lines(self, name: str) -> list[bytes]:
         """Every line of a log, archived ones first."""
         path = self.folder / name
-        archives = sorted((path.parent / "archive").glob(f"{path.name}.*"))
-        return b"".join(each.read_bytes() for each in [*archives, path] if each.exists()).splitlines(keepends=True)
+        parts = [*self.archives(name), *([path] if path.exists() else [])]
+        return b"".join(
+            gzip.decompress(each.read_bytes()) if each.suffix == ".gz" else each.read_bytes() for each in parts
+        ).splitlines(keepends=True)
+
+    def archives(self, name: str) -> list[Path]:
+        """What was rotated of a log, oldest first."""
+        path = self.folder / name
+        return sorted((path.parent / "archive").glob(f"{path.name}.*"))
 
     def ids(self, name: str) -> list[str]:
         return [json.loads(line)["event_id"] for line in self.lines(name)]
@@ -382,6 +391,55 @@ def test_a_restart_alone_is_no_news_of_router_health(logs: Logs) -> None:
     assert len(logs.lines(HEALTH)) == 1
 
 
+@pytest.mark.parametrize("is_compressed", [False, True])
+def test_behind_a_rotation_a_restart_alone_is_no_news_of_router_health(logs: Logs, is_compressed: bool) -> None:
+    logs.rotate_bytes = 1
+    logs.start()
+    for second in range(3):
+        logs.publish("router_health.json", health(float(second), float(second)))
+        logs.run()
+    if is_compressed:
+        compress(logs.archives(HEALTH)[-1])
+    assert not (logs.folder / HEALTH).exists()
+    for second in (2, 3):
+        logs.publish("router_health.json", health(float(second), 2.0))
+        logs.start()
+        logs.run()
+    assert [line["ts"] for line in logs.documents(HEALTH)] == [0.0, 1.0, 2.0]
+    logs.publish("router_health.json", health(4.0, 4.0))
+    logs.run()
+    assert [line["ts"] for line in logs.documents(HEALTH)] == [0.0, 1.0, 2.0, 4.0]
+
+
+@pytest.mark.parametrize("damage", [lambda raw: raw[:-9], lambda raw: b"no gzip", lambda raw: raw[:12] + b"\xff" * 40])
+def test_a_damaged_archive_stops_no_owner(logs: Logs, damage: Callable[[bytes], bytes]) -> None:
+    logs.rotate_bytes = 1
+    logs.start()
+    logs.publish("router_health.json", health(0.0, 1.0))
+    sum_up(logs)
+    for name in (HEALTH, COMPARE):
+        archive = compress(logs.archives(name)[-1])
+        archive.write_bytes(damage(archive.read_bytes()))
+    logs.start()
+    logs.publish("router_health.json", health(1.0, 2.0))
+    sum_up(logs, 1.0)
+    assert logs.mirrors.errors == {}
+    assert [len(logs.archives(name)) for name in (HEALTH, COMPARE)] == [2, 2]
+
+
+def test_a_document_that_is_in_the_log_is_not_logged_again_by_a_restart_ten_minutes_later(logs: Logs) -> None:
+    logs.publish("router_health.json", health(0.0, 1.0))
+    logs.run()
+    before = time.time() - ROUTER_HEALTH_S - 1
+    os.utime(logs.folder / HEALTH, (before, before))
+    logs.start()
+    logs.run()
+    assert [line["ts"] for line in logs.documents(HEALTH)] == [0.0]
+    logs.publish("router_health.json", health(601.0, 1.0))
+    logs.run()
+    assert [line["ts"] for line in logs.documents(HEALTH)] == [0.0, 601.0]
+
+
 def decide(store: GivenRows, age_s: float, received_age_s: float | None = None) -> str:
     received = NOW - timedelta(seconds=age_s if received_age_s is None else received_age_s)
     return store.add(
@@ -493,6 +551,25 @@ def test_a_publication_is_summed_up_once_although_decisions_come_between_a_kill_
     assert summaries(logs) == [(3, False)]
     sum_up(logs, 1.0)
     assert (pairs(logs), summaries(logs)) == (ids, [(3, False), (1, False)])
+
+
+@pytest.mark.parametrize("tail_bytes", [300, 10**6])
+def test_a_publication_whose_archive_is_compressed_is_summed_up_once(
+    logs: Logs, tail_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_mirrors, "_TAIL_BYTES", tail_bytes)
+    logs.rotate_bytes = 1
+    logs.start()
+    ids = []
+    for publication in range(2):
+        ids += [decide(logs.store, 500) for _ in range(3)]
+        sum_up(logs, publication)
+    compress(logs.archives(COMPARE)[-1])
+    logs.start()
+    logs.run()
+    assert (pairs(logs), summaries(logs)) == (ids, [(3, False), (3, False)])
+    sum_up(logs, 2.0)
+    assert (pairs(logs), summaries(logs)) == (ids, [(3, False), (3, False), (0, True)])
 
 
 def test_logs_rotate_at_their_size_and_a_slice_stays_together(logs: Logs, monkeypatch: pytest.MonkeyPatch) -> None:

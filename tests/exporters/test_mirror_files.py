@@ -16,7 +16,7 @@ from typing import Self
 import pytest
 
 from exporters import mirror_files
-from exporters.mirror_files import MirrorFile
+from exporters.mirror_files import MirrorFile, newest_part, open_part
 from store.backup import compress
 
 Lines = list[tuple[str, bytes]]
@@ -204,6 +204,23 @@ def test_a_database_that_went_back_behind_a_rotation_doubles_no_line_of_the_arch
     assert again.offset == 0
     again.append(lines(3, 4, 5, 6, 7))
     assert path.read_bytes() == content(5, 6, 7)
+
+
+def test_the_newest_part_is_the_log_or_what_was_rotated_last_compressed_or_not(path: Path) -> None:
+    file = MirrorFile(path, 0, rotate_bytes=1)
+    assert newest_part(path) == path
+    for number in range(1, 4):
+        size = file.append(lines(number))
+        assert newest_part(path) == path
+        file.rotate_if_full(size, number)
+        newest = newest_part(path)
+        assert newest.name.endswith(f".{number}")
+        compress(newest)
+        for each in (newest, newest_part(path)):  # the first: found before it was compressed, opened after
+            with open_part(each) as part:
+                assert part.read() == content(number)
+    path.touch()
+    assert newest_part(path).name.endswith(".3.gz")
 
 
 def test_an_archive_that_the_database_knows_of_is_not_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
