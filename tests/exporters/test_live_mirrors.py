@@ -8,7 +8,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ import pytest
 from execution.events import Event
 from exporters import live_mirrors, mirror_files
 from exporters.jsonl_mirrors import write_logs
-from exporters.live_mirrors import EVENT_MIRRORS, ROUTER_HEALTH_S, EventMirror, Mirrors
+from exporters.live_mirrors import EVENT_MIRRORS, ROUTER_HEALTH_S, EventMirror, Lines, Mirrors
 from exporters.mirror_files import MirrorFile
 from exporters.state_files import to_json
 from store.backup import compress
@@ -190,36 +190,38 @@ KILLS = ["before append", "in the middle of a line", "after append", "before wat
 KILLS += ["before rename", "after rename", "before second watermark"]
 
 
-def kill_at(point: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The next mirror that comes to the point is the last: ``Killed``."""
+def kill_at(point: str, monkeypatch: pytest.MonkeyPatch, *, passes: int = 0) -> None:
+    """The next mirror that comes to the point, behind so many that pass it, is the last: ``Killed``."""
     append, save, rotate = MirrorFile.append, Mirrors._save, MirrorFile.rotate_if_full
     rotated: list[bool] = []
+    came = iter(range(passes))
+
+    def come_to(here: str) -> None:
+        if here == point and next(came, None) is None:
+            raise Killed
 
     def appending(self: MirrorFile, lines: Any) -> int:
-        if point == "before append":
-            raise Killed
+        come_to("before append")
+        before = self._path.stat().st_size if self._path.exists() else 0
         size = append(self, lines)
-        if point == "after append":
-            raise Killed
-        if point == "in the middle of a line":
+        come_to("after append")
+        if point == "in the middle of a line" and size > before and next(came, None) is None:
             with self._path.open("rb+") as file:
                 file.truncate(size - 7)
             raise Killed
         return size
 
     def saving(self: Mirrors, mark: Any, writing: Any) -> None:
-        if point == "before watermark" or (point == "before second watermark" and rotated):
-            raise Killed
+        come_to("before watermark")
+        if rotated:
+            come_to("before second watermark")
         save(self, mark, writing)
-        if point == "after watermark":
-            raise Killed
+        come_to("after watermark")
 
     def rotating(self: MirrorFile, size: int, last_seq: int) -> bool:
-        if point == "before rename":
-            raise Killed
+        come_to("before rename")
         done = rotate(self, size, last_seq)
-        if point == "after rename":
-            raise Killed
+        come_to("after rename")
         rotated.append(done)
         return done
 
@@ -253,19 +255,179 @@ def test_after_a_kill_at_any_point_every_row_is_there_once_and_in_order(
         assert logs.ids(name) == [event_id for (event_id,) in rows], name
 
 
-def test_a_database_that_lost_its_tail_doubles_no_line(logs: Logs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_mirrors, "_SLICE", 2)
-    connection = logs.store.connection
-    before = add_rounds(logs.store, 1)
+def last_mark(logs: Logs, name: str) -> tuple[int, int]:
+    query = "select last_seq, byte_offset from mirror_watermarks where mirror = ?"
+    ((last_seq, byte_offset),) = logs.store.connection.execute(query, [name]).fetchall()
+    return last_seq, byte_offset
+
+
+def lose_tail(logs: Logs, *, is_renumbered: bool = False) -> list[str]:
+    """A database that lost its tail, and was given it again but for one row, and more; returns what the orders hold.
+
+    ``is_renumbered``: as by a rebuild, which may store the last first.
+    """
+    connection, store = logs.store.connection, logs.store
+    add_rounds(store, 1)
     logs.run()
     connection.execute("create temp table marks_then as from mirror_watermarks")
-    after = add_rounds(logs.store, 5)
+    first = store._seq + 1
+    add_rounds(store, 2)
+    last = store._seq
     logs.run()
+    there = logs.ids(ORDERS)
+    for table in EVENT_TABLES_MIRRORED:
+        connection.execute(f"delete from {table} where event_id = ?", [there[5]])
+        if is_renumbered:
+            number = f"{first + last} - ingest_seq"
+            connection.execute(f"update {table} set ingest_seq = {number} where ingest_seq between {first} and {last}")
     connection.execute("delete from mirror_watermarks")
     connection.execute("insert into mirror_watermarks from marks_then")
+    return there + add_rounds(store, 1)[:4]
+
+
+@pytest.mark.parametrize(("rotate_bytes", "is_renumbered"), [(1, True), (600, False), (600, True), (10**9, False)])
+@pytest.mark.parametrize("point", KILLS)
+def test_a_lost_tail_doubles_no_line_whatever_dies_while_it_is_caught_up_with(
+    logs: Logs, point: str, rotate_bytes: int, is_renumbered: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each owner dies one slice later than the one before it."""
+    monkeypatch.setattr(live_mirrors, "_SLICE", 1)
+    logs.rotate_bytes = rotate_bytes
+    logs.start()
+    expected = lose_tail(logs, is_renumbered=is_renumbered)
+    deaths = 0
+    while True:
+        logs.start()
+        del logs.mirrors.mirrors[1:]
+        with monkeypatch.context() as killing:
+            kill_at(point, killing, passes=deaths)
+            try:
+                logs.run()
+            except Killed:
+                deaths += 1
+            else:
+                break
+    assert deaths > 0 or (point == "before second watermark" and rotate_bytes == 10**9)
+    assert logs.ids(ORDERS) == expected
     logs.start()
     logs.run()
-    assert logs.all_ids() == sorted(before + after)
+    assert logs.ids(ORDERS) == expected
+    expected += add_rounds(logs.store, 1)[:4]
+    logs.run()
+    assert logs.ids(ORDERS) == expected
+    live = logs.folder / ORDERS
+    size = live.stat().st_size if live.exists() else 0
+    assert size < rotate_bytes, "what was too long meanwhile was rotated afterwards"
+    assert last_mark(logs, ORDERS) == (logs.store._seq - len(EVENT_TABLES_MIRRORED) + 4, size)
+
+
+def test_owners_who_die_after_every_slice_catch_up_with_a_lost_tail(
+    logs: Logs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_mirrors, "_SLICE", 1)
+    expected = lose_tail(logs)
+    for _ in expected:
+        logs.start()
+        del logs.mirrors.mirrors[1:]
+        with monkeypatch.context() as killing:
+            kill_at("after watermark", killing)
+            with suppress(Killed):
+                logs.run()
+    assert logs.ids(ORDERS) == expected
+
+
+@pytest.mark.parametrize("rotate_bytes", [300, 10**9])
+def test_a_step_that_fails_while_a_lost_tail_is_caught_up_with_doubles_no_line(
+    logs: Logs, rotate_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_mirrors, "_SLICE", 1)
+    logs.rotate_bytes = rotate_bytes
+    logs.start()
+    expected = lose_tail(logs)
+    lines, steps = EventMirror.lines, iter(range(10**9))
+
+    def failing(self: EventMirror, last_seq: int) -> Any:
+        if next(steps) % 7 == 6:
+            raise OSError(5, "Input/output error")
+        return lines(self, last_seq)
+
+    logs.start()
+    del logs.mirrors.mirrors[1:]
+    with monkeypatch.context() as often:
+        often.setattr(EventMirror, "lines", failing)
+        for _ in range(10):
+            logs.run()
+    assert logs.mirrors.failures > 0
+    logs.run()
+    assert logs.ids(ORDERS) == expected
+
+
+@pytest.mark.parametrize("rotate_bytes", [1, 10**9])
+@pytest.mark.parametrize("restarts_behind", [{0}, {0, 1}, {0, 1, 2, 3}])
+def test_a_lost_tail_doubles_no_pair_in_several_runs(
+    logs: Logs, rotate_bytes: int, restarts_behind: set[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That nothing was published since the last run does not say that all pairs are there."""
+    monkeypatch.setattr(live_mirrors, "_PAIRS", 2)
+    logs.rotate_bytes = rotate_bytes
+    logs.start()
+    ids = [decide(logs.store, 500)]
+    sum_up(logs)
+    connection = logs.store.connection
+    connection.execute("create temp table marks_then as from mirror_watermarks")
+    ids += [decide(logs.store, 500) for _ in range(5)]
+    for publication in range(1, 4):
+        sum_up(logs, publication)
+    assert pairs(logs) == ids
+    connection.execute("delete from mirror_watermarks")
+    connection.execute("insert into mirror_watermarks from marks_then")
+    ids.append(decide(logs.store, 500))
+    for publication in range(8):
+        if publication in restarts_behind:
+            logs.start()
+            logs.run()
+        sum_up(logs, 10 + publication)
+    assert pairs(logs) == ids
+    assert len(summaries(logs)) == 12
+    live = logs.folder / COMPARE
+    assert last_mark(logs, COMPARE)[1] == (live.stat().st_size if live.exists() else 0)
+    assert live.exists() == (rotate_bytes > 1)
+
+
+def test_a_rebuild_that_stores_a_young_decision_before_those_in_the_log_doubles_no_pair(logs: Logs) -> None:
+    ids = [decide(logs.store, 500) for _ in range(2)]
+    sum_up(logs)
+    young = decide(logs.store, -300)
+    connection = logs.store.connection
+    connection.execute("delete from mirror_watermarks")
+    connection.execute("update shadow_decisions set ingest_seq = 4 - ingest_seq")
+    for after_s in (1.0, 500.0):
+        logs.start()
+        sum_up(logs, after_s)
+    assert pairs(logs) == [*ids, young]
+
+
+def test_router_health_that_lost_its_tail_is_caught_up_with_at_once(logs: Logs) -> None:
+    for second in range(3):
+        logs.publish("router_health.json", health(float(second), float(second)))
+        logs.run()
+    logs.store.connection.execute("delete from mirror_watermarks")
+    for rotate_bytes, exists in ((10**9, True), (1, False)):
+        logs.rotate_bytes = rotate_bytes
+        logs.start()
+        logs.run()
+        assert [line["ts"] for line in logs.documents(HEALTH)] == [0.0, 1.0, 2.0]
+        size = (logs.folder / HEALTH).stat().st_size if exists else 0
+        assert last_mark(logs, HEALTH) == (0, size)
+        logs.store.connection.execute("delete from mirror_watermarks")
+
+
+def test_ids_that_never_come_again_are_not_kept(logs: Logs) -> None:
+    expected = lose_tail(logs)
+    logs.start()
+    logs.run()
+    assert logs.ids(ORDERS) == expected
+    assert not any(file.is_matching for file in logs.mirrors._files.values())
 
 
 @pytest.mark.parametrize(
@@ -330,9 +492,9 @@ def test_tables_without_news_are_not_looked_into(logs: Logs, monkeypatch: pytest
     logs.run()
     asked: list[str] = []
 
-    def ask(name: str, last_seq: int) -> tuple[list[tuple[str, bytes]], int]:
+    def ask(name: str, last_seq: int) -> Lines:
         asked.append(name)
-        return [], last_seq
+        return Lines([], last_seq, are_all=True)
 
     for mirror in logs.mirrors.mirrors:
         if mirror.tables:
