@@ -1,28 +1,31 @@
 """The six JSONL logs kept alive: rows appear in them within a second of being stored.
 
 Laws kept here: a row is written once, in the order it was stored; how far a log is written is committed after the lines
-are on disk; rows of old logs are never mirrored, these logs are their mirror; a mirror that fails does not stop the
-others.
+are on disk, and after what stood there already was matched; rows of old logs are never mirrored, these logs are their
+mirror; a mirror that fails does not stop the others.
 """
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
 import os
+import sys
 import time
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import duckdb
 
 from execution import events
 from exporters.jsonl_mirrors import ORDER_EVENTS, contract_line, dump, pair_line, router_health_line, summary_line
-from exporters.mirror_files import ROTATE_BYTES, MirrorFile
+from exporters.mirror_files import ROTATE_BYTES, MirrorFile, newest_part, open_part
 from store.database import is_fatal, is_memory_short, roll_back, transaction
 from store.round import Row, fetch_rows
 
@@ -54,6 +57,17 @@ class Watermark:
     byte_offset: int = 0
 
 
+class Lines(NamedTuple):
+    """Lines that come next in a log."""
+
+    lines: list[tuple[str, bytes]]
+    """Each with its ``event_id``."""
+    last_seq: int
+    """The number of the row they reach."""
+    are_all: bool
+    """Whether no row is left behind them that the log may hold already; ``False`` where nobody looked."""
+
+
 class Mirror(Protocol):
     """One log kept alive."""
 
@@ -61,8 +75,8 @@ class Mirror(Protocol):
     tables: tuple[str, ...]
     """Where its lines come from, when from tables alone: while these are the same, there is no news."""
 
-    def lines(self, last_seq: int) -> tuple[list[tuple[str, bytes]], int]:
-        """The lines (event_id, line) behind a row's number, and the number they reach; none and the same: no news."""
+    def lines(self, last_seq: int) -> Lines:
+        """The lines behind the row of this number; none: no news."""
         ...
 
     def wrote(self) -> None:
@@ -130,32 +144,35 @@ class Mirrors:
 
     def _bring_up(self, mirror: Mirror, writing: AbstractContextManager[object]) -> int:
         if mirror.name not in self._files:
-            roll_back(self._cursor)
-            mark = self._marks[mirror.name] = self._load(mirror.name)
-            file = MirrorFile(
-                self._logs / mirror.name,
-                mark.byte_offset,
-                last_seq=mark.last_seq,
-                rotate_bytes=self._rotate_bytes,
-            )
-            if file.offset != mark.byte_offset:
-                # on record before anything is appended: what is might grow beyond the offset of the log before
-                mark = self._marks[mirror.name] = Watermark(mirror.name, mark.last_seq, file.offset)
-                self._save(mark, writing)
-            self._files[mirror.name] = file
+            self._open(mirror.name, writing)
         mark, file = self._marks[mirror.name], self._files[mirror.name]
-        lines, last_seq = mirror.lines(mark.last_seq)
-        if not lines and last_seq == mark.last_seq:
+        lines, last_seq, are_all = mirror.lines(mark.last_seq)
+        if not lines and not (are_all and file.is_matching):
             return 0
-        if lines:
-            mark = Watermark(mirror.name, last_seq, file.append(lines))
+        size = file.append(lines)
+        if are_all:
+            file.match_no_more()
+        mark = Watermark(mirror.name, last_seq, mark.byte_offset if file.is_matching else size)
+        if not (file.is_matching and file.in_archives):  # else the number on record tells what is to be matched
             self._save(mark, writing)
+        if lines:
             mirror.wrote()
-            if file.rotate_if_full(mark.byte_offset, last_seq):
-                mark = Watermark(mirror.name, last_seq, 0)
-                self._save(mark, writing)
+        if not file.is_matching and file.rotate_if_full(size, last_seq):
+            mark = Watermark(mirror.name, last_seq, 0)
+            self._save(mark, writing)
         self._marks[mirror.name] = mark
         return len(lines)
+
+    def _open(self, name: str, writing: AbstractContextManager[object]) -> None:
+        """Begins with what disk and database say."""
+        roll_back(self._cursor)
+        mark = self._load(name)
+        file = MirrorFile(self._logs / name, mark.byte_offset, last_seq=mark.last_seq, rotate_bytes=self._rotate_bytes)
+        if file.offset != mark.byte_offset:
+            # on record before anything is appended: what is might grow beyond the offset of the log before
+            mark = Watermark(name, mark.last_seq, file.offset)
+            self._save(mark, writing)
+        self._marks[name], self._files[name] = mark, file
 
     def _load(self, name: str) -> Watermark:
         row = self._cursor.execute(
@@ -213,16 +230,17 @@ class EventMirror:
         self._kinds = kinds
         self._not_imported = not_imported
 
-    def lines(self, last_seq: int) -> tuple[list[tuple[str, bytes]], int]:
+    def lines(self, last_seq: int) -> Lines:
         rows: list[tuple[int, type[events.Event], Row]] = []
         # all tables as of one commit: what came into one between the reading of another and its own would pass it by
         with transaction(self._cursor):
             if (reached := self._reached(last_seq)) is None:
-                return [], last_seq
+                return Lines([], last_seq, are_all=True)
             for event in self._kinds:
                 rows += [(row["ingest_seq"], event, row) for row in self._rows(event, last_seq, reached)]
         rows.sort(key=lambda item: item[0])
-        return [(row["event_id"], dump(contract_line(event, row))) for _, event, row in rows], reached
+        lines = [(row["event_id"], dump(contract_line(event, row))) for _, event, row in rows]
+        return Lines(lines, reached, are_all=len(rows) < _SLICE)
 
     def wrote(self) -> None:
         """Nothing to remember: the watermark is all."""
@@ -275,22 +293,25 @@ class RouterHealthMirror:
 
     def __init__(self, logs: Path) -> None:
         self._published = _Published(logs / "state" / "router_health.json")
-        log = logs / self.name
-        self._last = self._next = without_clocks(_last_line(log))
+        log = newest_part(logs / self.name)
+        last = _last_line(log)
+        self._last = self._next = without_clocks(last)
+        self._last_id = last.get("event_id")
         # a log of the future was written before the clock was set back
         age_s = max(0.0, time.time() - log.stat().st_mtime) if log.exists() else ROUTER_HEALTH_S
         self._written_at = time.monotonic() - age_s
 
-    def lines(self, last_seq: int) -> tuple[list[tuple[str, bytes]], int]:
+    def lines(self, last_seq: int) -> Lines:
         document = self._published.document()
         if document is None:
-            return [], last_seq
+            return Lines([], last_seq, are_all=True)
         self._next = without_clocks(document)
-        if self._next == self._last and time.monotonic() - self._written_at < ROUTER_HEALTH_S:
-            self._published.took()
-            return [], last_seq
         line = router_health_line(document)
-        return [(line["event_id"], dump(line))], last_seq
+        is_young = time.monotonic() - self._written_at < ROUTER_HEALTH_S
+        if line["event_id"] == self._last_id or (self._next == self._last and is_young):
+            self._published.took()
+            return Lines([], last_seq, are_all=True)
+        return Lines([(line["event_id"], dump(line))], last_seq, are_all=True)
 
     def wrote(self) -> None:
         self._last, self._written_at = self._next, time.monotonic()
@@ -311,12 +332,14 @@ def _last_line(path: Path) -> dict[str, Any]:
 
 
 def _last_lines(path: Path, size: int) -> list[bytes]:
-    """The whole lines in the last bytes of a log, the first of them perhaps in part."""
-    if not path.exists():
+    """The whole lines in the last bytes of a log, the first of them perhaps in part; a damaged archive has none."""
+    try:
+        with open_part(path) as file:
+            end = file.seek(0, os.SEEK_END)
+            file.seek(max(0, end - size))
+            return file.read().rpartition(b"\n")[0].splitlines()
+    except (FileNotFoundError, EOFError, zlib.error, gzip.BadGzipFile):
         return []
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - size))
-        return file.read().rpartition(b"\n")[0].splitlines()
 
 
 def _document(line: bytes) -> dict[str, Any]:
@@ -343,15 +366,15 @@ class CompareMirror:
         self._not_imported = not_imported
         self._log = logs / self.name
 
-    def lines(self, last_seq: int) -> tuple[list[tuple[str, bytes]], int]:
+    def lines(self, last_seq: int) -> Lines:
         document = self._published.document()
         if document is None:
-            return [], last_seq
+            return Lines([], last_seq, are_all=False)
         summed_up_ts, summed_up = self._last_run()
         if document["generated_ts"] == summed_up_ts:
             self._published.took()
-            return [], last_seq
-        reached = self._ripe_until(last_seq, datetime.fromtimestamp(document["generated_ts"], UTC) - _PAIR_AGE)
+            return Lines([], last_seq, are_all=False)
+        reached, are_all = self._ripe_until(last_seq, datetime.fromtimestamp(document["generated_ts"], UTC) - _PAIR_AGE)
         pairs = fetch_rows(
             self._cursor.execute(
                 f"from compare_pairs_of(9223372036854775807, after_seq := {last_seq}, until_seq := {reached})"
@@ -360,35 +383,42 @@ class CompareMirror:
         )
         lines = [pair_line(pair) for pair in pairs]
         lines.append(summary_line(document, sum(line["event_id"] not in summed_up for line in lines)))
-        return [(line["event_id"], dump(line)) for line in lines], reached
+        return Lines([(line["event_id"], dump(line)) for line in lines], reached, are_all)
 
     def wrote(self) -> None:
         self._published.took()
 
     def _last_run(self) -> tuple[float | None, set[str]]:
         """What the log ends with, or the newest archived one where it is rotated: the summary's time, and its pairs."""
-        archived = sorted((self._log.parent / "archive").glob(f"{self._log.name}.*[0-9+]"))
-        log = self._log if self._log.exists() or not archived else archived[-1]
+        log = newest_part(self._log)
         lines = _last_lines(log, _TAIL_BYTES)
         summary = _document(lines[-1]) if lines else {}
         count = summary.get("diff_count")
         if "summary" not in summary or not isinstance(count, int):
             return None, set()
         if count + 1 >= len(lines):
-            lines = _last_lines(log, log.stat().st_size)
+            lines = _last_lines(log, sys.maxsize)
         pairs = [_document(line) for line in lines[max(0, len(lines) - 1 - count) : -1]]
         return summary.get("ts"), {str(pair.get("event_id")) for pair in pairs}
 
-    def _ripe_until(self, last_seq: int, ripe: datetime) -> int:
-        """The number of the last decision of this run: before the first that is too young."""
+    def _ripe_until(self, last_seq: int, ripe: datetime) -> tuple[int, bool]:
+        """The number of the last decision of this run; whether it leaves no ripe one.
+
+        The run ends before the first that is too young; there may be ripe ones behind that.
+        """
         decisions = (
             "from shadow_decisions where ingest_seq > $last and not is_heartbeat and not is_test"
             f" and {self._not_imported}"
         )
-        ((reached,),) = self._cursor.execute(
+        since = "least(ts, received_ts)"
+        ((found,),) = self._cursor.execute(
             f"select max(ingest_seq) from (select ingest_seq {decisions} and ingest_seq < coalesce("
-            f"(select min(ingest_seq) {decisions} and least(ts, received_ts) > $ripe), 9223372036854775807)"
+            f"(select min(ingest_seq) {decisions} and {since} > $ripe), 9223372036854775807)"
             f" order by ingest_seq limit {_PAIRS})",
             {"last": last_seq, "ripe": ripe},
         ).fetchall()
-        return last_seq if reached is None else int(reached)
+        reached = last_seq if found is None else int(found)
+        ((left,),) = self._cursor.execute(
+            f"select count(*) {decisions} and {since} <= $ripe", {"last": reached, "ripe": ripe}
+        ).fetchall()
+        return reached, left == 0

@@ -4,6 +4,8 @@ Laws kept here: a line is written whole and once, whatever dies: what a killed p
 database knows is matched by ``event_id`` before anything is appended; a rotated log keeps its inode and moves to a name
 of its own below ``archive/``, which is never overwritten and matches no glob for live logs. A database that has lost
 its tail, or was rebuilt, may know less than was rotated since: what it does not know of is matched in the archive too.
+While lines are matched, the log stays where it is and counts as written up to where the matching began: an owner that
+dies meanwhile leaves the next one all that is to be matched.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import orjson
 
@@ -26,7 +28,8 @@ ROTATE_BYTES = 10 * 1024 * 1024
 class MirrorFile:
     """The log at ``path``, known to be written up to ``offset`` bytes, behind the row numbered ``last_seq``.
 
-    ``offset`` is 0 where that was said of one rotated since.
+    ``offset`` is 0 where that was said of one rotated since. ``in_archives``: some of what is to be matched stands in
+    archives, which ``last_seq`` alone tells from those that the database knows of.
     """
 
     def __init__(
@@ -38,34 +41,31 @@ class MirrorFile:
         archived = [] if last_seq is None else self._archived_behind(last_seq)
         is_same_log = not archived and path.exists() and offset <= path.stat().st_size
         self.offset = offset if is_same_log else 0
+        self.in_archives = bool(archived)
         self._written = self._recover()
         for archive in archived:
             self._written.update(_ids_in(archive))
 
+    @property
+    def is_matching(self) -> bool:
+        """Whether lines that are there already may still come."""
+        return bool(self._written)
+
+    def match_no_more(self) -> None:
+        """All lines came: what was not among them never will, its rows are lost or were imported."""
+        self._written.clear()
+
     def append(self, lines: Iterable[tuple[str, bytes]]) -> int:
-        """Appends lines (event_id, line), syncs them, and returns the size of the log.
+        """Appends lines (event_id, line) that are not there already, syncs them, and returns the size of the log.
 
         Raises:
             OSError: nothing was appended.
         """
         lines = list(lines)
         new = b"".join(line for event_id, line in lines if event_id not in self._written)
-        is_new = not self._path.exists()
-        fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        try:
-            size = os.fstat(fd).st_size
-            try:
-                write_whole(fd, new)
-            except OSError:
-                os.ftruncate(fd, size)
-                raise
-            os.fsync(fd)
-        finally:
-            os.close(fd)
-        if is_new:
-            sync_folder(self._path.parent)
+        size = self._append(new) if new or self._path.exists() else 0
         self._written.difference_update(event_id for event_id, _ in lines)
-        return size + len(new)
+        return size
 
     def rotate_if_full(self, size: int, last_seq: int) -> bool:
         """Moves a full log to the archive; ``last_seq``, of its last row, is part of its name there."""
@@ -81,10 +81,26 @@ class MirrorFile:
         sync_folder(self._path.parent)
         return True
 
+    def _append(self, new: bytes) -> int:
+        fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        try:
+            size = os.fstat(fd).st_size
+            try:
+                write_whole(fd, new)
+                os.fsync(fd)
+                if size == 0:
+                    sync_folder(self._path.parent)
+            except OSError:
+                # also where only a sync failed: the kernel counts those pages as clean, no later sync writes them
+                os.ftruncate(fd, size)
+                raise
+        finally:
+            os.close(fd)
+        return size + len(new)
+
     def _archived_behind(self, last_seq: int) -> list[Path]:
         """The rotated logs that reach farther than a row of this number: the database does not know that they were."""
-        found = (self._path.parent / "archive").glob(f"{self._path.name}.*")
-        return [path for path in found if (name := _ARCHIVED.search(path.name)) and int(name[1]) > last_seq]
+        return [path for path, reached in _archives(self._path) if reached > last_seq]
 
     def _recover(self) -> set[str]:
         """Mends the last line and returns the ids of the lines behind the offset.
@@ -110,8 +126,35 @@ _ARCHIVED = re.compile(r"\.(\d+)\+*(?:\.gz)?$")
 """What the name of a rotated log ends with: the number of its last row."""
 
 
+def newest_part(log: Path) -> Path:
+    """The log itself, or the archive that was rotated last where nothing was written since."""
+    if log.exists() and log.stat().st_size:
+        return log
+    return max(_archives(log), key=lambda archive: archive[0].name.removesuffix(".gz"), default=(log, 0))[0]
+
+
+def open_part(path: Path) -> BinaryIO:
+    """A log or an archive, compressed or not, to be read; also one that was compressed since it was found.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    if path.suffix != ".gz":
+        try:
+            return path.open("rb")
+        except FileNotFoundError:
+            path = path.with_name(f"{path.name}.gz")
+    return cast(BinaryIO, gzip.open(path))
+
+
+def _archives(log: Path) -> list[tuple[Path, int]]:
+    """What was rotated of a log, each with the number of its last row."""
+    found = (log.parent / "archive").glob(f"{log.name}.*")
+    return [(path, int(name[1])) for path in found if (name := _ARCHIVED.search(path.name))]
+
+
 def _ids_in(archive: Path) -> Iterator[str]:
-    with gzip.open(archive) if archive.suffix == ".gz" else archive.open("rb") as file:
+    with open_part(archive) as file:
         for line in file:
             if (event_id := _event_id(line)) is not None:
                 yield event_id

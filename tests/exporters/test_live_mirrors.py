@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -19,9 +20,10 @@ import pytest
 from execution.events import Event
 from exporters import live_mirrors, mirror_files
 from exporters.jsonl_mirrors import write_logs
-from exporters.live_mirrors import EVENT_MIRRORS, EventMirror, Mirrors
+from exporters.live_mirrors import EVENT_MIRRORS, ROUTER_HEALTH_S, EventMirror, Lines, Mirrors
 from exporters.mirror_files import MirrorFile
 from exporters.state_files import to_json
+from store.backup import compress
 from store.importer import import_logs
 from store.round import Row, open_round
 from tests.conftest import GivenRows
@@ -66,8 +68,15 @@ class Logs:
     def lines(self, name: str) -> list[bytes]:
         """Every line of a log, archived ones first."""
         path = self.folder / name
-        archives = sorted((path.parent / "archive").glob(f"{path.name}.*"))
-        return b"".join(each.read_bytes() for each in [*archives, path] if each.exists()).splitlines(keepends=True)
+        parts = [*self.archives(name), *([path] if path.exists() else [])]
+        return b"".join(
+            gzip.decompress(each.read_bytes()) if each.suffix == ".gz" else each.read_bytes() for each in parts
+        ).splitlines(keepends=True)
+
+    def archives(self, name: str) -> list[Path]:
+        """What was rotated of a log, oldest first."""
+        path = self.folder / name
+        return sorted((path.parent / "archive").glob(f"{path.name}.*"))
 
     def ids(self, name: str) -> list[str]:
         return [json.loads(line)["event_id"] for line in self.lines(name)]
@@ -181,36 +190,38 @@ KILLS = ["before append", "in the middle of a line", "after append", "before wat
 KILLS += ["before rename", "after rename", "before second watermark"]
 
 
-def kill_at(point: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The next mirror that comes to the point is the last: ``Killed``."""
+def kill_at(point: str, monkeypatch: pytest.MonkeyPatch, *, passes: int = 0) -> None:
+    """The next mirror that comes to the point, behind so many that pass it, is the last: ``Killed``."""
     append, save, rotate = MirrorFile.append, Mirrors._save, MirrorFile.rotate_if_full
     rotated: list[bool] = []
+    came = iter(range(passes))
+
+    def come_to(here: str) -> None:
+        if here == point and next(came, None) is None:
+            raise Killed
 
     def appending(self: MirrorFile, lines: Any) -> int:
-        if point == "before append":
-            raise Killed
+        come_to("before append")
+        before = self._path.stat().st_size if self._path.exists() else 0
         size = append(self, lines)
-        if point == "after append":
-            raise Killed
-        if point == "in the middle of a line":
+        come_to("after append")
+        if point == "in the middle of a line" and size > before and next(came, None) is None:
             with self._path.open("rb+") as file:
                 file.truncate(size - 7)
             raise Killed
         return size
 
     def saving(self: Mirrors, mark: Any, writing: Any) -> None:
-        if point == "before watermark" or (point == "before second watermark" and rotated):
-            raise Killed
+        come_to("before watermark")
+        if rotated:
+            come_to("before second watermark")
         save(self, mark, writing)
-        if point == "after watermark":
-            raise Killed
+        come_to("after watermark")
 
     def rotating(self: MirrorFile, size: int, last_seq: int) -> bool:
-        if point == "before rename":
-            raise Killed
+        come_to("before rename")
         done = rotate(self, size, last_seq)
-        if point == "after rename":
-            raise Killed
+        come_to("after rename")
         rotated.append(done)
         return done
 
@@ -244,19 +255,179 @@ def test_after_a_kill_at_any_point_every_row_is_there_once_and_in_order(
         assert logs.ids(name) == [event_id for (event_id,) in rows], name
 
 
-def test_a_database_that_lost_its_tail_doubles_no_line(logs: Logs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_mirrors, "_SLICE", 2)
-    connection = logs.store.connection
-    before = add_rounds(logs.store, 1)
+def last_mark(logs: Logs, name: str) -> tuple[int, int]:
+    query = "select last_seq, byte_offset from mirror_watermarks where mirror = ?"
+    ((last_seq, byte_offset),) = logs.store.connection.execute(query, [name]).fetchall()
+    return last_seq, byte_offset
+
+
+def lose_tail(logs: Logs, *, is_renumbered: bool = False) -> list[str]:
+    """A database that lost its tail, and was given it again but for one row, and more; returns what the orders hold.
+
+    ``is_renumbered``: as by a rebuild, which may store the last first.
+    """
+    connection, store = logs.store.connection, logs.store
+    add_rounds(store, 1)
     logs.run()
     connection.execute("create temp table marks_then as from mirror_watermarks")
-    after = add_rounds(logs.store, 5)
+    first = store._seq + 1
+    add_rounds(store, 2)
+    last = store._seq
     logs.run()
+    there = logs.ids(ORDERS)
+    for table in EVENT_TABLES_MIRRORED:
+        connection.execute(f"delete from {table} where event_id = ?", [there[5]])
+        if is_renumbered:
+            number = f"{first + last} - ingest_seq"
+            connection.execute(f"update {table} set ingest_seq = {number} where ingest_seq between {first} and {last}")
     connection.execute("delete from mirror_watermarks")
     connection.execute("insert into mirror_watermarks from marks_then")
+    return there + add_rounds(store, 1)[:4]
+
+
+@pytest.mark.parametrize(("rotate_bytes", "is_renumbered"), [(1, True), (600, False), (600, True), (10**9, False)])
+@pytest.mark.parametrize("point", KILLS)
+def test_a_lost_tail_doubles_no_line_whatever_dies_while_it_is_caught_up_with(
+    logs: Logs, point: str, rotate_bytes: int, is_renumbered: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each owner dies one slice later than the one before it."""
+    monkeypatch.setattr(live_mirrors, "_SLICE", 1)
+    logs.rotate_bytes = rotate_bytes
+    logs.start()
+    expected = lose_tail(logs, is_renumbered=is_renumbered)
+    deaths = 0
+    while True:
+        logs.start()
+        del logs.mirrors.mirrors[1:]
+        with monkeypatch.context() as killing:
+            kill_at(point, killing, passes=deaths)
+            try:
+                logs.run()
+            except Killed:
+                deaths += 1
+            else:
+                break
+    assert deaths > 0 or (point == "before second watermark" and rotate_bytes == 10**9)
+    assert logs.ids(ORDERS) == expected
     logs.start()
     logs.run()
-    assert logs.all_ids() == sorted(before + after)
+    assert logs.ids(ORDERS) == expected
+    expected += add_rounds(logs.store, 1)[:4]
+    logs.run()
+    assert logs.ids(ORDERS) == expected
+    live = logs.folder / ORDERS
+    size = live.stat().st_size if live.exists() else 0
+    assert size < rotate_bytes, "what was too long meanwhile was rotated afterwards"
+    assert last_mark(logs, ORDERS) == (logs.store._seq - len(EVENT_TABLES_MIRRORED) + 4, size)
+
+
+def test_owners_who_die_after_every_slice_catch_up_with_a_lost_tail(
+    logs: Logs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_mirrors, "_SLICE", 1)
+    expected = lose_tail(logs)
+    for _ in expected:
+        logs.start()
+        del logs.mirrors.mirrors[1:]
+        with monkeypatch.context() as killing:
+            kill_at("after watermark", killing)
+            with suppress(Killed):
+                logs.run()
+    assert logs.ids(ORDERS) == expected
+
+
+@pytest.mark.parametrize("rotate_bytes", [300, 10**9])
+def test_a_step_that_fails_while_a_lost_tail_is_caught_up_with_doubles_no_line(
+    logs: Logs, rotate_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_mirrors, "_SLICE", 1)
+    logs.rotate_bytes = rotate_bytes
+    logs.start()
+    expected = lose_tail(logs)
+    lines, steps = EventMirror.lines, iter(range(10**9))
+
+    def failing(self: EventMirror, last_seq: int) -> Any:
+        if next(steps) % 7 == 6:
+            raise OSError(5, "Input/output error")
+        return lines(self, last_seq)
+
+    logs.start()
+    del logs.mirrors.mirrors[1:]
+    with monkeypatch.context() as often:
+        often.setattr(EventMirror, "lines", failing)
+        for _ in range(10):
+            logs.run()
+    assert logs.mirrors.failures > 0
+    logs.run()
+    assert logs.ids(ORDERS) == expected
+
+
+@pytest.mark.parametrize("rotate_bytes", [1, 10**9])
+@pytest.mark.parametrize("restarts_behind", [{0}, {0, 1}, {0, 1, 2, 3}])
+def test_a_lost_tail_doubles_no_pair_in_several_runs(
+    logs: Logs, rotate_bytes: int, restarts_behind: set[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That nothing was published since the last run does not say that all pairs are there."""
+    monkeypatch.setattr(live_mirrors, "_PAIRS", 2)
+    logs.rotate_bytes = rotate_bytes
+    logs.start()
+    ids = [decide(logs.store, 500)]
+    sum_up(logs)
+    connection = logs.store.connection
+    connection.execute("create temp table marks_then as from mirror_watermarks")
+    ids += [decide(logs.store, 500) for _ in range(5)]
+    for publication in range(1, 4):
+        sum_up(logs, publication)
+    assert pairs(logs) == ids
+    connection.execute("delete from mirror_watermarks")
+    connection.execute("insert into mirror_watermarks from marks_then")
+    ids.append(decide(logs.store, 500))
+    for publication in range(8):
+        if publication in restarts_behind:
+            logs.start()
+            logs.run()
+        sum_up(logs, 10 + publication)
+    assert pairs(logs) == ids
+    assert len(summaries(logs)) == 12
+    live = logs.folder / COMPARE
+    assert last_mark(logs, COMPARE)[1] == (live.stat().st_size if live.exists() else 0)
+    assert live.exists() == (rotate_bytes > 1)
+
+
+def test_a_rebuild_that_stores_a_young_decision_before_those_in_the_log_doubles_no_pair(logs: Logs) -> None:
+    ids = [decide(logs.store, 500) for _ in range(2)]
+    sum_up(logs)
+    young = decide(logs.store, -300)
+    connection = logs.store.connection
+    connection.execute("delete from mirror_watermarks")
+    connection.execute("update shadow_decisions set ingest_seq = 4 - ingest_seq")
+    for after_s in (1.0, 500.0):
+        logs.start()
+        sum_up(logs, after_s)
+    assert pairs(logs) == [*ids, young]
+
+
+def test_router_health_that_lost_its_tail_is_caught_up_with_at_once(logs: Logs) -> None:
+    for second in range(3):
+        logs.publish("router_health.json", health(float(second), float(second)))
+        logs.run()
+    logs.store.connection.execute("delete from mirror_watermarks")
+    for rotate_bytes, exists in ((10**9, True), (1, False)):
+        logs.rotate_bytes = rotate_bytes
+        logs.start()
+        logs.run()
+        assert [line["ts"] for line in logs.documents(HEALTH)] == [0.0, 1.0, 2.0]
+        size = (logs.folder / HEALTH).stat().st_size if exists else 0
+        assert last_mark(logs, HEALTH) == (0, size)
+        logs.store.connection.execute("delete from mirror_watermarks")
+
+
+def test_ids_that_never_come_again_are_not_kept(logs: Logs) -> None:
+    expected = lose_tail(logs)
+    logs.start()
+    logs.run()
+    assert logs.ids(ORDERS) == expected
+    assert not any(file.is_matching for file in logs.mirrors._files.values())
 
 
 @pytest.mark.parametrize(
@@ -321,9 +492,9 @@ def test_tables_without_news_are_not_looked_into(logs: Logs, monkeypatch: pytest
     logs.run()
     asked: list[str] = []
 
-    def ask(name: str, last_seq: int) -> tuple[list[tuple[str, bytes]], int]:
+    def ask(name: str, last_seq: int) -> Lines:
         asked.append(name)
-        return [], last_seq
+        return Lines([], last_seq, are_all=True)
 
     for mirror in logs.mirrors.mirrors:
         if mirror.tables:
@@ -380,6 +551,55 @@ def test_a_restart_alone_is_no_news_of_router_health(logs: Logs) -> None:
         logs.start()
         logs.run()
     assert len(logs.lines(HEALTH)) == 1
+
+
+@pytest.mark.parametrize("is_compressed", [False, True])
+def test_behind_a_rotation_a_restart_alone_is_no_news_of_router_health(logs: Logs, is_compressed: bool) -> None:
+    logs.rotate_bytes = 1
+    logs.start()
+    for second in range(3):
+        logs.publish("router_health.json", health(float(second), float(second)))
+        logs.run()
+    if is_compressed:
+        compress(logs.archives(HEALTH)[-1])
+    assert not (logs.folder / HEALTH).exists()
+    for second in (2, 3):
+        logs.publish("router_health.json", health(float(second), 2.0))
+        logs.start()
+        logs.run()
+    assert [line["ts"] for line in logs.documents(HEALTH)] == [0.0, 1.0, 2.0]
+    logs.publish("router_health.json", health(4.0, 4.0))
+    logs.run()
+    assert [line["ts"] for line in logs.documents(HEALTH)] == [0.0, 1.0, 2.0, 4.0]
+
+
+@pytest.mark.parametrize("damage", [lambda raw: raw[:-9], lambda raw: b"no gzip", lambda raw: raw[:12] + b"\xff" * 40])
+def test_a_damaged_archive_stops_no_owner(logs: Logs, damage: Callable[[bytes], bytes]) -> None:
+    logs.rotate_bytes = 1
+    logs.start()
+    logs.publish("router_health.json", health(0.0, 1.0))
+    sum_up(logs)
+    for name in (HEALTH, COMPARE):
+        archive = compress(logs.archives(name)[-1])
+        archive.write_bytes(damage(archive.read_bytes()))
+    logs.start()
+    logs.publish("router_health.json", health(1.0, 2.0))
+    sum_up(logs, 1.0)
+    assert logs.mirrors.errors == {}
+    assert [len(logs.archives(name)) for name in (HEALTH, COMPARE)] == [2, 2]
+
+
+def test_a_document_that_is_in_the_log_is_not_logged_again_by_a_restart_ten_minutes_later(logs: Logs) -> None:
+    logs.publish("router_health.json", health(0.0, 1.0))
+    logs.run()
+    before = time.time() - ROUTER_HEALTH_S - 1
+    os.utime(logs.folder / HEALTH, (before, before))
+    logs.start()
+    logs.run()
+    assert [line["ts"] for line in logs.documents(HEALTH)] == [0.0]
+    logs.publish("router_health.json", health(601.0, 1.0))
+    logs.run()
+    assert [line["ts"] for line in logs.documents(HEALTH)] == [0.0, 601.0]
 
 
 def decide(store: GivenRows, age_s: float, received_age_s: float | None = None) -> str:
@@ -493,6 +713,25 @@ def test_a_publication_is_summed_up_once_although_decisions_come_between_a_kill_
     assert summaries(logs) == [(3, False)]
     sum_up(logs, 1.0)
     assert (pairs(logs), summaries(logs)) == (ids, [(3, False), (1, False)])
+
+
+@pytest.mark.parametrize("tail_bytes", [300, 10**6])
+def test_a_publication_whose_archive_is_compressed_is_summed_up_once(
+    logs: Logs, tail_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_mirrors, "_TAIL_BYTES", tail_bytes)
+    logs.rotate_bytes = 1
+    logs.start()
+    ids = []
+    for publication in range(2):
+        ids += [decide(logs.store, 500) for _ in range(3)]
+        sum_up(logs, publication)
+    compress(logs.archives(COMPARE)[-1])
+    logs.start()
+    logs.run()
+    assert (pairs(logs), summaries(logs)) == (ids, [(3, False), (3, False)])
+    sum_up(logs, 2.0)
+    assert (pairs(logs), summaries(logs)) == (ids, [(3, False), (3, False), (0, True)])
 
 
 def test_logs_rotate_at_their_size_and_a_slice_stays_together(logs: Logs, monkeypatch: pytest.MonkeyPatch) -> None:

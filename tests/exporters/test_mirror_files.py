@@ -16,7 +16,7 @@ from typing import Self
 import pytest
 
 from exporters import mirror_files
-from exporters.mirror_files import MirrorFile
+from exporters.mirror_files import MirrorFile, newest_part, open_part
 from store.backup import compress
 
 Lines = list[tuple[str, bytes]]
@@ -126,16 +126,37 @@ def test_a_full_disk_leaves_no_half_line_and_the_lines_come_later(path: Path) ->
     assert path.read_bytes() == content(1, 2, 3)
 
 
-def test_after_a_failed_fsync_the_lines_are_there_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_failed_fsync_left_is_taken_out_and_written_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel counts its pages as clean: they may never reach the disk, whatever a later fsync says."""
+
     def fail(fd: int) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(OSError, match="Input/output"):
-        MirrorFile(path, 0).append(lines(1, 2))
-    monkeypatch.undo()
-    MirrorFile(path, 0).append(lines(1, 2, 3))
-    assert path.read_bytes() == content(1, 2, 3)
+    MirrorFile(path, 0).append(lines(1))
+    with monkeypatch.context() as failing:
+        failing.setattr(os, "fsync", fail)
+        with pytest.raises(OSError, match="Input/output"):
+            MirrorFile(path, len(content(1))).append(lines(2, 3))
+    assert path.read_bytes() == content(1)
+    MirrorFile(path, len(content(1))).append(lines(2, 3, 4))
+    assert path.read_bytes() == content(1, 2, 3, 4)
+
+
+def test_a_new_log_whose_folder_cannot_be_synced_is_empty_until_it_can(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(folder: Path) -> None:
+        raise OSError(5, "Input/output error")
+
+    file = MirrorFile(path, 0)
+    with monkeypatch.context() as failing:
+        failing.setattr(mirror_files, "sync_folder", fail)
+        for _ in range(2):
+            with pytest.raises(OSError, match="Input/output"):
+                file.append(lines(1))
+            assert path.read_bytes() == b""
+    file.append(lines(1))
+    assert path.read_bytes() == content(1)
 
 
 def test_a_log_is_rotated_when_it_is_full_and_not_before(path: Path) -> None:
@@ -183,6 +204,23 @@ def test_a_database_that_went_back_behind_a_rotation_doubles_no_line_of_the_arch
     assert again.offset == 0
     again.append(lines(3, 4, 5, 6, 7))
     assert path.read_bytes() == content(5, 6, 7)
+
+
+def test_the_newest_part_is_the_log_or_what_was_rotated_last_compressed_or_not(path: Path) -> None:
+    file = MirrorFile(path, 0, rotate_bytes=1)
+    assert newest_part(path) == path
+    for number in range(1, 4):
+        size = file.append(lines(number))
+        assert newest_part(path) == path
+        file.rotate_if_full(size, number)
+        newest = newest_part(path)
+        assert newest.name.endswith(f".{number}")
+        compress(newest)
+        for each in (newest, newest_part(path)):  # the first: found before it was compressed, opened after
+            with open_part(each) as part:
+                assert part.read() == content(number)
+    path.touch()
+    assert newest_part(path).name.endswith(".3.gz")
 
 
 def test_an_archive_that_the_database_knows_of_is_not_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
