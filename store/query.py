@@ -168,6 +168,8 @@ def _check(tree: Any, relations: Collection[str]) -> None:
                 raise QueryRefused("a function that only reads", f"{called}()")
             planned += unfolded(called) if called in macros else 0
             _check_pattern(called, node)
+            _check_lambda(called, node)
+            _check_call_sizes(called, node)
             grown *= _growth(called, node)
         if grown > _MAX_GROWN:
             raise QueryRefused(f"replacements that make a text at most {_MAX_GROWN} times as long", "more")
@@ -254,12 +256,49 @@ def _check_pattern(called: str, node: dict[str, Any]) -> None:
         raise QueryRefused(f"a pattern that repeats at most {_MAX_COUNTED:,} times", f"{called} {text!r:.40}")
 
 
+def _check_lambda(called: str, node: dict[str, Any]) -> None:
+    """What is made for each element of a list is no larger than the element: a list for each is its square.
+
+    A name of two parts may be a field of a parameter, and is a column where a relation has the parameter's name.
+    """
+    for child in node["children"] if called in _WITH_LAMBDA else ():
+        if child.get("type") != "LAMBDA":
+            continue
+        own = {name.lower() for each, _ in _nodes(child["lhs"]) for name in each.get("column_names") or ()}
+        for each, _ in _nodes(child["expr"]):
+            names = each.get("column_names") or ["a column by its place or pattern"]
+            is_own = len(names) == 1 and names[0].lower() in own
+            if each.get("class") in ("COLUMN_REF", "POSITIONAL_REFERENCE", "STAR") and not is_own:
+                raise QueryRefused("lambdas that name only their own parameters", ".".join(names))
+            if (makes := str(each.get("function_name") or "").lower()) in _MAKES_LIST:
+                raise QueryRefused("lambdas that make no lists", f"{makes}()")
+
+
 def _check_sizes(node: dict[str, Any]) -> None:
     """What stands in a query besides calls and is planned or allocated as large as it says."""
     if node.get("type") == "JOIN" and node.get("ref_type") == "NATURAL":
         raise QueryRefused("joins on conditions or by named columns", "a natural join")
+    if node.get("id") == "ARRAY" and isinstance(info := node.get("type_info"), dict):
+        raise QueryRefused("lists as types", f"an array of {info['size']:,}")
     if (sets := len(node.get("group_sets") or ())) > _MAX_SETS:
         raise QueryRefused(f"at most {_MAX_SETS} sets that are grouped by", f"{sets:,}")
+    sample = node.get("sample")
+    if sample and not sample["is_percentage"] and (rows := sample["sample_size"]["value"]) > _MAX_SAMPLE:
+        raise QueryRefused(f"a sample of at most {_MAX_SAMPLE:,} rows", f"{rows:,}")
+
+
+def _check_call_sizes(called: str, node: dict[str, Any]) -> None:
+    """How many values are kept, and how long a formatted instant is, stands in the query and is bounded."""
+    if called in _KEEPS and len(node["children"]) > (place := _KEEPS[called]):
+        kept = (node["children"][place].get("value") or {}).get("value")
+        if not isinstance(kept, int) or kept > _MAX_KEPT:
+            found = "an expression" if kept is None else str(kept)
+            raise QueryRefused(f"a number of at most {_MAX_KEPT:,} values that {called} keeps", found)
+    if called == "strftime":
+        texts = [text for child in node["children"] if (text := _literal(child)) is not None]
+        if not texts or max(map(len, texts)) > _MAX_PATTERN:
+            found = "an expression" if not texts else f"{max(map(len, texts)):,} characters"
+            raise QueryRefused(f"a format that is a text of at most {_MAX_PATTERN} characters", found)
 
 
 def _growth(called: str, node: dict[str, Any]) -> int:
@@ -326,9 +365,16 @@ _MATCHES = frozenset("~~ !~~ ~~* !~~* ~~~ like_escape not_like_escape ilike_esca
 _REGEXES = frozenset(
     "regexp_extract regexp_extract_all regexp_full_match regexp_matches regexp_replace regexp_split_to_array".split()  # noqa: SIM905
 )
+_WITH_LAMBDA = frozenset(("list_apply", "list_filter", "list_transform"))
+_MAKES_LIST = frozenset(("list_value", "list_zip"))
 _SETS = re.compile(rb"(cube|rollup|sets)\b")
 _MAX_SETS = 32
 """That are grouped by: each has a table of 2 MB before the first row."""
+_MAX_SAMPLE = 10_000
+"""Rows that room is made for beforehand."""
+_KEEPS = {"max": 1, "min": 1, "arg_max": 2, "arg_min": 2, "max_by": 2, "min_by": 2}
+"""Aggregates that keep several values, and which argument says how many: each group has room for all beforehand."""
+_MAX_KEPT = 1_000
 _WILD = re.compile(r"[%*]+")
 _COUNTED = re.compile(r"\{(?:\d*,)?0*([1-9]\d*),?\}")
 _MAX_GROWN = 4
@@ -346,9 +392,9 @@ FUNCTIONS = frozenset(
     format_bytes fsum gamma gcd geomean getvariable greatest group_concat hash histogram hour
     ifnull ilike_escape instr isfinite isinf isnan isodow isoyear json json_array json_array_length json_contains
     json_each json_exists json_extract json_extract_path json_extract_path_text json_extract_string json_group_array
-    json_group_object json_keys json_merge_patch json_object json_pretty json_quote json_structure json_transform
+    json_group_object json_keys json_merge_patch json_object json_pretty json_quote json_structure
     json_type json_valid json_value julian kahan_sum kurtosis lag last last_day last_value lcase lcm lead least left len
-    length like_escape list list_aggregate list_any_value list_append list_apply list_avg list_concat list_contains
+    length like_escape list list_any_value list_append list_apply list_avg list_concat list_contains
     list_count list_distinct list_element list_extract list_filter list_first list_has list_has_all list_has_any
     list_indexof list_intersect list_last list_max list_median list_min list_position list_prepend
     list_reverse list_reverse_sort list_select list_slice list_sort list_string_agg list_sum list_transform list_unique
@@ -358,7 +404,7 @@ FUNCTIONS = frozenset(
     not_like_escape now nth_value ntile nullif octet_length percent_rank pi pow power prefix product quantile
     quantile_cont quantile_disc quarter radians rank rank_dense regexp_escape regexp_extract regexp_extract_all
     regexp_full_match regexp_matches regexp_replace regexp_split_to_array regr_avgx regr_avgy regr_count regr_intercept
-    regr_r2 regr_slope regr_sxx regr_sxy regr_syy replace reservoir_quantile reverse right round round_even row
+    regr_r2 regr_slope regr_sxx regr_sxy regr_syy replace reverse right round round_even row
     row_number rtrim second sem sha256 sign sin skewness split_part sqrt starts_with stddev stddev_pop stddev_samp
     str_split strftime string_agg string_split strip_accents strlen strpos strptime struct_extract struct_insert
     struct_keys struct_pack struct_values substr substring suffix sum sumkahan tan time_bucket timezone to_days to_hours

@@ -379,6 +379,53 @@ def test_a_function_whose_result_is_as_large_as_a_number_says_is_refused(call: s
         one_select(f"select {call}", ["ticks"])
 
 
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("select reservoir_quantile(price, 0.5, 2147483647) from ticks", "a function that only reads"),
+        ("select list_aggregate([price], 'reservoir_quantile', 0.5, 2147483647) from ticks", "that only reads"),
+        ("select max(price, 1001) from ticks", "at most 1,000 values that max keeps, found 1001"),
+        ("select arg_min(symbol, price, 500 + 501) from ticks", "values that arg_min keeps, found an expression"),
+        ("select max_by(symbol, price, (select 1001)) over () from ticks", "max_by keeps, found an expression"),
+        ("from ticks using sample 10001 rows", "a sample of at most 10,000 rows, found 10,001"),
+        ("from ticks tablesample reservoir(10001 rows)", "a sample of at most 10,000 rows"),
+        ("select * from (from ticks) tablesample reservoir(10001 rows)", "a sample of at most 10,000 rows"),
+        ("select null::int[50000]", "lists as types, found an array of 50,000"),
+        ("select try_cast(null as struct(a int[1000][])[])", "lists as types, found an array of 1,000"),
+        ("select json_transform('[1]', '\"INTEGER[50000]\"')", "a function that only reads"),
+        ("from ticks group by cube (1, 2, 3, 4, 5, 6)", "at most 32 sets that are grouped by, found 64"),
+        (f"select strftime(now(), '{'%c' * 251}')", "a format that is a text of at most 500 characters, found 502"),
+        ("select strftime(now(), '%c' || '%c')", "a format that is a text of at most 500 characters, found an expr"),
+        (f"select strftime('{'%c' * 251}', now())", "a format that is a text of at most 500 characters"),
+    ],
+)
+def test_what_is_allocated_as_large_as_the_query_says_is_bounded(query: str, expected: str) -> None:
+    with pytest.raises(QueryRefused, match=f"expected .*{expected}"):
+        one_select(query, ["ticks"])
+
+
+@pytest.mark.parametrize(
+    ("lambda_", "expected"),
+    [
+        ("lambda x: l", "that name only their own parameters, found l"),
+        ("x -> l", "found l"),
+        ("lambda x: x || l", "found l"),
+        ("lambda x, n: x + n + r.l", "found r.l"),
+        # the column l of r, not a field of the parameter
+        ("lambda r: r.l", "found r.l"),
+        ("lambda x: list_filter(x, lambda y: x)", "found"),
+        ("lambda x: #1", "found a column by its place or pattern"),
+        ("lambda x: columns('l')", "found a column by its place or pattern"),
+        ("lambda x: [x, x]", r"that make no lists, found list_value\(\)"),
+        ("lambda x: list_zip(x, x)", r"that make no lists, found list_zip\(\)"),
+    ],
+)
+@pytest.mark.parametrize("call", ["list_transform", "list_filter", "LIST_APPLY", "main.list_transform"])
+def test_a_lambda_makes_of_an_element_nothing_larger(call: str, lambda_: str, expected: str) -> None:
+    with pytest.raises(QueryRefused, match=f"expected lambdas .*{expected}"):
+        one_select(f"select {call}(l, {lambda_}) from (select list(symbol) as l from ticks) as r", ["ticks"])
+
+
 @pytest.mark.parametrize("query", ["selec 1", "select (", "select " + "(" * 30_000, "explain explain select 1"])
 def test_what_is_no_sql_is_told_by_the_parser(query: str) -> None:
     with pytest.raises(duckdb.ParserException):
