@@ -2,8 +2,8 @@
 
 A query is judged by its parsed tree: relations must be the database's own, functions must be listed here. A read-only
 transaction is not enough: DuckDB has functions that write files, change settings, or run text as SQL. What no time
-limit could end is refused too: planning without end, patterns that try every way through a text, and calls that make a
-text many times as long.
+limit could end is refused too: planning without end, patterns that try every way through a text, calls that make a
+text many times as long, and what is allocated as a number says before there are rows for it.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ def one_select(query: str, relations: Collection[str]) -> duckdb.Statement:
         raise QueryRefused(f"at most {_MAX_CHARS:,} characters", f"{len(query):,}")
     if "\0" in query:
         raise QueryRefused("text", "a NUL, behind which nothing would be read")
+    _check_words(query)
     statement = _only(query)
     if _inlines(query):
         raise QueryRefused("named queries that are computed once", "not materialized")
@@ -109,6 +110,13 @@ def _parser() -> duckdb.DuckDBPyConnection:
     return duckdb.connect(config={"threads": 1})
 
 
+def _check_words(query: str) -> None:
+    """The parser itself writes out the sets that are grouped by: those of ten columns in a cube are a thousand."""
+    text = query.encode().lower()
+    if sum(_SETS.match(text, place) is not None for place, _ in duckdb.tokenize(query)) > 1:
+        raise QueryRefused("one cube, rollup or grouping sets", "more")
+
+
 def _inlines(query: str) -> bool:
     """Whether a named query is put in wherever its name stands, which may double the plan again and again."""
     places = [place for place, _ in duckdb.tokenize(query)]
@@ -133,13 +141,18 @@ def _tree(select: str) -> Any:
 
 def _check(tree: Any, relations: Collection[str]) -> None:
     tables, macros = {name.lower() for name in relations}, _macros()
-    lambdas, planned, fields, columns, grown = 0, 0, 1, 1, 1
+    lambdas, planned, joins, fields, columns, grown = 0, 0, 0, 1, 1, 1
     in_from: set[int] = set()
+    _check_written_out(tree)
     for node, ctes in _nodes(tree):
         kind, called = node.get("type"), str(node.get("function_name") or "").lower()
         lambdas += kind == "LAMBDA"
         if lambdas > _MAX_LAMBDAS:
             raise QueryRefused(f"at most {_MAX_LAMBDAS} lambdas", "more")
+        joins += kind == "JOIN"
+        if joins > _MAX_JOINS:
+            raise QueryRefused(f"at most {_MAX_JOINS} joins", "more")
+        _check_sizes(node)
         if kind == "BASE_TABLE":
             if not _is_listed(node, tables, ctes):
                 place = (node.get("catalog_name"), node.get("schema_name"), node.get("table_name"))
@@ -155,6 +168,8 @@ def _check(tree: Any, relations: Collection[str]) -> None:
                 raise QueryRefused("a function that only reads", f"{called}()")
             planned += unfolded(called) if called in macros else 0
             _check_pattern(called, node)
+            _check_lambda(called, node)
+            _check_call_sizes(called, node)
             grown *= _growth(called, node)
         if grown > _MAX_GROWN:
             raise QueryRefused(f"replacements that make a text at most {_MAX_GROWN} times as long", "more")
@@ -166,6 +181,50 @@ def _check(tree: Any, relations: Collection[str]) -> None:
             raise QueryRefused(f"stars that repeat a column at most {_MAX_STARS:,} times", "more")
         if planned > _MAX_UNFOLDED:
             raise QueryRefused(f"views that unfold to at most {_MAX_UNFOLDED:,} others", "more")
+
+
+def _check_written_out(tree: Any) -> None:
+    """A macro's arguments, and what a select names and uses again, are planned as often as they stand there."""
+    try:
+        copied = _written_out(tree, {}) - sum("class" in node for node, _ in _nodes(tree))
+    except RecursionError:
+        raise QueryRefused("one select", "one that is nested too deeply") from None
+    if copied > _MAX_COPIED:
+        raise QueryRefused(f"names and macros that stand for at most {_MAX_COPIED:,} parts of a query", "more")
+
+
+def _written_out(node: Any, named: dict[str, int]) -> int:
+    """How many parts an expression has, what the select around it names counted each time it is used."""
+    if isinstance(node, list):
+        size = 0
+        for item in node:
+            size += _written_out(item, named)
+        return size
+    if not isinstance(node, dict):
+        return 0
+    if node.get("class") == "COLUMN_REF":
+        return named.get(node["column_names"][-1].lower(), 1)  # behind "alias." too
+    size, seen = int("class" in node), named
+    if node.get("type") == "SELECT_NODE":
+        seen = dict(named)
+        for item in node["select_list"]:
+            part = _written_out(item, seen)
+            size += part
+            if item.get("alias"):
+                seen[item["alias"].lower()] = part
+    for key, value in node.items():
+        if key != "select_list":
+            size += _written_out(value, {} if key in ("cte_map", "from_table") else seen)
+    is_macro = str(node.get("function_name") or "").lower() in _macros() | _own_macros()
+    return size * _MACRO_USES if is_macro else size
+
+
+@cache
+def _own_macros() -> frozenset[str]:
+    """Those of DuckDB itself."""
+    with _parser().cursor() as parser:
+        rows = parser.execute("select function_name from duckdb_functions() where function_type = 'macro'").fetchall()
+    return frozenset(name for (name,) in rows)
 
 
 def _stars(node: dict[str, Any]) -> int:
@@ -195,6 +254,51 @@ def _check_pattern(called: str, node: dict[str, Any]) -> None:
         raise QueryRefused(f"a pattern with at most {_MAX_WILD} wildcards", f"{called} {text!r:.40}")
     if called in _REGEXES and math.prod(map(int, _COUNTED.findall(text))) > _MAX_COUNTED:
         raise QueryRefused(f"a pattern that repeats at most {_MAX_COUNTED:,} times", f"{called} {text!r:.40}")
+
+
+def _check_lambda(called: str, node: dict[str, Any]) -> None:
+    """What is made for each element of a list is no larger than the element: a list for each is its square.
+
+    A name of two parts may be a field of a parameter, and is a column where a relation has the parameter's name.
+    """
+    for child in node["children"] if called in _WITH_LAMBDA else ():
+        if child.get("type") != "LAMBDA":
+            continue
+        own = {name.lower() for each, _ in _nodes(child["lhs"]) for name in each.get("column_names") or ()}
+        for each, _ in _nodes(child["expr"]):
+            names = each.get("column_names") or ["a column by its place or pattern"]
+            is_own = len(names) == 1 and names[0].lower() in own
+            if each.get("class") in ("COLUMN_REF", "POSITIONAL_REFERENCE", "STAR") and not is_own:
+                raise QueryRefused("lambdas that name only their own parameters", ".".join(names))
+            if (makes := str(each.get("function_name") or "").lower()) in _MAKES_LIST:
+                raise QueryRefused("lambdas that make no lists", f"{makes}()")
+
+
+def _check_sizes(node: dict[str, Any]) -> None:
+    """What stands in a query besides calls and is planned or allocated as large as it says."""
+    if node.get("type") == "JOIN" and node.get("ref_type") == "NATURAL":
+        raise QueryRefused("joins on conditions or by named columns", "a natural join")
+    if node.get("id") == "ARRAY" and isinstance(info := node.get("type_info"), dict):
+        raise QueryRefused("lists as types", f"an array of {info['size']:,}")
+    if (sets := len(node.get("group_sets") or ())) > _MAX_SETS:
+        raise QueryRefused(f"at most {_MAX_SETS} sets that are grouped by", f"{sets:,}")
+    sample = node.get("sample")
+    if sample and not sample["is_percentage"] and (rows := sample["sample_size"]["value"]) > _MAX_SAMPLE:
+        raise QueryRefused(f"a sample of at most {_MAX_SAMPLE:,} rows", f"{rows:,}")
+
+
+def _check_call_sizes(called: str, node: dict[str, Any]) -> None:
+    """How many values are kept, and how long a formatted instant is, stands in the query and is bounded."""
+    if called in _KEEPS and len(node["children"]) > (place := _KEEPS[called]):
+        kept = (node["children"][place].get("value") or {}).get("value")
+        if not isinstance(kept, int) or kept > _MAX_KEPT:
+            found = "an expression" if kept is None else str(kept)
+            raise QueryRefused(f"a number of at most {_MAX_KEPT:,} values that {called} keeps", found)
+    if called == "strftime":
+        texts = [text for child in node["children"] if (text := _literal(child)) is not None]
+        if not texts or max(map(len, texts)) > _MAX_PATTERN:
+            found = "an expression" if not texts else f"{max(map(len, texts)):,} characters"
+            raise QueryRefused(f"a format that is a text of at most {_MAX_PATTERN} characters", found)
 
 
 def _growth(called: str, node: dict[str, Any]) -> int:
@@ -246,6 +350,10 @@ _MAX_LAMBDAS = 10
 """Each one within another doubles the time to plan, and no time limit ends that: 26 take minutes."""
 _MAX_UNFOLDED = 1_500
 """Views and macros beneath what is read, each as often as it is: 1,000 are planned in about two seconds."""
+_MAX_JOINS = 15
+"""Of the query itself: planning a hundred takes nine seconds, and each takes 20 MB of what the database may have."""
+_MAX_COPIED, _MACRO_USES = 10_000, 4
+"""``select 1 as a, a + a as b, b + b as c``: twenty of them are planned for minutes, and so is ``nullif`` in itself."""
 _MAX_STARS = 250
 """Within one another: ``select *, *`` of ``select *, *`` of a table has each of its columns four times."""
 _MAX_FIELDS = 4_000
@@ -257,6 +365,16 @@ _MATCHES = frozenset("~~ !~~ ~~* !~~* ~~~ like_escape not_like_escape ilike_esca
 _REGEXES = frozenset(
     "regexp_extract regexp_extract_all regexp_full_match regexp_matches regexp_replace regexp_split_to_array".split()  # noqa: SIM905
 )
+_WITH_LAMBDA = frozenset(("list_apply", "list_filter", "list_transform"))
+_MAKES_LIST = frozenset(("list_value", "list_zip"))
+_SETS = re.compile(rb"(cube|rollup|sets)\b")
+_MAX_SETS = 32
+"""That are grouped by: each has a table of 2 MB before the first row."""
+_MAX_SAMPLE = 10_000
+"""Rows that room is made for beforehand."""
+_KEEPS = {"max": 1, "min": 1, "arg_max": 2, "arg_min": 2, "max_by": 2, "min_by": 2}
+"""Aggregates that keep several values, and which argument says how many: each group has room for all beforehand."""
+_MAX_KEPT = 1_000
 _WILD = re.compile(r"[%*]+")
 _COUNTED = re.compile(r"\{(?:\d*,)?0*([1-9]\d*),?\}")
 _MAX_GROWN = 4
@@ -274,9 +392,9 @@ FUNCTIONS = frozenset(
     format_bytes fsum gamma gcd geomean getvariable greatest group_concat hash histogram hour
     ifnull ilike_escape instr isfinite isinf isnan isodow isoyear json json_array json_array_length json_contains
     json_each json_exists json_extract json_extract_path json_extract_path_text json_extract_string json_group_array
-    json_group_object json_keys json_merge_patch json_object json_pretty json_quote json_structure json_transform
+    json_group_object json_keys json_merge_patch json_object json_pretty json_quote json_structure
     json_type json_valid json_value julian kahan_sum kurtosis lag last last_day last_value lcase lcm lead least left len
-    length like_escape list list_aggregate list_any_value list_append list_apply list_avg list_concat list_contains
+    length like_escape list list_any_value list_append list_apply list_avg list_concat list_contains
     list_count list_distinct list_element list_extract list_filter list_first list_has list_has_all list_has_any
     list_indexof list_intersect list_last list_max list_median list_min list_position list_prepend
     list_reverse list_reverse_sort list_select list_slice list_sort list_string_agg list_sum list_transform list_unique
@@ -286,7 +404,7 @@ FUNCTIONS = frozenset(
     not_like_escape now nth_value ntile nullif octet_length percent_rank pi pow power prefix product quantile
     quantile_cont quantile_disc quarter radians rank rank_dense regexp_escape regexp_extract regexp_extract_all
     regexp_full_match regexp_matches regexp_replace regexp_split_to_array regr_avgx regr_avgy regr_count regr_intercept
-    regr_r2 regr_slope regr_sxx regr_sxy regr_syy replace reservoir_quantile reverse right round round_even row
+    regr_r2 regr_slope regr_sxx regr_sxy regr_syy replace reverse right round round_even row
     row_number rtrim second sem sha256 sign sin skewness split_part sqrt starts_with stddev stddev_pop stddev_samp
     str_split strftime string_agg string_split strip_accents strlen strpos strptime struct_extract struct_insert
     struct_keys struct_pack struct_values substr substring suffix sum sumkahan tan time_bucket timezone to_days to_hours

@@ -40,7 +40,7 @@ from exporters.contract import state_file
 from exporters.jsonl_mirrors import write_logs
 from exporters.publisher import republish
 from exporters.state_files import publish
-from store.database import closing, is_damage, set_clocks
+from store.database import closing, is_damage, is_fatal, set_clocks
 from store.errors import StoreError
 from store.gaps import gaps
 from store.ingest import certificates
@@ -138,10 +138,21 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         with closing(self.owner.connection.cursor()) as cursor:
             yield cursor
 
-    def end_if_damaged(self, error: Exception) -> None:
-        """Ends the owner where a request has come upon damage of the database: the next one rebuilds it."""
-        if is_damage(error):
+    def end_if_lost(self, error: Exception) -> None:
+        """Ends the owner where a request has come upon damage, or left a database that can no longer be used.
+
+        An internal error of planning leaves it as it was: so it is asked.
+        """
+        if is_damage(error) or (is_fatal(error) and not self._answers()):
             self.owner.break_off(error)
+
+    def _answers(self) -> bool:
+        try:
+            with self.cursor() as cursor:
+                cursor.execute("select 1").fetchall()
+        except duckdb.Error as error:
+            return not is_fatal(error)
+        return True
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that went away is no event."""
@@ -158,7 +169,7 @@ class _Handler(socketserver.BaseRequestHandler):
         except (MemoryError, duckdb.OutOfMemoryException):
             line = _refusal("query: takes more memory than it may")
         except Exception as error:  # noqa: BLE001 (whatever a request does, the client is told)
-            self.server.end_if_damaged(error)
+            self.server.end_if_lost(error)
             line = _refusal(" ".join(str(error).split()) or type(error).__name__)
         if (size := len(line) + len(payload)) > _MAX_ANSWER:
             line, payload = _refusal(f"answer: expected at most {_MAX_ANSWER:,} bytes, found {size:,}"), b""
@@ -216,7 +227,7 @@ class _Handler(socketserver.BaseRequestHandler):
                 journal = [vars(each) | {"gaps": each.gaps} for each in certificates(cursor)]
                 missing = [str(gap) for gap in gaps(cursor, self.server.owner.home)]
         except duckdb.Error as error:
-            self.server.end_if_damaged(error)
+            self.server.end_if_lost(error)
         return {"ok": True, **status, "tables": tables, "journal": journal, "gaps": missing}, b""
 
     def _doctor(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:

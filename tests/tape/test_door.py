@@ -11,12 +11,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
+import tape.door
 from execution.events import Ticked
 from store.errors import StoreError
 from store.journal import Journal
 from tape.door import DoorClosed, ask
+from tape.service import DatabaseBroken, Owner
+from tape.settings import load_settings
 from tests.tape.owners import Serving, check_unharmed, peer, said, wait_for
 
 RUNAWAY = "select count(*) from range(10000000) as a (x), range(10000000) as b (x) where a.x + b.x = -1"
@@ -317,3 +321,43 @@ def test_a_socket_that_a_killed_owner_left_is_no_door_and_the_next_owner_replace
         assert second.value("select 2") == 2
         assert second.end() == 0
     assert not (home / "logs" / "tape.sock").exists()
+
+
+@pytest.mark.parametrize("is_invalid", [False, True])
+def test_a_query_that_leaves_no_usable_database_ends_the_owner_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_invalid: bool
+) -> None:
+    """The fault is injected: what DuckDB raises at an internal error, and whenever an open database is invalid."""
+    owner, ended = Owner(tmp_path, load_settings(tmp_path)), threading.Event()
+
+    def run() -> None:
+        with contextlib.suppress(DatabaseBroken):
+            owner.run()
+        ended.set()
+
+    def answers() -> bool:
+        with contextlib.suppress(StoreError):
+            return bool(ask(tmp_path, {"request": "query", "sql": "select 1"}))
+        return False
+
+    def fail(sql: str, relations: object) -> None:
+        raise duckdb.InternalException("INTERNAL Error: Memory allocation failure")
+
+    @contextlib.contextmanager
+    def invalid(server: object) -> Iterator[None]:
+        raise duckdb.FatalException("FATAL Error: database has been invalidated")
+        yield
+
+    threading.Thread(target=run, daemon=True).start()
+    wait_for(answers, "the owner does not answer")
+    with monkeypatch.context() as faulty:
+        faulty.setattr(tape.door, "one_select", fail)
+        with pytest.raises(StoreError, match="Memory allocation failure"):
+            ask(tmp_path, {"request": "query", "sql": "select 1"})
+        if is_invalid:
+            faulty.setattr(tape.door._Server, "cursor", invalid)
+            with pytest.raises(StoreError, match="invalidated"):
+                ask(tmp_path, {"request": "query", "sql": "select 1"})
+    assert owner._stop.is_set() == is_invalid
+    owner.stop()
+    assert ended.wait(60)
