@@ -84,3 +84,11 @@ class ExecutorRuns(StoreError):
     def __init__(self, home: Path, pid: int) -> None:
         self.home, self.pid = home, pid
         super().__init__(f"home {home} has a running executor, pid {pid}: stop it first")
+
+
+class QueryRefused(StoreError):
+    """A query is not one ``select`` over what may be read."""
+
+    def __init__(self, expected: str, found: str) -> None:
+        self.expected, self.found = expected, found
+        super().__init__(f"query: expected {expected}, found {found}")

@@ -10,7 +10,8 @@ import duckdb
 import pytest
 
 from store.database import lock_down
-from store.query import FUNCTIONS, TABLE_FUNCTIONS, QueryRefused, arrow_stream, one_select
+from store.errors import QueryRefused
+from store.query import FUNCTIONS, TABLE_FUNCTIONS, arrow_stream, one_select
 
 FILE = "/allowed/there.csv"
 """Stands for a file that the database itself may read."""
