@@ -20,7 +20,7 @@ from typing import BinaryIO, cast
 
 import orjson
 
-from store.journal import sync_folder, write_whole
+from store.journal import sync_folder, sync_names, write_whole
 
 ROTATE_BYTES = 10 * 1024 * 1024
 
@@ -89,7 +89,7 @@ class MirrorFile:
                 write_whole(fd, new)
                 os.fsync(fd)
                 if size == 0:
-                    sync_folder(self._path.parent)
+                    sync_names(self._path)
             except OSError:
                 # also where only a sync failed: the kernel counts those pages as clean, no later sync writes them
                 os.ftruncate(fd, size)

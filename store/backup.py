@@ -25,7 +25,7 @@ import duckdb
 
 from store.database import Resources, closing, naming_damage, open_any_revision, open_database, read_all
 from store.errors import DatabaseDamaged, StoreError
-from store.journal import SUFFIX, journal_folder, sync_folder
+from store.journal import SUFFIX, journal_folder, make_folder, sync_folder, sync_names
 
 _LOG = logging.getLogger(__name__)
 _PREFIX = "tape-"
@@ -52,7 +52,7 @@ def backup(
     """
     if to.exists():
         raise BackupFailed(f"backup {to}: expected no file, found one")
-    to.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(to.parent)
     try:
         return _copy_whole(connection, database, to, writing)
     except DatabaseDamaged as first:
@@ -89,7 +89,7 @@ def _copy_whole(
                 opened.execute("checkpoint")
         _verify(part, last_seq)
         part.rename(to)
-        sync_folder(to.parent)
+        sync_names(to)
     finally:
         part.unlink(missing_ok=True)
         part_wal.unlink(missing_ok=True)
@@ -234,9 +234,8 @@ def delete_covered_segments(home: Path, kept: Sequence[Path], *, older_than: dat
         return []
     covered = set.intersection(*map(_finished_in, kept))
     gone = [path for path in candidates if path.name.removesuffix(".gz") in covered]
-    # they may have got their names while their folder could not be synced
-    for folder in {path.parent for path in kept}:
-        sync_folder(folder)
+    for path in kept:  # they may have got their names while these could not be synced
+        sync_names(path)
     for path in gone:
         path.unlink()
     return [path.name for path in gone]

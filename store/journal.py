@@ -537,6 +537,16 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def sync_names(path: Path) -> None:
+    """Makes a new file survive a power cut, and the folder it lies in, which may be as new.
+
+    Where this process may not write, nothing is new.
+    """
+    for folder in path.parents[:2]:
+        if os.access(folder, os.W_OK):
+            sync_folder(folder)
+
+
 def write_whole(fd: int, line: bytes) -> int:
     """Writes bytes in one call and returns how many.
 

@@ -150,7 +150,7 @@ def test_a_new_log_whose_folder_cannot_be_synced_is_empty_until_it_can(
 
     file = MirrorFile(path, 0)
     with monkeypatch.context() as failing:
-        failing.setattr(mirror_files, "sync_folder", fail)
+        failing.setattr(mirror_files, "sync_names", fail)
         for _ in range(2):
             with pytest.raises(OSError, match="Input/output"):
                 file.append(lines(1))

@@ -213,6 +213,17 @@ def test_a_log_line_is_synced_before_how_far_it_is_written_is_committed(run: tup
             assert between == []
 
 
+def test_the_name_of_a_log_and_of_its_folder_are_synced_before_how_far_it_is_written_is_committed(
+    run: tuple[Path, Path, list[Call]],
+) -> None:
+    home, _, calls = run
+    log = home / "logs" / VETOES
+    written = next(call.at for call in calls if call.name == "write" and call.path == str(log))
+    committed = next(call.at for call in calls[written:] if b"mirror_watermarks" in call.data)
+    for folder in log.parents[:2]:
+        assert position(calls, "fsync", f"^{re.escape(str(folder))} ", after=written) < committed
+
+
 def test_a_backup_is_synced_before_its_name_and_segments_go_last(tmp_path: Path, empty_database: Path) -> None:
     home = tmp_path / "home"
     put_database(home, empty_database)
@@ -228,6 +239,7 @@ def test_a_backup_is_synced_before_its_name_and_segments_go_last(tmp_path: Path,
         ("fsync", r"backup/\.tape-\w+\.duckdb\.part"),
         ("rename", rf"{copy}$"),
         ("fsync", r"logs/backup -> $"),
+        ("fsync", r"logs -> $"),
         ("unlink", rf"{segment}\.gz -> $"),
     )
     part = [call for call in calls if re.search(r"\.part$", call.path) and "duckdb" in call.path]
