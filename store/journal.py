@@ -521,11 +521,15 @@ def _parse(raw: bytes, number: int, end: int) -> Line:
 
 
 def make_folder(folder: Path) -> None:
-    """Makes a private folder and those above it; that they are there survives a power cut."""
+    """Makes a private folder and those above it; that they are there survives a power cut.
+
+    Also where the folder and the one above it are there already: who made them may not have synced them yet.
+    """
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for each in missing:
         sync_folder(each.parent)
+    sync_names(folder)
 
 
 def sync_folder(folder: Path) -> None:

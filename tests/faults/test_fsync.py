@@ -139,11 +139,18 @@ def is_whole(path: Path) -> None:
 # --- the order of what is asked of the disk ---
 
 
-def test_nothing_is_acknowledged_as_durable_before_segment_and_folder_are_synced(tmp_path: Path) -> None:
+@pytest.mark.parametrize("made", [[], ["home", "home/logs"]], ids=["none", "logs"])
+def test_nothing_is_acknowledged_as_durable_before_segment_and_folders_are_synced(
+    tmp_path: Path, made: Sequence[str]
+) -> None:
+    """``made``: folders that are there, the last of them made just now and not synced."""
     root = tmp_path / "root"
     root.mkdir()
+    for folder in made[:-1]:
+        (root / folder).mkdir()
     cut = PowerCut(root, as_in=root)
-    calls = traced(tmp_path / "strace", ["-c", JOURNAL, root / "home", "30"])
+    before = f"import os; os.mkdir({str(root / made[-1])!r})\n" if made else ""
+    calls = traced(tmp_path / "strace", ["-c", before + JOURNAL, root / "home", "30"])
     said, told = dict(acknowledged(calls)), []
     assert len(said) == 30
     for call in calls:
