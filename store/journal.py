@@ -527,9 +527,9 @@ def make_folder(folder: Path) -> None:
     """
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for each in missing:
-        sync_folder(each.parent)
     sync_names(folder)
+    for each in missing[2:]:
+        sync_folder(each.parent)
 
 
 def sync_folder(folder: Path) -> None:

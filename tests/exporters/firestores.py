@@ -131,13 +131,16 @@ class FaultServer(grpc.GenericRpcHandler):  # type: ignore[misc]
             self.calls.append(name)
             after = self.fault(name, context)
             metadata = [(key, value) for key, value in context.invocation_metadata() if key == "authorization"]
-            if name == "BatchGetDocuments":
-                yield from self._target.unary_stream(method)(request, metadata=metadata, timeout=10)
-            else:
+            try:
+                if name == "BatchGetDocuments":
+                    yield from self._target.unary_stream(method)(request, metadata=metadata, timeout=10)
+                    return
                 answer = self._target.unary_unary(method)(request, metadata=metadata, timeout=10)
-                if after is not None:
-                    after()
-                yield answer
+            except grpc.RpcError as error:  # what the emulator refuses, such as a lock of a client that is gone
+                context.abort(error.code(), error.details())
+            if after is not None:
+                after()
+            yield answer
 
         if method.endswith("BatchGetDocuments"):
             return grpc.unary_stream_rpc_method_handler(passed_on)

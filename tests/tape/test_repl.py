@@ -308,6 +308,8 @@ def test_a_session_at_a_terminal(request: pytest.FixtureRequest, home: Path, tmp
             wait_for(lambda: "An order reduced or closed" in terminal.text, "no completion is offered")
             terminal.type("\t\r;\r")  # chosen, taken, and the statement's end
             wait_for(lambda: "7001" in terminal.text, "it is not taken")
+            # keys that come before it reads them are the terminal's, which takes them otherwise
+            wait_for(lambda: "tape>" in terminal.text.rpartition("7001")[2], "no prompt")
             terminal.type("select\x04\x03\x04")
             assert process.wait(60) == 0
         finally:
