@@ -120,8 +120,9 @@ class FaultServer(grpc.GenericRpcHandler):  # type: ignore[misc]
         self._target.close()
         self._pool.shutdown()
 
-    def hang(self, *_: object) -> None:
+    def hang(self, _: str, context: grpc.ServicerContext) -> None:
         self.released.wait(30)
+        context.abort(grpc.StatusCode.CANCELLED, "passed on now, it would lock documents for nobody")
 
     def service(self, call: Any) -> Any:
         method = call.method
