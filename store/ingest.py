@@ -205,7 +205,10 @@ class Ingest:
     def _take(self, positions: dict[str, Position]) -> tuple[Slice, bool]:
         """Reads what is new in the segments, about a slice of it; whether there may be more."""
         taken = Slice()
-        for path in segment_paths(self._folder):
+        paths = segment_paths(self._folder)
+        for name in self.unreadable.keys() - {path.name for path in paths}:
+            self.unreadable.pop(name, None)
+        for path in paths:
             position = positions.get(path.name)
             if position is not None and position.is_finished:
                 continue
@@ -215,7 +218,7 @@ class Ingest:
                 if (segment := self._segment(path, position, taken)) is not None:
                     self._take_segment(segment, position or _start_of(segment), taken)
             except FileNotFoundError:
-                self.unreadable.pop(path.name, None)  # removed since it was listed
+                continue  # removed since it was listed
             except OSError as error:
                 why = error.strerror or str(error)
                 if path.name not in self.unreadable:

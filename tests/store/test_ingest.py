@@ -678,6 +678,9 @@ def test_what_cannot_be_read_is_logged_once_and_keeps_nothing_back(
     assert (spine.services(), spine.refusals()) == (["a"], [])
     assert [record.getMessage()[:35] for record in caplog.records] == ["segment a folder.journal: cannot be"]
     assert spine.ingest.unreadable == {"a folder.journal": "Is a directory"}
+    (journal_folder(spine.home) / "a folder.journal").rmdir()
+    spine.run()
+    assert spine.ingest.unreadable == {}
 
 
 def test_what_could_not_be_read_is_stored_once_it_can(spine: Spine, monkeypatch: pytest.MonkeyPatch) -> None:
