@@ -50,7 +50,7 @@ migrations-check: setup
 	$(BIN)/alembic -x database=build/check/logs/tape.duckdb check
 
 docs: setup
-	$(BIN)/python -m exporters.schema docs/schema
+	$(BIN)/python -m tape.exporters.schema docs/schema
 	$(BIN)/python -m tape.docs docs
 
 docs-check: docs

@@ -22,8 +22,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.spine import Serving, spread, tick, year
-from store.journal import Journal
 from tape.owner_socket import ask
+from tape.store.journal import Journal
 
 
 @contextmanager

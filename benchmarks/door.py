@@ -25,9 +25,9 @@ from rich.table import Table
 
 from benchmarks.doctor import ticking
 from benchmarks.spine import Serving, spread, tick, year
-from store.errors import StoreError
-from store.journal import Journal
 from tape.owner_socket import ask
+from tape.store.errors import StoreError
+from tape.store.journal import Journal
 
 TICKS = (
     "select avg(equity_usd), min(equity_usd), max(equity_usd), count(*) from ticks"

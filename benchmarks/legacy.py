@@ -58,9 +58,9 @@ def in_process_export(home: Path, repeats: int) -> list[float]:
 import json, time
 from datetime import datetime
 from pathlib import Path
-from exporters.state_files import publish
-from store.database import open_database
-from store.round import open_round
+from tape.exporters.state_files import publish
+from tape.store.database import open_database
+from tape.store.round import open_round
 connection = open_database(Path({str(home)!r}) / "logs/tape.duckdb", read_only=True)
 times = []
 for _ in range({repeats} + 1):

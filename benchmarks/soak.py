@@ -32,9 +32,9 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.spine import Serving
-from execution.events import HeartbeatSent
-from store.journal import Journal
 from tape.door import ask
+from tape.execution.events import HeartbeatSent
+from tape.store.journal import Journal
 from tests.exporters.firestores import JAR, Emulator
 
 SETTINGS = """

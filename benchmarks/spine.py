@@ -26,13 +26,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from execution.events import Event, MarkObserved, OrderFilled, PositionMarked, Ticked
-from store.database import closing, migrate, open_database
-from store.errors import StoreError
-from store.ingest import Ingest
-from store.journal import SEGMENT_BYTES, Journal, journal_folder
-from store.roll_ups import roll_up
 from tape.door import ask
+from tape.execution.events import Event, MarkObserved, OrderFilled, PositionMarked, Ticked
+from tape.store.database import closing, migrate, open_database
+from tape.store.errors import StoreError
+from tape.store.ingest import Ingest
+from tape.store.journal import SEGMENT_BYTES, Journal, journal_folder
+from tape.store.roll_ups import roll_up
 
 SYMBOLS = tuple(f"SYM{at}USDT" for at in range(10))
 

@@ -1,7 +1,8 @@
 """An attempt on its way and its orders: what was traded of them, and the events that say so.
 
 Laws kept here:
-- quantities are counted in whole units (``execution.positions``): the rest of an order is the decimal it stands for;
+- quantities are counted in whole units (``tape.execution.positions``): the rest of an order is the decimal it stands
+  for;
 - a fee in an asset that has no price is unknown in dollars, never 0. The metric then has no fees; a close must have a
   number, which leaves that fee out and names it beside in ``fees_unpriced``;
 - an order that nobody routed here has no attempt: when it was sent and whether it may only reduce is unknown.
@@ -13,11 +14,11 @@ import math
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from execution.autotune import Policy
-from execution.events import OrderAcked, OrderAttempted, OrderClosed, OrderFailed, OrderFilled, OrderMeasured
-from execution.intents import Intent
-from execution.positions import Realized, to_qty, to_units
-from execution.venues.venue import Acked, Ended, Order, Quote, Side, Traded, sign
+from tape.execution.autotune import Policy
+from tape.execution.events import OrderAcked, OrderAttempted, OrderClosed, OrderFailed, OrderFilled, OrderMeasured
+from tape.execution.intents import Intent
+from tape.execution.positions import Realized, to_qty, to_units
+from tape.execution.venues.venue import Acked, Ended, Order, Quote, Side, Traded, sign
 
 
 @dataclass(slots=True)

@@ -26,11 +26,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from execution import pipeline_v6_shadow as shadow
-from execution.autotune import Autotune, Policy, RiskMode
-from execution.config import Limits, Universe, parse_limits, parse_universe
-from execution.day import Day
-from execution.events import (
+from tape.execution import pipeline_v6_shadow as shadow
+from tape.execution.autotune import Autotune, Policy, RiskMode
+from tape.execution.config import Limits, Universe, parse_limits, parse_universe
+from tape.execution.day import Day
+from tape.execution.events import (
     ConfigChanged,
     Event,
     FundingSettled,
@@ -41,17 +41,17 @@ from execution.events import (
     PositionMarked,
     Ticked,
 )
-from execution.every import Every
-from execution.intents import Intent
-from execution.markets import Markets, market_veto
-from execution.positions import PositionBook, opening
-from execution.published import Published
-from execution.risk_limits import RiskView, check, veto_event
-from execution.router import MAKER_WAIT_S, Router
-from execution.strategy import Strategy
-from execution.toggles import Toggles
-from execution.v6_flags import Flags
-from execution.venues.venue import Account, FundingPaid, Quote, Traded, Update, Venue, VenueUnavailable
+from tape.execution.every import Every
+from tape.execution.intents import Intent
+from tape.execution.markets import Markets, market_veto
+from tape.execution.positions import PositionBook, opening
+from tape.execution.published import Published
+from tape.execution.risk_limits import RiskView, check, veto_event
+from tape.execution.router import MAKER_WAIT_S, Router
+from tape.execution.strategy import Strategy
+from tape.execution.toggles import Toggles
+from tape.execution.v6_flags import Flags
+from tape.execution.venues.venue import Account, FundingPaid, Quote, Traded, Update, Venue, VenueUnavailable
 
 _LOG = logging.getLogger(__name__)
 HEARTBEAT_S, RISK_SNAPSHOT_S, INTEL_S, PROBE_S, SHADOW_HEARTBEAT_S = 60.0, 5.0, 5.0, 300.0, 600.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from execution.venues.venue import Side, sign
+from tape.execution.venues.venue import Side, sign
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from execution.intents import Intent
-from execution.risk_limits import Veto
-from execution.venues.venue import Quote
+from tape.execution.intents import Intent
+from tape.execution.risk_limits import Veto
+from tape.execution.venues.venue import Quote
 
 QUOTE_MAX_AGE = timedelta(seconds=90)
 """An older quote is no market of the moment: it is no mark, and nothing is entered by it."""

@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from execution.autotune import Policy
-from execution.config import Limits, Universe
-from execution.events import ShadowDecided
-from execution.intents import Intent
-from execution.risk_limits import SIZE_REASONS, RiskView, Veto, check, largest_allowed_qty
-from execution.router import maker_price, touch
-from execution.venues.venue import Quote
+from tape.execution.autotune import Policy
+from tape.execution.config import Limits, Universe
+from tape.execution.events import ShadowDecided
+from tape.execution.intents import Intent
+from tape.execution.risk_limits import SIZE_REASONS, RiskView, Veto, check, largest_allowed_qty
+from tape.execution.router import maker_price, touch
+from tape.execution.venues.venue import Quote
 
 NO_SIZE = "no_size"
 """The reason where nothing is left of an intent that no limit refuses: a size factor of 0."""

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from execution.venues.venue import Holding, Traded, sign
+from tape.execution.venues.venue import Holding, Traded, sign
 
 UNITS = 1_000_000_000
 """Whole units per base unit."""

@@ -20,7 +20,7 @@ from typing import Any, TypeVar, get_args
 
 import orjson
 
-from execution.autotune import Policy, RiskMode, published_policy
+from tape.execution.autotune import Policy, RiskMode, published_policy
 
 _LOG = logging.getLogger(__name__)
 STALE_AFTER = timedelta(seconds=1800)

@@ -21,10 +21,10 @@ from functools import cached_property
 
 from pydantic import JsonValue
 
-from execution.config import Limits, SymbolLimits, Universe, effective
-from execution.events import IntentVetoed
-from execution.intents import Intent
-from execution.venues.venue import Quote, sign
+from tape.execution.config import Limits, SymbolLimits, Universe, effective
+from tape.execution.events import IntentVetoed
+from tape.execution.intents import Intent
+from tape.execution.venues.venue import Quote, sign
 
 _ROUNDING = 1e-9
 """Share of a limit (of 1, where it is smaller) below which a difference is an artefact of floats."""

@@ -20,13 +20,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from execution.attempts import Attempt, WorkingOrder
-from execution.attempts import slippage_bps as slippage_bps
-from execution.autotune import Policy
-from execution.events import Event, OrderAttempted
-from execution.intents import Intent
-from execution.positions import PositionBook
-from execution.venues.venue import WOULD_TAKE, Acked, Ended, Order, Quote, Side, Traded, Venue, sign
+from tape.execution.attempts import Attempt, WorkingOrder
+from tape.execution.attempts import slippage_bps as slippage_bps
+from tape.execution.autotune import Policy
+from tape.execution.events import Event, OrderAttempted
+from tape.execution.intents import Intent
+from tape.execution.positions import PositionBook
+from tape.execution.venues.venue import WOULD_TAKE, Acked, Ended, Order, Quote, Side, Traded, Venue, sign
 
 MAKER_WAIT_S = 4.0
 DOLLARS = ("USDT", "USDC", "USD", "FDUSD", "BUSD")

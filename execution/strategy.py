@@ -13,8 +13,8 @@ from math import floor
 from random import Random
 from typing import Protocol
 
-from execution.intents import Intent
-from execution.venues.venue import Account, Quote, Side
+from tape.execution.intents import Intent
+from tape.execution.venues.venue import Account, Quote, Side
 
 
 class Strategy(Protocol):

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from execution.day import Day
-from execution.events import SymbolToggled
+from tape.execution.day import Day
+from tape.execution.events import SymbolToggled
 
 GRACE = timedelta(seconds=30)
 Disabled = dict[str, datetime | None]

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from execution.events import Event, FlagsRecorded, contract_key
+from tape.execution.events import Event, FlagsRecorded, contract_key
 
 FIELDS = {
     contract_key(name, field): name

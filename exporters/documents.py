@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from store.errors import StoreError
+from tape.store.errors import StoreError
 
 MAX_BYTES = 1_000_000
 """Of a document as Firestore counts it; its limit is 1,048,576, and the name and ``_sync`` count too."""

@@ -30,14 +30,14 @@ from typing import Any, Protocol
 
 import orjson
 
-from execution.events import SymbolToggled
-from exporters.contract import STATE_FILES, StateFile
-from exporters.documents import SYNC_FIELD, Document, DocumentRefused, document
-from exporters.firestore_client import Outcome, RemoteFailed
-from exporters.nav_caches import keep
-from exporters.state_files import replace_file, to_json
-from store.errors import StoreError
-from store.journal import Journal
+from tape.execution.events import SymbolToggled
+from tape.exporters.contract import STATE_FILES, StateFile
+from tape.exporters.documents import SYNC_FIELD, Document, DocumentRefused, document
+from tape.exporters.firestore_client import Outcome, RemoteFailed
+from tape.exporters.nav_caches import keep
+from tape.exporters.state_files import replace_file, to_json
+from tape.store.errors import StoreError
+from tape.store.journal import Journal
 
 _LOG = logging.getLogger(__name__)
 INTERVAL_S = 20.0

@@ -18,8 +18,8 @@ from collections.abc import Callable, Iterable, Sequence
 from importlib.util import find_spec
 from typing import Any, Literal, TypeVar
 
-from exporters.documents import SYNC_FIELD, Document
-from store.errors import StoreError
+from tape.exporters.documents import SYNC_FIELD, Document
+from tape.store.errors import StoreError
 
 TIMEOUT_S = 3.0
 ATTEMPTS = 2

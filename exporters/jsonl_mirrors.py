@@ -16,11 +16,11 @@ from typing import Any
 
 import orjson
 
-from execution import events
-from exporters.contract import state_file
-from exporters.state_files import render, to_json, write_atomically
-from store.importer import COMPUTED
-from store.round import Round, Row
+from tape.execution import events
+from tape.exporters.contract import state_file
+from tape.exporters.state_files import render, to_json, write_atomically
+from tape.store.importer import COMPUTED
+from tape.store.round import Round, Row
 
 ORDER_EVENTS = (events.OrderAcked, events.OrderFilled, events.OrderClosed, events.OrderFailed)
 

@@ -23,11 +23,11 @@ from typing import Any, NamedTuple, Protocol
 
 import duckdb
 
-from execution import events
-from exporters.jsonl_mirrors import ORDER_EVENTS, contract_line, dump, pair_line, router_health_line, summary_line
-from exporters.mirror_files import ROTATE_BYTES, MirrorFile, newest_part, open_part
-from store.database import is_fatal, is_memory_short, roll_back, transaction
-from store.round import Row, fetch_rows
+from tape.execution import events
+from tape.exporters.jsonl_mirrors import ORDER_EVENTS, contract_line, dump, pair_line, router_health_line, summary_line
+from tape.exporters.mirror_files import ROTATE_BYTES, MirrorFile, newest_part, open_part
+from tape.store.database import is_fatal, is_memory_short, roll_back, transaction
+from tape.store.round import Row, fetch_rows
 
 _LOG = logging.getLogger(__name__)
 _SLICE = 1_000

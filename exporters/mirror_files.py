@@ -20,7 +20,7 @@ from typing import BinaryIO, cast
 
 import orjson
 
-from store.journal import sync_folder, sync_names, write_whole
+from tape.store.journal import sync_folder, sync_names, write_whole
 
 ROTATE_BYTES = 10 * 1024 * 1024
 

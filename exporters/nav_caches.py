@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from exporters.state_files import to_json, write_atomically
+from tape.exporters.state_files import to_json, write_atomically
 
 POINTS = 720
 Point = Mapping[str, Any]

@@ -18,14 +18,14 @@ from pathlib import Path
 import duckdb
 import orjson
 
-from exporters.contract import STATE_FILES, TICK_S, StateFile, state_file
-from exporters.state_files import render, replace_file, write_atomically
-from store.database import is_fatal, is_memory_short, roll_back, transaction
-from store.errors import StoreError
-from store.journal import sync_folder
-from store.round import LiveRounds, Round, open_round, tables_beneath
-from store.schema import EXPORTS
-from store.views import sql_objects
+from tape.exporters.contract import STATE_FILES, TICK_S, StateFile, state_file
+from tape.exporters.state_files import render, replace_file, write_atomically
+from tape.store.database import is_fatal, is_memory_short, roll_back, transaction
+from tape.store.errors import StoreError
+from tape.store.journal import sync_folder
+from tape.store.round import LiveRounds, Round, open_round, tables_beneath
+from tape.store.schema import EXPORTS
+from tape.store.views import sql_objects
 
 _LOG = logging.getLogger(__name__)
 _RETRY_S = 3.0

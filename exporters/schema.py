@@ -1,4 +1,4 @@
-"""JSON Schema 2020-12 of each published file, generated from its model: ``python -m exporters.schema DIR``."""
+"""JSON Schema 2020-12 of each published file, generated from its model: ``python -m tape.exporters.schema DIR``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from exporters.contract import STATE_FILES, StateFile
+from tape.exporters.contract import STATE_FILES, StateFile
 
 
 def json_schema(file: StateFile) -> dict[str, Any]:

@@ -16,9 +16,9 @@ from typing import Any
 
 import orjson
 
-from exporters.contract import STATE_FILES, StateFile
-from store.journal import sync_folder
-from store.round import Round
+from tape.exporters.contract import STATE_FILES, StateFile
+from tape.store.journal import sync_folder
+from tape.store.round import Round
 
 
 def render(file: StateFile, reading: Round) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import context
 
-from store.schema import METADATA
+from tape.store.schema import METADATA
 
 
 def _run(connection: sa.Connection) -> None:

@@ -23,9 +23,9 @@ from pathlib import Path
 
 import duckdb
 
-from store.database import Resources, closing, naming_damage, open_any_revision, open_database, read_all
-from store.errors import DatabaseDamaged, StoreError
-from store.journal import SUFFIX, journal_folder, make_folder, sync_folder, sync_names
+from tape.store.database import Resources, closing, naming_damage, open_any_revision, open_database, read_all
+from tape.store.errors import DatabaseDamaged, StoreError
+from tape.store.journal import SUFFIX, journal_folder, make_folder, sync_folder, sync_names
 
 _LOG = logging.getLogger(__name__)
 _PREFIX = "tape-"

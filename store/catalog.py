@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from store.schema import EVENT_TABLES, METADATA
-from store.views import SqlObject, first_sentence, sql_objects
+from tape.store.schema import EVENT_TABLES, METADATA
+from tape.store.views import SqlObject, first_sentence, sql_objects
 
 GROUPS = ("events", "kept by the store", "views", "documents: one row, the keys of a published file", "views beneath")
 _GROUP_OF_LAYER = {"intel": GROUPS[2], "documents": GROUPS[3], "base": GROUPS[4]}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 if TYPE_CHECKING:
-    from store.views import SqlObject
+    from tape.store.views import SqlObject
 
 Comments = Mapping[str, str]
 UNITS = {"_usd": "USD", "_bps": "bps", "_pct": "%", "_frac": "0..1", "_ms": "ms", "_s": "s"}

@@ -25,10 +25,10 @@ from typing import Any
 import duckdb
 import orjson
 
-from store.backup import backups, dated_name, last_seq_of
-from store.errors import DatabaseDamaged, StoreError
-from store.importer import last_ingest_seq
-from store.journal import SUFFIX, journal_folder, sync_folder, write_whole
+from tape.store.backup import backups, dated_name, last_seq_of
+from tape.store.errors import DatabaseDamaged, StoreError
+from tape.store.importer import last_ingest_seq
+from tape.store.journal import SUFFIX, journal_folder, sync_folder, write_whole
 
 _LOG = logging.getLogger(__name__)
 

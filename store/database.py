@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from store.errors import (
+from tape.store.errors import (
     DatabaseDamaged,
     DatabaseLocked,
     DatabaseMissing,
@@ -30,8 +30,8 @@ from store.errors import (
     SchemaMismatch,
     StoreError,
 )
-from store.journal import sync_folder
-from store.views import apply_views, pending_views
+from tape.store.journal import sync_folder
+from tape.store.views import apply_views, pending_views
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,7 +105,7 @@ def run_alembic(connection: duckdb.DuckDBPyConnection, target: str) -> None:
     from alembic.config import Config
     from duckdb_sqlalchemy import ConnectionWrapper
 
-    from store.views import drop_views
+    from tape.store.views import drop_views
 
     engine = sa.create_engine(
         "duckdb://", creator=lambda: ConnectionWrapper(connection.cursor()), poolclass=sa.pool.NullPool

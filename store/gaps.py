@@ -13,8 +13,8 @@ from pathlib import Path
 
 import duckdb
 
-from store.ingest import Position, damaged_ends, load_positions
-from store.journal import journal_folder, segment_name
+from tape.store.ingest import Position, damaged_ends, load_positions
+from tape.store.journal import journal_folder, segment_name
 
 
 @dataclass(frozen=True)

@@ -26,12 +26,12 @@ from typing import Any
 
 import duckdb
 
-from execution import events
-from store.database import transaction
-from store.errors import NoLogs
-from store.json_rows import LineTree, time_paths, typed_rows, with_shape_and_ts
-from store.legacy import CONFIGS, LOGS, Log, log_files
-from store.roll_ups import roll_up
+from tape.execution import events
+from tape.store.database import transaction
+from tape.store.errors import NoLogs
+from tape.store.json_rows import LineTree, time_paths, typed_rows, with_shape_and_ts
+from tape.store.legacy import CONFIGS, LOGS, Log, log_files
+from tape.store.roll_ups import roll_up
 
 COMPUTED = "computed:"
 """Prefix of the ``event_id`` of exported lines that were computed from stored rows: no new observation."""

@@ -31,10 +31,10 @@ import duckdb
 import msgspec
 import orjson
 
-from execution.events import EVENTS_BY_TYPE, Event
-from store.database import roll_back, transaction
-from store.importer import last_ingest_seq, reject
-from store.journal import (
+from tape.execution.events import EVENTS_BY_TYPE, Event
+from tape.store.database import roll_back, transaction
+from tape.store.importer import last_ingest_seq, reject
+from tape.store.journal import (
     REFUSED,
     HeaderDamaged,
     JournalError,
@@ -47,8 +47,8 @@ from store.journal import (
     read_lines,
     segment_paths,
 )
-from store.roll_ups import roll_up
-from store.schema import EVENT_TABLES, python_type
+from tape.store.roll_ups import roll_up
+from tape.store.schema import EVENT_TABLES, python_type
 
 _LOG = logging.getLogger(__name__)
 SLICE_BYTES = 16 * 1024 * 1024

@@ -45,8 +45,8 @@ from zlib import crc32
 
 import orjson
 
-from execution.events import Event, EventRefused, parse_event
-from store.errors import StoreError
+from tape.execution.events import Event, EventRefused, parse_event
+from tape.store.errors import StoreError
 
 SUFFIX = ".journal"
 MAGIC = b"TAPE1 "

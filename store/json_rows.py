@@ -2,8 +2,8 @@
 
 Every line is parsed once (``json_transform`` into text), each field is cast from there, and three things come out
 beside the columns: ``refusal`` (the first field that is missing or wrongly typed, in words; null when the line is
-good), ``extra`` (what has no column) and ``received_ts``. The casts accept what ``execution.events`` accepts: numeric
-strings are numbers, NaN is unknown, instants are RFC 3339 text or epoch seconds or milliseconds.
+good), ``extra`` (what has no column) and ``received_ts``. The casts accept what ``tape.execution.events`` accepts:
+numeric strings are numbers, NaN is unknown, instants are RFC 3339 text or epoch seconds or milliseconds.
 
 Numbers written out as text and read again are the dearest part of it, so the same ``select`` has a quick form that
 parses them straight to doubles and passes a line on (``refusal`` is not null) unless it is good and each of its
@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from execution.events import EPOCH_MS_FROM, Event, contract_paths
-from store.schema import python_type
+from tape.execution.events import EPOCH_MS_FROM, Event, contract_paths
+from tape.store.schema import python_type
 
 _STORE_FIELDS = ("event_id", "is_test", "producer")
 

@@ -1,7 +1,7 @@
 """The old logs of a trading runtime: which file holds what, in which shapes, and where its parts lie.
 
 Facts only; ``importer.py`` does the reading. A shape names the event its lines become and the keys under which older
-lines hid a field; everything else follows from ``execution.events``.
+lines hid a field; everything else follows from ``tape.execution.events``.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from execution import events
-from store.json_rows import Shape
+from tape.execution import events
+from tape.store.json_rows import Shape
 
 
 @dataclass(frozen=True)

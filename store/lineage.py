@@ -16,8 +16,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from store.selects import Branch, Conditions, Path, Query, Ref, Select, is_aggregate, relation
-from store.sql_tree import Node, nodes_in, object_named, select_text, words_of
+from tape.store.selects import Branch, Conditions, Path, Query, Ref, Select, is_aggregate, relation
+from tape.store.sql_tree import Node, nodes_in, object_named, select_text, words_of
 
 
 class Use(NamedTuple):

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from store.errors import ExecutorRuns, OwnerRuns
+from tape.store.errors import ExecutorRuns, OwnerRuns
 
 _PATIENCE_S = 0.3
 """How long a lock may be that of somebody who only asks, and has it for a moment."""

@@ -19,9 +19,9 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
-from store.damaged import rebuilding_room, set_aside_segments
-from store.ingest import Ingest, load_positions
-from store.journal import SUFFIX, journal_folder
+from tape.store.damaged import rebuilding_room, set_aside_segments
+from tape.store.ingest import Ingest, load_positions
+from tape.store.journal import SUFFIX, journal_folder
 
 _LOG = logging.getLogger(__name__)
 _CHUNK = 64 * 1024

@@ -2,7 +2,7 @@
 
 A query is judged by its parsed tree: relations must be the database's own, functions must be listed here. A read-only
 transaction is not enough: DuckDB has functions that write files, change settings, or run text as SQL. What it may cost
-is judged by ``store.query_costs``.
+is judged by ``tape.store.query_costs``.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 
 import duckdb
 
-from store.errors import QueryRefused, StoreError
-from store.query_costs import check_costs, check_words, macros, nodes, parser
+from tape.store.errors import QueryRefused, StoreError
+from tape.store.query_costs import check_costs, check_words, macros, nodes, parser
 
 
 def one_select(query: str, relations: Collection[str]) -> duckdb.Statement:

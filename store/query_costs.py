@@ -16,8 +16,8 @@ from typing import Any
 
 import duckdb
 
-from store.errors import QueryRefused
-from store.views import sql_objects, unfolded
+from tape.store.errors import QueryRefused
+from tape.store.views import sql_objects, unfolded
 
 
 def check_words(query: str) -> None:

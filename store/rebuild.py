@@ -17,9 +17,9 @@ from pathlib import Path
 
 import duckdb
 
-from store.backup import BackupFailed, backups, copy_file
-from store.damaged import Rebuilt, put_in_place, rebuilding_room, set_aside_segments
-from store.database import (
+from tape.store.backup import BackupFailed, backups, copy_file
+from tape.store.damaged import Rebuilt, put_in_place, rebuilding_room, set_aside_segments
+from tape.store.database import (
     Resources,
     closing,
     head_revision,
@@ -30,11 +30,11 @@ from store.database import (
     read_all,
     revision,
 )
-from store.errors import DatabaseDamaged, DatabaseNewer, StoreError
-from store.gaps import gaps
-from store.ingest import Ingest, certificates, load_positions
-from store.journal import SUFFIX, journal_folder, segment_paths
-from store.packed_segments import store_packed
+from tape.store.errors import DatabaseDamaged, DatabaseNewer, StoreError
+from tape.store.gaps import gaps
+from tape.store.ingest import Ingest, certificates, load_positions
+from tape.store.journal import SUFFIX, journal_folder, segment_paths
+from tape.store.packed_segments import store_packed
 
 _LOG = logging.getLogger(__name__)
 _HEADERS_BYTES = 3 * 4096

@@ -13,7 +13,7 @@ from typing import Any
 
 import duckdb
 
-from store.schema import EVENT_TABLES
+from tape.store.schema import EVENT_TABLES
 
 _MINUTE = timedelta(minutes=1)
 

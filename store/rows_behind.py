@@ -1,13 +1,13 @@
-"""The rows behind a value as SQL: a select of ``store.lineage`` without its grouping."""
+"""The rows behind a value as SQL: a select of ``tape.store.lineage`` without its grouping."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
 
-from store.lineage import Rows
-from store.selects import Ref, Select
-from store.sql_tree import Node, select_tree, unparse
+from tape.store.lineage import Rows
+from tape.store.selects import Ref, Select
+from tape.store.sql_tree import Node, select_tree, unparse
 
 KEYS = ("ts", "event_id", "symbol")
 """What tells a row from others; shown where the rows have it and it is not the same in all."""

@@ -1,6 +1,6 @@
 """The tables, derived from the events: one table per event type, plus the store's own.
 
-Laws kept here: a column's type, unit and comment come from ``execution.events``; no primary keys and no secondary
+Laws kept here: a column's type, unit and comment come from ``tape.execution.events``; no primary keys and no secondary
 indexes (they break WAL replay on big tables, natural order is time); what the store adds to an event stands in
 ``_store_columns`` and nowhere else.
 """
@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from pydantic import JsonValue
 from sqlalchemy.types import TypeEngine
 
-from execution.events import EVENTS, Event, unit_of
+from tape.execution.events import EVENTS, Event, unit_of
 
 METADATA = sa.MetaData()
 

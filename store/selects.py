@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
-from store.schema import METADATA
-from store.sql_tree import Node, aggregates, nodes_in, object_named, select_tree
+from tape.store.schema import METADATA
+from tape.store.sql_tree import Node, aggregates, nodes_in, object_named, select_tree
 
 Conditions = tuple[tuple[str, str], ...]
 """Columns and the texts they equal."""

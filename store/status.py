@@ -7,7 +7,7 @@ from datetime import datetime
 
 import duckdb
 
-from store.schema import EVENT_TABLES
+from tape.store.schema import EVENT_TABLES
 
 
 @dataclass(frozen=True)

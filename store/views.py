@@ -20,7 +20,7 @@ from pathlib import Path
 
 import duckdb
 
-from store.columns import comment_columns, quoted
+from tape.store.columns import comment_columns, quoted
 
 SQL = Path(__file__).resolve().parent.parent / "sql"
 LAYERS = ("base", "intel", "documents")

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from store.journal import sync_folder
+from tape.store.journal import sync_folder
 
 
 class Writing:

@@ -89,8 +89,8 @@ def run(program: typer.Typer = app) -> None:
 def _is_expected(error: Exception) -> bool:
     import duckdb
 
-    from store.errors import StoreError
-    from store.journal import JournalError
+    from tape.store.errors import StoreError
+    from tape.store.journal import JournalError
 
     return isinstance(error, (StoreError, JournalError, duckdb.Error))
 

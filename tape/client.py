@@ -19,14 +19,14 @@ from typing import Any, Protocol, TypeVar
 
 import duckdb
 
-from store.database import closing, open_database, set_clocks
-from store.errors import StoreError
-from store.owner_lock import owner_pid
-from store.query import arrow_stream, one_select
-from store.round import open_round
-from store.status import relation_names
 from tape.owner_socket import ask
 from tape.settings import Settings, load_settings
+from tape.store.database import closing, open_database, set_clocks
+from tape.store.errors import StoreError
+from tape.store.owner_lock import owner_pid
+from tape.store.query import arrow_stream, one_select
+from tape.store.round import open_round
+from tape.store.status import relation_names
 
 _AGAIN_S = 0.05
 """From interrupt to interrupt: one that comes before a query has begun to run is lost."""

@@ -17,9 +17,9 @@ from math import isclose, isinf, isnan
 from pathlib import Path
 from typing import Any, Literal
 
-from exporters.contract import STATE_FILES
-from exporters.documents import CLOCKS
-from store.errors import StoreError
+from tape.exporters.contract import STATE_FILES
+from tape.exporters.documents import CLOCKS
+from tape.store.errors import StoreError
 
 NAMES = ("symbol", "t", "reason")
 """The keys by which objects of a list are matched."""

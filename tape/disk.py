@@ -15,11 +15,11 @@ import logging
 import shutil
 from pathlib import Path
 
-from store.database import bytes_of
-from store.errors import StoreError
-from store.journal import journal_folder
 from tape.doctor.checks import size
 from tape.settings import StoreSettings
+from tape.store.database import bytes_of
+from tape.store.errors import StoreError
+from tape.store.journal import journal_folder
 
 _LOG = logging.getLogger("tape")
 _AGAIN = 1.1

@@ -36,22 +36,22 @@ from typing import TYPE_CHECKING, Any, Self
 import duckdb
 import orjson
 
-from exporters.contract import state_file
-from exporters.jsonl_mirrors import write_logs
-from exporters.publisher import republish
-from exporters.state_files import publish
-from store.database import closing, is_damage, is_fatal, set_clocks
-from store.errors import StoreError
-from store.gaps import gaps
-from store.ingest import certificates
-from store.query import arrow_stream, one_select
-from store.round import open_round
-from store.status import newest_event, relation_names, table_status
 from tape.doctor.examine import examine_owner
+from tape.exporters.contract import state_file
+from tape.exporters.jsonl_mirrors import write_logs
+from tape.exporters.publisher import republish
+from tape.exporters.state_files import publish
 from tape.owner_socket import SOCKET, short_name
 from tape.owner_socket import DoorClosed as DoorClosed
 from tape.owner_socket import ask as ask
 from tape.queries import Queries
+from tape.store.database import closing, is_damage, is_fatal, set_clocks
+from tape.store.errors import StoreError
+from tape.store.gaps import gaps
+from tape.store.ingest import certificates
+from tape.store.query import arrow_stream, one_select
+from tape.store.round import open_round
+from tape.store.status import newest_event, relation_names, table_status
 
 if TYPE_CHECKING:
     from tape.service import Owner

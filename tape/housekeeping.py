@@ -14,7 +14,9 @@ from pathlib import Path
 
 import duckdb
 
-from store.backup import (
+from tape.disk import Disk
+from tape.settings import Settings
+from tape.store.backup import (
     backup,
     backups,
     compress,
@@ -24,10 +26,8 @@ from store.backup import (
     is_backup_due,
     next_name,
 )
-from store.database import closing, is_fatal, transaction
-from store.errors import StoreError
-from tape.disk import Disk
-from tape.settings import Settings
+from tape.store.database import closing, is_fatal, transaction
+from tape.store.errors import StoreError
 
 _LOG = logging.getLogger("tape")
 _MIRROR_ARCHIVE_IDLE = timedelta(hours=1)
@@ -88,7 +88,7 @@ class Housekeeping:
 
         Raises:
             DiskFull: there is no room for it.
-            StoreError, OSError: as ``store.backup.backup``.
+            StoreError, OSError: as ``tape.store.backup.backup``.
         """
         wal = self._database.with_name(f"{self._database.name}.wal")
         held = sum(path.stat().st_size for path in (self._database, wal) if path.exists())

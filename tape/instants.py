@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from store.errors import StoreError
+from tape.store.errors import StoreError
 
 
 class NoInstant(StoreError):

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
-from execution.events import (
+from tape.execution.events import (
     ConfigChanged,
     Event,
     FlagsRecorded,
@@ -34,7 +34,7 @@ from execution.events import (
     SymbolToggled,
     Ticked,
 )
-from store.journal import Journal
+from tape.store.journal import Journal
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "LINKUSDT", "LTCUSDT", "SUIUSDT")
 _HELD = 4

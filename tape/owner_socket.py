@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from store.errors import StoreError
+from tape.store.errors import StoreError
 
 SOCKET = "tape.sock"
 

@@ -11,7 +11,7 @@ Laws kept here:
 
 ``memory_limit`` counts DuckDB's blocks, and neither the texts and lists a query computes nor what Python makes of its
 rows: so it is the memory of the process that is looked at. An interrupt is heard from one vector to the next: so
-``store.query_costs`` refuses the calls that make much more of one vector than it holds.
+``tape.store.query_costs`` refuses the calls that make much more of one vector than it holds.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from typing import Protocol, TypeVar
 
 import duckdb
 
-from store.database import bytes_of
-from store.errors import StoreError
 from tape.memory import own_bytes
 from tape.settings import Settings
+from tape.store.database import bytes_of
+from tape.store.errors import StoreError
 
 _NICENESS = 10
 _LOOK_S = 0.01

@@ -16,11 +16,11 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from store.errors import StoreError
-from store.query import pyarrow
 from tape.client import Answer, Client
 from tape.instants import instant
 from tape.settings import home_folder
+from tape.store.errors import StoreError
+from tape.store.query import pyarrow
 
 if TYPE_CHECKING:
     import pandas

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from store.database import closing
 from tape.doctor.checks import span
 from tape.doctor.store import STUCK_S
+from tape.store.database import closing
 
 if TYPE_CHECKING:
     from tape.service import Owner

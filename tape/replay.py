@@ -18,22 +18,22 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
-from execution.executor_live import Counts
-from execution.venues.candles import CandleMarket
-from execution.venues.frames import FrameMarket
-from execution.venues.paper import PaperVenue
-from execution.venues.recorded import MarketUnreadable
-from execution.venues.replay import open_market
-from exporters.live_mirrors import Mirrors
-from exporters.publisher import Publisher
-from store.database import closing, migrate, open_database
-from store.errors import StoreError
-from store.ingest import Ingest
-from store.journal import Journal
-from store.owner_lock import CLAIMS, owning
+from tape.execution.executor_live import Counts
+from tape.execution.venues.candles import CandleMarket
+from tape.execution.venues.frames import FrameMarket
+from tape.execution.venues.paper import PaperVenue
+from tape.execution.venues.recorded import MarketUnreadable
+from tape.execution.venues.replay import open_market
+from tape.exporters.live_mirrors import Mirrors
+from tape.exporters.publisher import Publisher
 from tape.runtime import executor_of
 from tape.service import scratch_folder
 from tape.settings import Settings
+from tape.store.database import closing, migrate, open_database
+from tape.store.errors import StoreError
+from tape.store.ingest import Ingest
+from tape.store.journal import Journal
+from tape.store.owner_lock import CLAIMS, owning
 
 PUBLISH_EVERY_S = 7200.0
 FSYNC_EVERY_S = 1.0
@@ -90,7 +90,7 @@ def replay(
     market = _market(market_path)
     started, interval = time.monotonic(), timedelta(seconds=interval_s or max(1.0, market.step_s))
     with ExitStack() as stack:
-        stack.enter_context(_without_warnings(logging.getLogger("execution.published")))
+        stack.enter_context(_without_warnings(logging.getLogger("tape.execution.published")))
         stack.enter_context(owning(home))
         _refuse_history(home)
         scratch = Path(stack.enter_context(scratch_folder(home)))

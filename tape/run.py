@@ -14,12 +14,12 @@ import threading
 import time
 from pathlib import Path
 
-from store.owner_lock import refuse_beside_owner
 from tape.panel import Panel, Watched
 from tape.runtime import live_executor, refuse_unusable
 from tape.service import Owner, leave
 from tape.settings import Settings
 from tape.signals import called_by_signals
+from tape.store.owner_lock import refuse_beside_owner
 
 _LOG = logging.getLogger("tape")
 _STEP_ENDS_S = 0.5

@@ -25,19 +25,19 @@ from typing import Annotated, Any
 import orjson
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from execution.autotune import Autotune
-from execution.config import DEFAULT_LIMITS, DEFAULT_UNIVERSE
-from execution.events import Event
-from execution.executor_live import Config, Executor
-from execution.published import Published
-from execution.strategy import Momentum
-from execution.venues.paper import PaperVenue
-from execution.venues.regimes import RegimeMarket
-from execution.venues.venue import Venue
-from store.errors import StoreError
-from store.journal import Journal
-from store.owner_lock import trading
+from tape.execution.autotune import Autotune
+from tape.execution.config import DEFAULT_LIMITS, DEFAULT_UNIVERSE
+from tape.execution.events import Event
+from tape.execution.executor_live import Config, Executor
+from tape.execution.published import Published
+from tape.execution.strategy import Momentum
+from tape.execution.venues.paper import PaperVenue
+from tape.execution.venues.regimes import RegimeMarket
+from tape.execution.venues.venue import Venue
 from tape.settings import SECRETS, Settings
+from tape.store.errors import StoreError
+from tape.store.journal import Journal
+from tape.store.owner_lock import trading
 
 _LOG = logging.getLogger("tape")
 _TOLD_EVERY_S = 60.0
@@ -129,8 +129,8 @@ def _real(settings: Settings) -> Venue:
     symbols = config_of(settings).universe.enabled
     if not symbols:
         raise StoreError("settings: universe: expected an enabled symbol to trade, found none")
-    from execution.venues.ccxt import CcxtVenue
-    from execution.venues.ccxt_requests import CcxtMissing
+    from tape.execution.venues.ccxt import CcxtVenue
+    from tape.execution.venues.ccxt_requests import CcxtMissing
 
     try:
         return CcxtVenue(

@@ -32,29 +32,29 @@ from typing import Any
 
 import duckdb
 
-from execution.events import ConfigChanged
-from exporters.firestore import Sync, sync_status
-from exporters.live_mirrors import Mirrors
-from exporters.publisher import Publisher
-from exporters.state_files import forget_unfinished
-from store import backup as copies
-from store.backup import backups
-from store.damaged import mark_damaged, rebuild_status
-from store.database import closing, is_damage, lock_down
-from store.errors import StoreError
-from store.gaps import gaps
-from store.ingest import Ingest, certificates
-from store.journal import Journal
-from store.owner_lock import owning
-from store.packed_segments import recall_packed
-from store.writing import Writing
 from tape.clock import Clock
 from tape.disk import Disk, free_bytes
+from tape.execution.events import ConfigChanged
+from tape.exporters.firestore import Sync, sync_status
+from tape.exporters.live_mirrors import Mirrors
+from tape.exporters.publisher import Publisher
+from tape.exporters.state_files import forget_unfinished
 from tape.housekeeping import Housekeeping
 from tape.opening import open_to_own
 from tape.readiness import not_ready
 from tape.settings import Settings, own_version
 from tape.signals import called_by_signals
+from tape.store import backup as copies
+from tape.store.backup import backups
+from tape.store.damaged import mark_damaged, rebuild_status
+from tape.store.database import closing, is_damage, lock_down
+from tape.store.errors import StoreError
+from tape.store.gaps import gaps
+from tape.store.ingest import Ingest, certificates
+from tape.store.journal import Journal
+from tape.store.owner_lock import owning
+from tape.store.packed_segments import recall_packed
+from tape.store.writing import Writing
 from tape.sync import make_sync
 from tape.worker import Worker
 

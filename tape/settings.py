@@ -18,10 +18,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
-from execution.config import ConfigInvalid, parse_limits, parse_universe
-from execution.v6_flags import FIELDS, Flags
-from store.database import Resources, bytes_of
-from store.errors import StoreError
+from tape.execution.config import ConfigInvalid, parse_limits, parse_universe
+from tape.execution.v6_flags import FIELDS, Flags
+from tape.store.database import Resources, bytes_of
+from tape.store.errors import StoreError
 
 SECRETS = ("BINANCE_API_KEY", "BINANCE_API_SECRET")
 """Settings that are never shown."""
@@ -46,7 +46,7 @@ def _is_on(value: object) -> object:
 
 
 def _file_stem(value: str) -> str:
-    from exporters.contract import STATE_FILES
+    from tape.exporters.contract import STATE_FILES
 
     stems = [file.stem for file in STATE_FILES]
     if value not in stems:
@@ -281,9 +281,21 @@ def own_version() -> str:
         return "0+unknown"
 
 
+def named_home(option: Path | None) -> Path | None:
+    """Return the home folder that the user named: ``--home``, else ``TAPE_HOME``; ``None`` where neither is given."""
+    named = option or os.environ.get("TAPE_HOME")
+    return Path(named) if named else None
+
+
 def home_folder(option: Path | None) -> Path:
     """The home folder: ``--home``, else ``TAPE_HOME``, else the current folder."""
-    return Path(option or os.environ.get("TAPE_HOME") or ".")
+    return named_home(option) or Path()
+
+
+def is_checkout(folder: Path) -> bool:
+    """Return whether ``folder`` is the source checkout that this program runs from."""
+    root = Path(__file__).resolve().parent.parent
+    return folder.resolve() == root and (root / "pyproject.toml").is_file()
 
 
 def state_folder() -> Path:

@@ -7,11 +7,11 @@ import re
 import threading
 from pathlib import Path
 
-from exporters.firestore import Sync
-from exporters.firestore_client import FirestoreClient, require_extra
-from store.errors import StoreError
+from tape.exporters.firestore import Sync
+from tape.exporters.firestore_client import FirestoreClient, require_extra
 from tape.settings import Settings, own_version
 from tape.signals import called_by_signals
+from tape.store.errors import StoreError
 
 _ENV = re.compile(r"(?!__.*__\Z)(?!\.\.?\Z)[^/\s]{1,100}")
 

@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from store.errors import StoreError
 from tape.client import Answer, Client
 from tape.owner_socket import DoorClosed
+from tape.store.errors import StoreError
 
 EVERY_S = 0.5
 _PAGE = 500

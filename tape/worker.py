@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 import duckdb
 
-from store.database import is_fatal, is_memory_short
-from store.errors import StoreError
+from tape.store.database import is_fatal, is_memory_short
+from tape.store.errors import StoreError
 
 _LOG = logging.getLogger("tape")
 

@@ -12,8 +12,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from store.database import migrate, open_database, set_clocks
-from store.schema import EVENT_TABLES
+from tape.store.database import migrate, open_database, set_clocks
+from tape.store.schema import EVENT_TABLES
 
 AS_OF = datetime(2025, 6, 15, 12, 30, tzinfo=UTC)
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -11,15 +11,15 @@ from typing import Any
 
 import duckdb
 
-from execution.venues.paper import PaperVenue
-from execution.venues.regimes import RegimeMarket
-from exporters.live_mirrors import Mirrors
-from exporters.publisher import Publisher
-from store.database import closing, open_database
-from store.ingest import Ingest
-from store.journal import Journal
+from tape.execution.venues.paper import PaperVenue
+from tape.execution.venues.regimes import RegimeMarket
+from tape.exporters.live_mirrors import Mirrors
+from tape.exporters.publisher import Publisher
 from tape.runtime import config_of, executor_of
 from tape.settings import Settings, load_settings
+from tape.store.database import closing, open_database
+from tape.store.ingest import Ingest
+from tape.store.journal import Journal
 
 
 class Runtime:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from execution.v6_flags import FIELDS
+from tape.execution.v6_flags import FIELDS
 from tests.conftest import AS_OF
 from tests.runtimes import runtime
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from execution.v6_flags import FIELDS
+from tape.execution.v6_flags import FIELDS
 from tests.conftest import AS_OF
 from tests.runtimes import runtime
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from math import isfinite
 from typing import Any, cast
 
-from execution.venues.venue import Holding, Side, VenueUnavailable
+from tape.execution.venues.venue import Holding, Side, VenueUnavailable
 
 Row = Mapping[str, Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

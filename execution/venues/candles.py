@@ -22,9 +22,9 @@ from typing import Any
 
 import duckdb
 
-from execution.venues.market import Step
-from execution.venues.recorded import EPOCH, MarketUnreadable, Recorded, existing, first_line, instant, starts
-from execution.venues.venue import Quote
+from tape.execution.venues.market import Step
+from tape.execution.venues.recorded import EPOCH, MarketUnreadable, Recorded, existing, first_line, instant, starts
+from tape.execution.venues.venue import Quote
 
 COLUMNS = ("symbol", "open_time", "open", "high", "low", "close", "volume")
 SPREAD_OF_RANGE = 0.01

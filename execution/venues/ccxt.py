@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 from math import isclose
 from typing import Any, Literal, cast
 
-from execution.venues.binance_rows import (
+from tape.execution.venues.binance_rows import (
     Row,
     Trade,
     flag_of,
@@ -32,8 +32,8 @@ from execution.venues.binance_rows import (
     text_of,
     trade_of,
 )
-from execution.venues.ccxt_requests import RequestFailed, Requests
-from execution.venues.venue import (
+from tape.execution.venues.ccxt_requests import RequestFailed, Requests
+from tape.execution.venues.venue import (
     WOULD_TAKE,
     Account,
     Acked,

@@ -16,8 +16,8 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from execution.venues.binance_rows import Row
-from execution.venues.venue import VenueUnavailable
+from tape.execution.venues.binance_rows import Row
+from tape.execution.venues.venue import VenueUnavailable
 
 WEIGHT_MS = 25
 """Pause per unit of a request's weight: the exchange allows 2,400 a minute (exchangeInfo, REQUEST_WEIGHT)."""

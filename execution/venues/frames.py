@@ -21,9 +21,9 @@ from typing import Any
 
 import orjson
 
-from execution.venues.market import Step
-from execution.venues.recorded import MarketUnreadable, Recorded, existing, first_line, instant, opened
-from execution.venues.venue import Quote
+from tape.execution.venues.market import Step
+from tape.execution.venues.recorded import MarketUnreadable, Recorded, existing, first_line, instant, opened
+from tape.execution.venues.venue import Quote
 
 FRAME_STEP_S = 0.1
 _EDGE = 256

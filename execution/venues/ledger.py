@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from execution.positions import PositionBook, to_qty
-from execution.venues.venue import Account, Holding, Quote, Side, Traded, sign
+from tape.execution.positions import PositionBook, to_qty
+from tape.execution.venues.venue import Account, Holding, Quote, Side, Traded, sign
 
 
 @dataclass(frozen=True, slots=True)

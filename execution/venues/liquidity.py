@@ -4,7 +4,7 @@ Laws kept here:
 - values in, values out: nothing here knows the time or an account;
 - what is left to chance is drawn once per order, from the seed and the order's number: what happens to one order
   depends neither on the others nor on how often the venue is asked;
-- prices are quote/base; quantities are whole units (``execution.positions.UNITS``).
+- prices are quote/base; quantities are whole units (``tape.execution.positions.UNITS``).
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from datetime import timedelta
 from random import Random
 from typing import NamedTuple
 
-from execution.positions import UNITS
-from execution.venues.market import Step
-from execution.venues.venue import Quote, Side, sign
+from tape.execution.positions import UNITS
+from tape.execution.venues.market import Step
+from tape.execution.venues.venue import Quote, Side, sign
 
 DEPTH_USD = {"BTCUSDT": 600_000.0, "ETHUSDT": 400_000.0, "SOLUSDT": 150_000.0}
 OTHER_DEPTH_USD = 30_000.0

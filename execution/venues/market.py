@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from execution.venues.venue import Quote
+from tape.execution.venues.venue import Quote
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,12 +22,12 @@ from functools import partial
 from heapq import heappop, heappush
 from typing import Any, Literal
 
-from execution.positions import PositionBook, to_qty, to_units
-from execution.venues import liquidity
-from execution.venues.ledger import Fees, Ledger
-from execution.venues.liquidity import Chance
-from execution.venues.market import Market, Step
-from execution.venues.venue import (
+from tape.execution.positions import PositionBook, to_qty, to_units
+from tape.execution.venues import liquidity
+from tape.execution.venues.ledger import Fees, Ledger
+from tape.execution.venues.liquidity import Chance
+from tape.execution.venues.market import Market, Step
+from tape.execution.venues.venue import (
     WOULD_TAKE,
     Account,
     Acked,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, cast
 
-from execution.venues.market import Step
+from tape.execution.venues.market import Step
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

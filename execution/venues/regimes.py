@@ -22,8 +22,8 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import NamedTuple
 
-from execution.venues.market import Step
-from execution.venues.venue import Quote
+from tape.execution.venues.market import Step
+from tape.execution.venues.venue import Quote
 
 COMMON_SHARE = 0.6
 """Correlation of a symbol's shocks with the market's."""

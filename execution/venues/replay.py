@@ -7,9 +7,9 @@ import zlib
 from itertools import islice
 from pathlib import Path
 
-from execution.venues.candles import CandleMarket
-from execution.venues.frames import FrameMarket
-from execution.venues.recorded import MarketUnreadable, existing, first_line, opened, starts
+from tape.execution.venues.candles import CandleMarket
+from tape.execution.venues.frames import FrameMarket
+from tape.execution.venues.recorded import MarketUnreadable, existing, first_line, opened, starts
 
 _FRAME = re.compile(rb"\d{16,20} \{")
 

@@ -55,7 +55,7 @@ def sql(
 
 
 def _told(session: Session) -> str:
-    from store.owner_lock import owner_pid
+    from tape.store.owner_lock import owner_pid
 
     pid = owner_pid(session.home)
     return f"home {session.home}, {'no owner runs' if pid is None else f'owner pid {pid}'}"
@@ -70,10 +70,10 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show a view or a table: the newest rows first where it has a time. JSON has every column."""
-    from store.errors import one_of
-    from store.schema import METADATA
-    from store.views import sql_objects
     from tape.display.layouts import newest_first
+    from tape.store.errors import one_of
+    from tape.store.schema import METADATA
+    from tape.store.views import sql_objects
 
     names = sorted([*METADATA.tables, *(item.name for item in sql_objects() if not item.is_macro)])
     if name not in names:

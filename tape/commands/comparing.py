@@ -22,9 +22,9 @@ def diff(
     as_json: Json = False,
 ) -> None:
     """Compare two folders of published files, number by number. Exit 0: equal, 1: not."""
-    from exporters.documents import CLOCKS
     from tape.diff import Rules, compare_files, files_of
     from tape.display.diff import print_differences
+    from tape.exporters.documents import CLOCKS
 
     ignored = frozenset(ignore or ()) | frozenset(() if clocks else CLOCKS)
     rules = Rules(rel, absolute, ignored, only_common=common)

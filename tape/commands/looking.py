@@ -11,7 +11,7 @@ import typer
 from tape.commands.session import AsOf, Json, Session
 
 if TYPE_CHECKING:
-    from exporters.contract import StateFile
+    from tape.exporters.contract import StateFile
 
 EVERY_S = 2.0
 Watch = Annotated[bool, typer.Option("--watch", help="Look again and again, until Ctrl-C.")]
@@ -89,7 +89,7 @@ def explain(
 
 
 def _state_file(name: str) -> StateFile:
-    from exporters.contract import STATE_FILES, state_file
+    from tape.exporters.contract import STATE_FILES, state_file
 
     try:
         return state_file(name)
@@ -106,9 +106,9 @@ def _is_watched(watch: bool, seconds: float | None) -> bool:
 
 def _status(home: Path) -> dict[str, Any]:
     """What the owner says, else what the file says; an owner that does not answer in time is not ready."""
-    from store.owner_lock import owner_pid
     from tape.doctor.look import ANSWERS_S
     from tape.owner_socket import DoorClosed, ask
+    from tape.store.owner_lock import owner_pid
 
     if owner_pid(home) is None:
         return _status_of_file(home)
@@ -120,14 +120,14 @@ def _status(home: Path) -> dict[str, Any]:
 
 
 def _status_of_file(home: Path) -> dict[str, Any]:
-    from exporters.contract import STATE_FILES
-    from exporters.firestore import sync_status
-    from store.damaged import rebuild_status
-    from store.database import closing, open_database
-    from store.gaps import gaps
-    from store.ingest import certificates
-    from store.status import table_status
+    from tape.exporters.contract import STATE_FILES
+    from tape.exporters.firestore import sync_status
     from tape.settings import load_settings
+    from tape.store.damaged import rebuild_status
+    from tape.store.database import closing, open_database
+    from tape.store.gaps import gaps
+    from tape.store.ingest import certificates
+    from tape.store.status import table_status
 
     with closing(
         open_database(home / "logs" / "tape.duckdb", load_settings(home).resources(), read_only=True)

@@ -43,8 +43,8 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Publish the contract's files, as of now or as of an instant."""
-    from exporters.contract import STATE_FILES, state_file
     from tape.display.reports import print_published
+    from tape.exporters.contract import STATE_FILES, state_file
 
     session: Session = context.obj
     if as_published is not None:
@@ -67,8 +67,8 @@ def export(
 
 
 def _republish(session: Session, export_id: int, folder: Path) -> Path:
-    from exporters.publisher import republish
-    from store.database import closing
+    from tape.exporters.publisher import republish
+    from tape.store.database import closing
 
     if session.client.has_owner:
         answer, _ = session.client.ask({"request": "republish", "export_id": export_id, "out": str(folder)})
@@ -89,13 +89,13 @@ def _export_through_owner(
 
 def _export_from_file(session: Session, names: list[str], as_of: object, folder: Path) -> tuple[list[Path], datetime]:
     """Exports from the file, read-only; no names: the JSONL logs."""
-    from exporters.contract import state_file
-    from exporters.jsonl_mirrors import write_logs
-    from exporters.state_files import publish
-    from store.database import closing
-    from store.database import migrate as migrate_database
-    from store.round import open_round
-    from store.status import newest_event
+    from tape.exporters.contract import state_file
+    from tape.exporters.jsonl_mirrors import write_logs
+    from tape.exporters.state_files import publish
+    from tape.store.database import closing
+    from tape.store.database import migrate as migrate_database
+    from tape.store.round import open_round
+    from tape.store.status import newest_event
 
     if not session.database.exists():
         migrate_database(session.database, session.settings.resources())

@@ -87,8 +87,8 @@ def toggle(
     """Switch a symbol off or on again: a record that the executor reads back from the published risk snapshot."""
     from datetime import timedelta
 
-    from execution.events import SymbolToggled
-    from store.journal import Journal
+    from tape.execution.events import SymbolToggled
+    from tape.store.journal import Journal
 
     session: Session = context.obj
     now = datetime.now(UTC)
@@ -103,12 +103,19 @@ def toggle(
 def execute(
     home: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Home folder; else TAPE_HOME, else the current folder."),
+        typer.Option(metavar="DIR", help="Home folder; else TAPE_HOME, else, in a checkout of Tape, this folder."),
     ] = None,
     seconds: Annotated[float | None, typer.Option(min=0.1, help="End after so long; else with Ctrl-C.")] = None,
 ) -> None:
     """Run the executor alone, beside `tape serve`."""
     from tape.run import run_executor
+    from tape.settings import is_checkout, named_home
 
+    # Other runtimes have a module of this name too. Started by mistake in such a runtime's folder, this command must
+    # not begin to trade there on paper.
+    if named_home(home) is None and not is_checkout(Path.cwd()):
+        raise typer.BadParameter(
+            f"home: expected --home DIR or TAPE_HOME outside a checkout of Tape, found neither in {Path.cwd()}"
+        )
     session = Session(home)
     run_executor(session.home, session.settings, seconds=seconds)

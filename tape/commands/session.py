@@ -44,7 +44,7 @@ class Session:
         return load_settings(self.home)
 
     def open(self, *, read_only: bool = True) -> duckdb.DuckDBPyConnection:
-        from store.database import open_database
+        from tape.store.database import open_database
 
         return open_database(self.database, self.settings.resources(), read_only=read_only)
 
@@ -56,8 +56,8 @@ class Session:
 
     def alone(self) -> None:
         """Refuses what needs the database to itself, to write, while an owner has it, or before it is rebuilt."""
-        from store.damaged import refuse_damaged
-        from store.owner_lock import refuse_beside_owner
+        from tape.store.damaged import refuse_damaged
+        from tape.store.owner_lock import refuse_beside_owner
 
         refuse_beside_owner(self.home)
         refuse_damaged(self.home)

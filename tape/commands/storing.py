@@ -13,7 +13,7 @@ from tape.commands.session import Json, Session
 
 def migrate(context: typer.Context) -> None:
     """Create or upgrade the database, and bring its macros and views up to date."""
-    from store.database import migrate as migrate_database
+    from tape.store.database import migrate as migrate_database
 
     session: Session = context.obj
     session.alone()
@@ -27,10 +27,10 @@ def import_command(
     as_json: Json = False,
 ) -> None:
     """Import a folder of old JSON/JSONL logs. Importing twice stores nothing new."""
-    from store.database import closing
-    from store.database import migrate as migrate_database
-    from store.importer import import_logs
     from tape.display.reports import import_progress, print_import
+    from tape.store.database import closing
+    from tape.store.database import migrate as migrate_database
+    from tape.store.importer import import_logs
 
     session: Session = context.obj
     if not logs_dir.is_dir():
@@ -48,9 +48,9 @@ def backup(
     """Copy the database, also while its owner runs, and verify the copy."""
     from contextlib import nullcontext
 
-    from store.backup import backup as backup_database
-    from store.backup import dated_name
-    from store.database import closing
+    from tape.store.backup import backup as backup_database
+    from tape.store.backup import dated_name
+    from tape.store.database import closing
 
     session: Session = context.obj
     to = (dest / dated_name(datetime.now(UTC)) if dest.is_dir() else dest).resolve()
@@ -73,9 +73,9 @@ def rebuild(
 
     Exit code 1: something that the old database had could not be brought back.
     """
-    from store.owner_lock import owning
-    from store.rebuild import rebuild as rebuild_database
     from tape.display.reports import print_rebuilt
+    from tape.store.owner_lock import owning
+    from tape.store.rebuild import rebuild as rebuild_database
 
     session: Session = context.obj
     with owning(session.home):

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from rich.table import Table
 from rich.text import Text
 
-from store.catalog import GROUPS, Column, Relation
 from tape.display.console import WIDTH, new_table, terminal
+from tape.store.catalog import GROUPS, Column, Relation
 
 _MAX_TYPE = 24
 _SEEN = "Of each events table the rows that the session sees."

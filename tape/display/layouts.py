@@ -6,7 +6,7 @@ column, or ``document.key``; ``=words`` is its head where the name is too long f
 
 from __future__ import annotations
 
-from store.schema import EVENT_TABLES
+from tape.store.schema import EVENT_TABLES
 
 ENVELOPE = frozenset(
     ("event_id", "received_ts", "ingest_seq", "producer", "run_id", "hostname", "pid", "extra", "is_test")

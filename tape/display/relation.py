@@ -14,12 +14,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from store.catalog import Relation, unit_in
-from store.columns import unit_by_name
 from tape.client import Answer
 from tape.display.console import WIDTH, new_table, terminal
 from tape.display.layouts import ENVELOPE, layout_of
 from tape.display.values import Shown, kind_of, lines_of, style_of, text_of, texts_of
+from tape.store.catalog import Relation, unit_in
+from tape.store.columns import unit_by_name
 
 _GAP = 2
 """Blanks between two columns."""

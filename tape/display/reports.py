@@ -17,16 +17,16 @@ from rich.table import Table
 from tape.display.console import new_table, terminal
 
 if TYPE_CHECKING:
-    from store.damaged import Rebuilt
-    from store.importer import ImportReport
     from tape.load import Loaded
     from tape.replay import Replayed
+    from tape.store.damaged import Rebuilt
+    from tape.store.importer import ImportReport
 
 
 @contextmanager
 def import_progress(folder: Path) -> Iterator[Callable[[Path], None]]:
     """A progress bar over the files of a folder, on a terminal only."""
-    from store.legacy import CONFIGS, log_files
+    from tape.store.legacy import CONFIGS, log_files
 
     total = sum(len(paths) for _, paths in log_files(folder)) + sum((folder / name).is_file() for name in CONFIGS)
     console = Console(stderr=True)

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, Literal
 
-from exporters.state_files import finite
 from tape.display.console import MAX_CELL, cell, new_table, plain, shown, terminal
+from tape.exporters.state_files import finite
 
 FORMATS = ("table", "json", "csv", "arrow")
 _GAP = 3

@@ -13,12 +13,12 @@ from typing import Any
 
 from rich.text import Text
 
-from exporters.state_files import finite
-from store.catalog import unit_in
-from store.columns import unit_by_name
-from store.schema import METADATA
 from tape.display.console import WIDTH, plain, terminal
 from tape.display.values import Kind, Shown, style_of, text_of
+from tape.exporters.state_files import finite
+from tape.store.catalog import unit_in
+from tape.store.columns import unit_by_name
+from tape.store.schema import METADATA
 from tape.tail import SOURCES
 
 _GAP = "  "

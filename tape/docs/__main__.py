@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from store.database import closing, migrate, open_database
 from tape.client import Client
 from tape.docs.catalog import macro_parameters, read_catalog, table_comments
 from tape.docs.cookbook import parse, written
@@ -15,6 +14,7 @@ from tape.docs.picture import terminal_picture
 from tape.docs.published import files_page
 from tape.docs.sample_home import make_home
 from tape.docs.settings import settings_page
+from tape.store.database import closing, migrate, open_database
 
 
 def reference_pages(folder: Path) -> dict[str, str]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import inspect
 
-from exporters.contract import STATE_FILES, StateFile
-from exporters.live_mirrors import EVENT_MIRRORS, CompareMirror, RouterHealthMirror
 from tape.docs.catalog import Catalog
 from tape.docs.database import FILES, TABLES, VIEWS, columns_table
 from tape.docs.markdown import link, page, table
+from tape.exporters.contract import STATE_FILES, StateFile
+from tape.exporters.live_mirrors import EVENT_MIRRORS, CompareMirror, RouterHealthMirror
 
 
 def files_page(catalog: Catalog) -> str:

@@ -19,7 +19,7 @@ from typing import Self
 
 import duckdb
 
-from execution.events import (
+from tape.execution.events import (
     Event,
     FundingSettled,
     HeartbeatSent,
@@ -31,13 +31,13 @@ from execution.events import (
     SymbolToggled,
     Ticked,
 )
-from exporters.publisher import Publisher
-from store.database import Resources, closing, migrate, open_database, set_clocks
-from store.importer import import_logs
-from store.ingest import Ingest
-from store.journal import Journal
+from tape.exporters.publisher import Publisher
 from tape.sample import write_sample
 from tape.settings import load_settings
+from tape.store.database import Resources, closing, migrate, open_database, set_clocks
+from tape.store.importer import import_logs
+from tape.store.ingest import Ingest
+from tape.store.journal import Journal
 
 AS_OF = datetime(2025, 10, 31, 18, tzinfo=UTC)
 _LIVE_FROM = AS_OF - timedelta(hours=2)

@@ -9,9 +9,9 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from execution.events import FlagsRecorded
-from execution.v6_flags import FIELDS
 from tape.docs.markdown import code, page, table
+from tape.execution.events import FlagsRecorded
+from tape.execution.v6_flags import FIELDS
 from tape.settings import CONTRACT_VARIABLES, Settings
 
 _HEAD = ["key", "environment", "default", "limits", "meaning"]

@@ -8,17 +8,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exporters.contract import STATE_FILES
-from exporters.publisher import publication_of
-from store.database import closing, open_database
-from store.errors import StoreError
 from tape.doctor.checks import Check
 from tape.doctor.home import Home
 from tape.doctor.read_files import file_checks
 from tape.doctor.read_logs import log_checks
 from tape.doctor.read_store import store_checks
 from tape.doctor.store import owner_check
+from tape.exporters.contract import STATE_FILES
+from tape.exporters.publisher import publication_of
 from tape.settings import load_settings
+from tape.store.database import closing, open_database
+from tape.store.errors import StoreError
 
 if TYPE_CHECKING:
     from tape.service import Owner

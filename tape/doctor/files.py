@@ -26,10 +26,10 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from exporters.contract import Flags, StateFile
-from exporters.documents import DocumentRefused, sequence
-from exporters.publisher import Export
 from tape.doctor.checks import Check, Finding, State, check_of, span
+from tape.exporters.contract import Flags, StateFile
+from tape.exporters.documents import DocumentRefused, sequence
+from tape.exporters.publisher import Export
 
 GRACE_S = 5.0
 """By how much a file may be late, on a machine that has other things to do."""

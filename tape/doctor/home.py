@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from exporters.publisher import Export, Publication
+from tape.exporters.publisher import Export, Publication
 from tape.settings import Settings
 
 

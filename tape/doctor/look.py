@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from store.errors import StoreError
-from store.owner_lock import owner_pid
 from tape.doctor.checks import Check, Finding, State, check_of, from_json, overall
 from tape.owner_socket import DoorClosed, ask
+from tape.store.errors import StoreError
+from tape.store.owner_lock import owner_pid
 
 ANSWERS_S = 5.0
 """How long an owner may take to answer one small query."""

@@ -13,16 +13,16 @@ from datetime import datetime
 
 import duckdb
 
-from exporters.contract import STATE_FILES, StateFile, state_file
-from exporters.publisher import Export
-from exporters.state_files import render
-from store.database import closing
-from store.round import Round, open_round, tables_beneath
-from store.schema import EVENT_TABLES
-from store.views import sql_objects
 from tape.doctor import files
 from tape.doctor.checks import Check, Finding
 from tape.doctor.home import Home, content
+from tape.exporters.contract import STATE_FILES, StateFile, state_file
+from tape.exporters.publisher import Export
+from tape.exporters.state_files import render
+from tape.store.database import closing
+from tape.store.round import Round, open_round, tables_beneath
+from tape.store.schema import EVENT_TABLES
+from tape.store.views import sql_objects
 
 _SYNCED, _POSITIONS, _NAV = "synced_state.json", "positions.json", "nav.json"
 _SCORES, _EXPECTANCY, _HEALTH = "symbol_scores_v6.json", "expectancy_v6.json", "router_health.json"

@@ -17,16 +17,16 @@ from typing import Any
 import duckdb
 import orjson
 
-from execution import events
-from exporters.contract import state_file
-from exporters.jsonl_mirrors import router_health_line, summary_line
-from exporters.live_mirrors import EVENT_MIRRORS, ROUTER_HEALTH_S, not_imported, without_clocks
-from store.database import closing
-from store.importer import COMPUTED
 from tape.doctor import logs
 from tape.doctor.checks import Check, Finding, size, span
 from tape.doctor.files import GRACE_S
 from tape.doctor.home import Home, content
+from tape.execution import events
+from tape.exporters.contract import state_file
+from tape.exporters.jsonl_mirrors import router_health_line, summary_line
+from tape.exporters.live_mirrors import EVENT_MIRRORS, ROUTER_HEALTH_S, not_imported, without_clocks
+from tape.store.database import closing
+from tape.store.importer import COMPUTED
 
 HEALTH, COMPARE = "router_health.jsonl", "pipeline_v6_compare.jsonl"
 MIRRORS = (*EVENT_MIRRORS, HEALTH, COMPARE)

@@ -7,17 +7,17 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from exporters.firestore import sync_status
-from store.backup import backups
-from store.damaged import last_rebuild
-from store.database import closing
-from store.gaps import gaps
-from store.ingest import certificates
-from store.journal import journal_folder
 from tape.disk import free_bytes
 from tape.doctor import store
 from tape.doctor.checks import Check
 from tape.doctor.home import Home
+from tape.exporters.firestore import sync_status
+from tape.store.backup import backups
+from tape.store.damaged import last_rebuild
+from tape.store.database import closing
+from tape.store.gaps import gaps
+from tape.store.ingest import certificates
+from tape.store.journal import journal_folder
 
 _NAV_FRESHNESS_S = 150.0
 """Where the limits say nothing else (their nav_freshness_seconds)."""

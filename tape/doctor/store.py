@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from store.damaged import Rebuilt
-from store.database import bytes_of
-from store.gaps import Gap
-from store.ingest import Certificate
 from tape.doctor.checks import Check, Finding, State, check_of, size, span
+from tape.store.damaged import Rebuilt
+from tape.store.database import bytes_of
+from tape.store.gaps import Gap
+from tape.store.ingest import Certificate
 
 STUCK_S = 60.0
 """After so long a step of a worker is no longer under way, but stuck."""

@@ -10,17 +10,17 @@ from typing import Any
 
 import orjson
 
-from exporters.contract import StateFile
-from exporters.documents import sequence
-from exporters.state_files import document, to_json
-from store.catalog import unit_in
-from store.columns import unit_by_name
-from store.errors import StoreError
-from store.lineage import trace
-from store.views import sql_objects
 from tape.client import Answer, Client
 from tape.explain.explanation import Explanation, Plan
 from tape.explain.question import MISSING, question
+from tape.exporters.contract import StateFile
+from tape.exporters.documents import sequence
+from tape.exporters.state_files import document, to_json
+from tape.store.catalog import unit_in
+from tape.store.columns import unit_by_name
+from tape.store.errors import StoreError
+from tape.store.lineage import trace
+from tape.store.views import sql_objects
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from store.lineage import Input, Lineage
-from store.rows_behind import RowsQuery, rows_query
-from store.schema import METADATA
-from store.selects import Conditions, relation
-from store.sql_tree import macro_parts, object_named
 from tape.client import Answer
 from tape.explain.question import MISSING, Question
+from tape.store.lineage import Input, Lineage
+from tape.store.rows_behind import RowsQuery, rows_query
+from tape.store.schema import METADATA
+from tape.store.selects import Conditions, relation
+from tape.store.sql_tree import macro_parts, object_named
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, get_origin
 
-from exporters.contract import StateFile
-from exporters.documents import CLOCKS
-from store.errors import StoreError, one_of
-from store.selects import Conditions, Path
+from tape.exporters.contract import StateFile
+from tape.exporters.documents import CLOCKS
+from tape.store.errors import StoreError, one_of
+from tape.store.selects import Conditions, Path
 
 MISSING: Any = object()
 

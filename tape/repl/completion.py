@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from store.catalog import Column, Relation
-from store.views import sql_objects
+from tape.store.catalog import Column, Relation
+from tape.store.views import sql_objects
 
 KEYWORDS = tuple(
     """

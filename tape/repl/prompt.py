@@ -25,10 +25,10 @@ from prompt_toolkit.lexers import PygmentsLexer
 from prompt_toolkit.output import Output
 from pygments.lexers.sql import SqlLexer
 
-from store.errors import StoreError
 from tape.repl.completion import Completion
 from tape.repl.shell import Left, Shell
 from tape.repl.statements import is_whole, steps_of
+from tape.store.errors import StoreError
 
 _MORE = "   -> "
 

@@ -10,14 +10,14 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from store.catalog import CATALOG_SQL, Relation, relations_of
-from store.errors import StoreError
 from tape.client import Client
 from tape.display.catalog import print_commands, print_relations, print_schema
 from tape.display.rows import print_rows
 from tape.instants import instant
 from tape.repl.completion import COMMANDS, MODES
 from tape.repl.statements import is_command
+from tape.store.catalog import CATALOG_SQL, Relation, relations_of
+from tape.store.errors import StoreError
 
 
 class Left(Exception):

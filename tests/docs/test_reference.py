@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from exporters.contract import STATE_FILES
-from exporters.schema import schema_files
-from store.schema import METADATA
-from store.views import sql_objects
 from tape.docs.__main__ import reference_pages
 from tape.docs.markdown import anchor, table
 from tape.docs.settings import settings_page
+from tape.exporters.contract import STATE_FILES
+from tape.exporters.schema import schema_files
+from tape.store.schema import METADATA
+from tape.store.views import sql_objects
 from tests.docs.pages import DOCS
 
 REFERENCE = DOCS / "reference"

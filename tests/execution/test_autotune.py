@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execution.autotune import Autotune, Policy, RiskMode, bias_label, published_policy
+from tape.execution.autotune import Autotune, Policy, RiskMode, bias_label, published_policy
 
 PUBLISHED = Policy(maker_first=True, taker_bias=0.5, offset_bps=2.0, quality="ok", reason="quality=ok; regime=hot")
 ON = Autotune(is_on=True)

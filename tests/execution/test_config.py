@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from execution.config import (
+from tape.execution.config import (
     DEFAULT_LIMITS,
     DEFAULT_UNIVERSE,
     ConfigInvalid,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from execution.day import SERIES_POINTS, Day
+from tape.execution.day import SERIES_POINTS, Day
 
 NOON = datetime(2025, 11, 1, 12, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import JsonValue, ValidationError
 
-from execution.events import (
+from tape.execution.events import (
     EVENTS,
     Event,
     EventRefused,
@@ -26,7 +26,7 @@ from execution.events import (
     parse_event,
     unit_of,
 )
-from store.schema import python_type
+from tape.store.schema import python_type
 
 NOON = datetime(2025, 11, 1, 12, tzinfo=UTC)
 FILL: dict[str, Any] = {

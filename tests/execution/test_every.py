@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from execution.every import Every
+from tape.execution.every import Every
 
 NOW = datetime(2025, 11, 1, 12, tzinfo=UTC)
 

@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 
 import pytest
 
-from execution.autotune import Autotune
-from execution.config import DEFAULT_LIMITS, DEFAULT_UNIVERSE
-from execution.events import (
+from tape.execution.autotune import Autotune
+from tape.execution.config import DEFAULT_LIMITS, DEFAULT_UNIVERSE
+from tape.execution.events import (
     EVENTS_BY_TYPE,
     ConfigChanged,
     Event,
@@ -34,14 +34,14 @@ from execution.events import (
     SymbolToggled,
     Ticked,
 )
-from execution.executor_live import Config, Executor
-from execution.intents import Intent
-from execution.published import HEALTH, SNAPSHOT, SUGGESTIONS, Published
-from execution.strategy import Momentum, Strategy
-from execution.v6_flags import Flags
-from execution.venues.paper import PaperVenue
-from execution.venues.regimes import RegimeMarket
-from execution.venues.venue import (
+from tape.execution.executor_live import Config, Executor
+from tape.execution.intents import Intent
+from tape.execution.published import HEALTH, SNAPSHOT, SUGGESTIONS, Published
+from tape.execution.strategy import Momentum, Strategy
+from tape.execution.v6_flags import Flags
+from tape.execution.venues.paper import PaperVenue
+from tape.execution.venues.regimes import RegimeMarket
+from tape.execution.venues.venue import (
     Account,
     FundingPaid,
     Holding,

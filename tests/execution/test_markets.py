@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from execution.intents import Intent
-from execution.markets import QUOTE_MAX_AGE, Markets, market_veto
-from execution.venues.venue import Quote
+from tape.execution.intents import Intent
+from tape.execution.markets import QUOTE_MAX_AGE, Markets, market_veto
+from tape.execution.venues.venue import Quote
 
 NOW = datetime(2025, 11, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from execution.autotune import Policy
-from execution.config import parse_limits, parse_universe
-from execution.events import ShadowDecided, parse_event
-from execution.intents import Intent
-from execution.pipeline_v6_shadow import Candidate, decide, heartbeat
-from execution.risk_limits import RiskView
-from execution.venues.venue import Quote, Side
+from tape.execution.autotune import Policy
+from tape.execution.config import parse_limits, parse_universe
+from tape.execution.events import ShadowDecided, parse_event
+from tape.execution.intents import Intent
+from tape.execution.pipeline_v6_shadow import Candidate, decide, heartbeat
+from tape.execution.risk_limits import RiskView
+from tape.execution.venues.venue import Quote, Side
 
 NOW = datetime(2025, 11, 1, 12, tzinfo=UTC)
 QUOTE = Quote("BTCUSDT", NOW, 99.9, 100.1, 100.0)

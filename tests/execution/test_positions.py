@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execution.positions import Lot, PositionBook, Realized, opening, to_qty, to_units
-from execution.venues.venue import Holding, Side, Traded, sign
+from tape.execution.positions import Lot, PositionBook, Realized, opening, to_qty, to_units
+from tape.execution.venues.venue import Holding, Side, Traded, sign
 
 NOON = datetime(2025, 11, 1, 12, tzinfo=UTC)
 SYMBOLS = ("BTCUSDT", "SUIUSDT")

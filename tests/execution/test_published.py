@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from execution.autotune import Policy
-from execution.published import ALLOCATIONS, HEALTH, SNAPSHOT, SUGGESTIONS, Published
+from tape.execution.autotune import Policy
+from tape.execution.published import ALLOCATIONS, HEALTH, SNAPSHOT, SUGGESTIONS, Published
 
 NOW = datetime(2025, 11, 1, 12, tzinfo=UTC)
 

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from execution.config import DEFAULT_LIMITS, DEFAULT_UNIVERSE, Limits, Universe, parse_limits, parse_universe
-from execution.intents import Intent
-from execution.risk_limits import CHECKS, SIZE_REASONS, RiskView, Veto, check, largest_allowed_qty, veto_event
-from execution.venues.venue import Quote, Side
+from tape.execution.config import DEFAULT_LIMITS, DEFAULT_UNIVERSE, Limits, Universe, parse_limits, parse_universe
+from tape.execution.intents import Intent
+from tape.execution.risk_limits import CHECKS, SIZE_REASONS, RiskView, Veto, check, largest_allowed_qty, veto_event
+from tape.execution.venues.venue import Quote, Side
 
 NOW = datetime(2025, 11, 1, 12, tzinfo=UTC)
 UNIVERSE = parse_universe(["BTCUSDT", "ETHUSDT", {"symbol": "SOLUSDT", "enabled": False}])

@@ -19,8 +19,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from execution.autotune import Policy
-from execution.events import (
+from tape.execution.autotune import Policy
+from tape.execution.events import (
     Event,
     OrderAcked,
     OrderAttempted,
@@ -29,13 +29,13 @@ from execution.events import (
     OrderFilled,
     OrderMeasured,
 )
-from execution.intents import Intent
-from execution.positions import PositionBook, to_units
-from execution.router import Router, fee_usd, maker_price, slippage_bps, touch
-from execution.venues.market import Step
-from execution.venues.paper import PaperVenue
-from execution.venues.regimes import RegimeMarket
-from execution.venues.venue import (
+from tape.execution.intents import Intent
+from tape.execution.positions import PositionBook, to_units
+from tape.execution.router import Router, fee_usd, maker_price, slippage_bps, touch
+from tape.execution.venues.market import Step
+from tape.execution.venues.paper import PaperVenue
+from tape.execution.venues.regimes import RegimeMarket
+from tape.execution.venues.venue import (
     WOULD_TAKE,
     Account,
     Acked,

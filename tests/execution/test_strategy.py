@@ -9,13 +9,13 @@ from itertools import count
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execution.config import DEFAULT_LIMITS, DEFAULT_UNIVERSE, parse_limits, parse_universe
-from execution.intents import Intent
-from execution.positions import to_units
-from execution.risk_limits import RiskView, check
-from execution.strategy import Momentum
-from execution.venues.regimes import RegimeMarket
-from execution.venues.venue import Account, Holding, Quote
+from tape.execution.config import DEFAULT_LIMITS, DEFAULT_UNIVERSE, parse_limits, parse_universe
+from tape.execution.intents import Intent
+from tape.execution.positions import to_units
+from tape.execution.risk_limits import RiskView, check
+from tape.execution.strategy import Momentum
+from tape.execution.venues.regimes import RegimeMarket
+from tape.execution.venues.venue import Account, Holding, Quote
 
 NOW = datetime(2025, 11, 1, 12, tzinfo=UTC)
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from execution.day import Day
-from execution.toggles import Toggles
+from tape.execution.day import Day
+from tape.execution.toggles import Toggles
 
 NOW = datetime(2025, 11, 1, 12, tzinfo=UTC)
 END = datetime(2025, 11, 2, tzinfo=UTC)

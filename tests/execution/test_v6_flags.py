@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from execution.events import FlagsRecorded, parse_event
-from execution.v6_flags import FIELDS, Flags
+from tape.execution.events import FlagsRecorded, parse_event
+from tape.execution.v6_flags import FIELDS, Flags
 
 NOON = datetime(2025, 11, 1, 12, tzinfo=UTC)
 FLAGS = Flags(

@@ -10,13 +10,13 @@ import orjson
 import pytest
 from jsonschema import Draft202012Validator
 
-from exporters.contract import STATE_FILES, Shape, StateFile, state_file
-from exporters.state_files import publish
-from store.database import closing, open_database
-from store.importer import import_logs
-from store.round import open_round
-from store.views import sql_objects
+from tape.exporters.contract import STATE_FILES, Shape, StateFile, state_file
+from tape.exporters.state_files import publish
 from tape.sample import DEFAULT_END, write_sample
+from tape.store.database import closing, open_database
+from tape.store.importer import import_logs
+from tape.store.round import open_round
+from tape.store.views import sql_objects
 from tests.conftest import AS_OF, SHARED, GivenRows
 
 CONTRACT_NAMES = {

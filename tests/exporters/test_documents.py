@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporters.documents import MAX_BYTES, DocumentRefused, digest, document, size_bytes, trim
+from tape.exporters.documents import MAX_BYTES, DocumentRefused, digest, document, size_bytes, trim
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 KEYS = st.text("abc", min_size=1, max_size=3)

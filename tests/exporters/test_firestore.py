@@ -16,10 +16,10 @@ from typing import Any
 import grpc
 import pytest
 
-from exporters.contract import STATE_FILES
-from exporters.documents import Document
-from exporters.firestore import Sync, restored, sync_status
-from exporters.firestore_client import FirestoreClient, Outcome, RemoteFailed
+from tape.exporters.contract import STATE_FILES
+from tape.exporters.documents import Document
+from tape.exporters.firestore import Sync, restored, sync_status
+from tape.exporters.firestore_client import FirestoreClient, Outcome, RemoteFailed
 from tests.exporters.firestores import Emulator, FaultServer, connected, emulator, resident_bytes
 
 started_emulator = pytest.fixture(scope="module", name="started")(emulator)

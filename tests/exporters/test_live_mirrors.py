@@ -17,15 +17,15 @@ from typing import Any
 import duckdb
 import pytest
 
-from execution.events import Event
-from exporters import live_mirrors, mirror_files
-from exporters.jsonl_mirrors import write_logs
-from exporters.live_mirrors import EVENT_MIRRORS, ROUTER_HEALTH_S, EventMirror, Lines, Mirrors
-from exporters.mirror_files import MirrorFile
-from exporters.state_files import to_json
-from store.backup import compress
-from store.importer import import_logs
-from store.round import Row, open_round
+from tape.execution.events import Event
+from tape.exporters import live_mirrors, mirror_files
+from tape.exporters.jsonl_mirrors import write_logs
+from tape.exporters.live_mirrors import EVENT_MIRRORS, ROUTER_HEALTH_S, EventMirror, Lines, Mirrors
+from tape.exporters.mirror_files import MirrorFile
+from tape.exporters.state_files import to_json
+from tape.store.backup import compress
+from tape.store.importer import import_logs
+from tape.store.round import Row, open_round
 from tests.conftest import GivenRows
 from tests.store.old_logs import CLOSE, EXECUTED, METRIC, METRICS, VETO, VETOES, text, write_files
 

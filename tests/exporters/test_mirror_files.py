@@ -15,9 +15,9 @@ from typing import Self
 
 import pytest
 
-from exporters import mirror_files
-from exporters.mirror_files import MirrorFile, newest_part, open_part
-from store.backup import compress
+from tape.exporters import mirror_files
+from tape.exporters.mirror_files import MirrorFile, newest_part, open_part
+from tape.store.backup import compress
 
 Lines = list[tuple[str, bytes]]
 

@@ -10,7 +10,7 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporters.nav_caches import POINTS, keep, merged, peak_state
+from tape.exporters.nav_caches import POINTS, keep, merged, peak_state
 
 SECONDS = st.lists(st.integers(0, 86_399), max_size=30)
 

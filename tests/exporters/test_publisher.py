@@ -15,12 +15,12 @@ from typing import Any
 import duckdb
 import pytest
 
-from exporters import publisher as publisher_module
-from exporters.contract import STATE_FILES, StateFile, state_file
-from exporters.publisher import Publication, Publisher
-from exporters.state_files import render
-from store.round import open_round, tables_beneath
-from store.views import sql_objects
+from tape.exporters import publisher as publisher_module
+from tape.exporters.contract import STATE_FILES, StateFile, state_file
+from tape.exporters.publisher import Publication, Publisher
+from tape.exporters.state_files import render
+from tape.store.round import open_round, tables_beneath
+from tape.store.views import sql_objects
 from tests.conftest import AS_OF, GivenRows, ago
 
 CONFIGURED = '{"ENV": "test"}'
@@ -67,7 +67,7 @@ class Published:
 @pytest.fixture
 def published(store: GivenRows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Published]:
     clock = Clock()
-    monkeypatch.setattr("exporters.publisher.time.monotonic", clock.monotonic)
+    monkeypatch.setattr("tape.exporters.publisher.time.monotonic", clock.monotonic)
     published = Published(store, tmp_path / "state", clock)
     yield published
     published.publisher.close()

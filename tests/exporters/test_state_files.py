@@ -16,12 +16,12 @@ import orjson
 import pytest
 from pydantic import ValidationError
 
-from exporters.contract import STATE_FILES, state_file
-from exporters.state_files import finite, forget_unfinished, publish, render, write_atomically
-from store.database import Resources, closing, open_database
-from store.importer import import_logs
-from store.round import open_round
+from tape.exporters.contract import STATE_FILES, state_file
+from tape.exporters.state_files import finite, forget_unfinished, publish, render, write_atomically
 from tape.sample import DEFAULT_END, write_sample
+from tape.store.database import Resources, closing, open_database
+from tape.store.importer import import_logs
+from tape.store.round import open_round
 from tests.conftest import AS_OF, GivenRows, ago
 
 
@@ -134,7 +134,7 @@ def test_two_that_write_the_same_file_at_once_do_not_write_into_each_other(tmp_p
 KILLED_WHILE_WRITING = """
 import os, signal, sys
 from pathlib import Path
-from exporters.state_files import write_atomically
+from tape.exporters.state_files import write_atomically
 
 def content():
     yield b"half"

@@ -24,7 +24,7 @@ import alembic.command
 import duckdb
 import duckdb_sqlalchemy  # noqa: F401 (imported before it forks)
 
-from store.database import STORAGE_VERSION, closing, migrate, open_database, revision, run_alembic
+from tape.store.database import STORAGE_VERSION, closing, migrate, open_database, revision, run_alembic
 from tests.tape.owners import PROJECT
 
 OLD_VIEWS = {

@@ -20,8 +20,8 @@ from typing import Any, Self
 import orjson
 from pydantic import ValidationError
 
-from exporters.contract import STATE_FILES, StateFile
-from exporters.documents import sequence
+from tape.exporters.contract import STATE_FILES, StateFile
+from tape.exporters.documents import sequence
 from tests.tape.owners import PROJECT
 
 PEAK_STATE = "cache/peak_state.json"

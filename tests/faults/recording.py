@@ -19,9 +19,9 @@ from random import Random
 from types import TracebackType
 from typing import Self
 
-from execution.events import Event, IntentVetoed, ShadowDecided
-from store.journal import Journal
+from tape.execution.events import Event, IntentVetoed, ShadowDecided
 from tape.load import Market
+from tape.store.journal import Journal
 from tests.tape.owners import PROJECT
 
 PADDING = "x" * 16_000

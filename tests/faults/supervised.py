@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from store.errors import StoreError
+from tape.store.errors import StoreError
 from tests.tape.owners import Serving, wait_for
 
 _RESTART_S = 0.2

@@ -26,13 +26,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from execution.events import EVENTS, EVENTS_BY_TYPE, Event, EventRefused, HeartbeatSent, contract_key
-from store.database import closing, open_database
-from store.errors import StoreError
-from store.ingest import Ingest, Ingested, certificates
-from store.journal import Journal
-from store.schema import EVENT_TABLES
+from tape.execution.events import EVENTS, EVENTS_BY_TYPE, Event, EventRefused, HeartbeatSent, contract_key
 from tape.settings import Settings, load_settings
+from tape.store.database import closing, open_database
+from tape.store.errors import StoreError
+from tape.store.ingest import Ingest, Ingested, certificates
+from tape.store.journal import Journal
+from tape.store.schema import EVENT_TABLES
 from tests.store.old_logs import EVERY_LOG, HEARTBEAT, HEARTBEATS, LogStore, fresh_store, text
 from tests.store.test_ingest import full
 from tests.tape.owners import Serving, check_unharmed, peer

@@ -12,11 +12,11 @@ from random import Random
 import duckdb
 import pytest
 
-from store.damaged import last_rebuild, mark_damaged
-from store.database import closing, is_damage, open_database, read_all
-from store.errors import DatabaseDamaged, StoreError
-from store.journal import JournalError, read_header, read_lines
-from store.rebuild import rebuild
+from tape.store.damaged import last_rebuild, mark_damaged
+from tape.store.database import closing, is_damage, open_database, read_all
+from tape.store.errors import DatabaseDamaged, StoreError
+from tape.store.journal import JournalError, read_header, read_lines
+from tape.store.rebuild import rebuild
 from tests.store.homes import SMALL, Home, content_of, flip, recorded_in
 from tests.store.test_rebuild import NOW
 

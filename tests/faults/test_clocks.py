@@ -21,11 +21,11 @@ from typing import Any
 import pytest
 import pytz
 
-from execution.day import Day
-from execution.events import IntentVetoed, Ticked
-from exporters.contract import STATE_FILES
-from store.backup import backups, forget_all_but, is_backup_due, next_name
-from store.journal import Journal
+from tape.execution.day import Day
+from tape.execution.events import IntentVetoed, Ticked
+from tape.exporters.contract import STATE_FILES
+from tape.store.backup import backups, forget_all_but, is_backup_due, next_name
+from tape.store.journal import Journal
 from tests.conftest import GivenRows
 from tests.store.old_logs import write_files
 from tests.tape.homes import in_order, mirrored, reaches, rows

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-from execution.events import HeartbeatSent
-from exporters.contract import STATE_FILES
-from store.journal import Journal, journal_folder
+from tape.execution.events import HeartbeatSent
+from tape.exporters.contract import STATE_FILES
+from tape.store.journal import Journal, journal_folder
 from tests.conftest import ago
 from tests.faults.disks import MB, Mount, mount
 from tests.faults.supervised import Supervised

@@ -17,8 +17,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from exporters.contract import STATE_FILES
-from store.journal import journal_folder, read_header, read_lines, segment_paths
+from tape.exporters.contract import STATE_FILES
+from tape.store.journal import journal_folder, read_header, read_lines, segment_paths
 from tests.faults.power import PowerCut
 from tests.faults.test_disk_full import NO_BACKUPS, VETOES, files_follow, mirrored, put_database
 from tests.faults.tracing import Call, failing, strace, traced
@@ -31,10 +31,10 @@ import sys
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from execution.events import HeartbeatSent
-from store.database import open_database
-from store.ingest import Ingest
-from store.journal import Journal
+from tape.execution.events import HeartbeatSent
+from tape.store.database import open_database
+from tape.store.ingest import Ingest
+from tape.store.journal import Journal
 from tape.disk import Disk
 from tape.housekeeping import Housekeeping
 from tape.settings import Settings
@@ -54,8 +54,8 @@ OWNER = """
 import os, signal, subprocess, sys, time
 from datetime import UTC, datetime
 from pathlib import Path
-from execution.events import HeartbeatSent, IntentVetoed, Ticked
-from store.journal import Journal
+from tape.execution.events import HeartbeatSent, IntentVetoed, Ticked
+from tape.store.journal import Journal
 from tests.tape.owners import wait_for
 
 home = Path(sys.argv[1])
@@ -78,8 +78,8 @@ sys.exit(owner.wait())
 JOURNAL = """
 import os, sys
 from datetime import UTC, datetime
-from execution.events import HeartbeatSent
-from store.journal import Journal, JournalError
+from tape.execution.events import HeartbeatSent
+from tape.store.journal import Journal, JournalError
 
 tried = lambda: int(sys.argv[2])
 with Journal(sys.argv[1], "trader", segment_bytes=2_000) as journal:

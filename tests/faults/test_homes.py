@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from execution.events import HeartbeatSent
-from store.errors import StoreError
-from store.journal import Journal, JournalError, journal_folder, segment_paths
+from tape.execution.events import HeartbeatSent
+from tape.store.errors import StoreError
+from tape.store.journal import Journal, JournalError, journal_folder, segment_paths
 from tests.store.old_logs import CLOSE, EXECUTED, text, write_files
 from tests.tape.homes import published, rows
 from tests.tape.owners import Serving, wait_for

@@ -15,13 +15,13 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from execution.events import ShadowDecided
-from exporters.contract import STATE_FILES
-from exporters.live_mirrors import EVENT_MIRRORS
-from store.backup import backups
-from store.database import open_database
-from store.schema import EVENT_TABLES
+from tape.execution.events import ShadowDecided
+from tape.exporters.contract import STATE_FILES
+from tape.exporters.live_mirrors import EVENT_MIRRORS
 from tape.service import scratch_prefix
+from tape.store.backup import backups
+from tape.store.database import open_database
+from tape.store.schema import EVENT_TABLES
 from tests.faults.reading import Reading
 from tests.faults.recording import Producers
 from tests.store.old_logs import write_files

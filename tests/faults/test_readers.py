@@ -17,13 +17,13 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-from execution.events import IntentVetoed
-from exporters.contract import STATE_FILES
-from exporters.live_mirrors import EVENT_MIRRORS
-from exporters.mirror_files import ROTATE_BYTES
-from store.errors import StoreError
-from store.journal import Journal
 from tape.door import ask
+from tape.execution.events import IntentVetoed
+from tape.exporters.contract import STATE_FILES
+from tape.exporters.live_mirrors import EVENT_MIRRORS
+from tape.exporters.mirror_files import ROTATE_BYTES
+from tape.store.errors import StoreError
+from tape.store.journal import Journal
 from tests.faults.reading import PEAK_STATE, Reading
 from tests.faults.recording import Producers
 from tests.store.old_logs import write_files
@@ -35,7 +35,7 @@ OFTEN = "[backup]\nevery_h = 0\n\n[intervals]\n" + "".join(f"{file.stem} = 0.05\
 KEEPS_CACHES = """
 import sys
 from pathlib import Path
-from exporters.nav_caches import keep
+from tape.exporters.nav_caches import keep
 
 logs = Path(sys.argv[1]) / "logs"
 while True:

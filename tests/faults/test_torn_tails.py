@@ -8,10 +8,10 @@ from random import Random
 
 import pytest
 
-from store.damaged import last_rebuild
-from store.database import Resources
-from store.journal import read_header, read_lines
-from store.rebuild import rebuild
+from tape.store.damaged import last_rebuild
+from tape.store.database import Resources
+from tape.store.journal import read_header, read_lines
+from tape.store.rebuild import rebuild
 from tests.store.homes import Home, recorded_in, stored_in
 from tests.store.test_rebuild import NOW
 

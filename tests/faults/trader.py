@@ -8,9 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from execution.events import HeartbeatSent, IntentVetoed, Ticked
-from store.database import closing, open_database
-from store.journal import Journal, JournalError
+from tape.execution.events import HeartbeatSent, IntentVetoed, Ticked
+from tape.store.database import closing, open_database
+from tape.store.journal import Journal, JournalError
 from tests.tape.owners import wait_for
 
 

@@ -12,12 +12,12 @@ from typing import Any
 import duckdb
 import pytest
 
-from exporters.contract import state_file
-from exporters.state_files import render
-from store.database import open_database, transaction
-from store.roll_ups import ROLL_UPS
-from store.round import open_round
-from store.schema import EVENT_TABLES
+from tape.exporters.contract import state_file
+from tape.exporters.state_files import render
+from tape.store.database import open_database, transaction
+from tape.store.roll_ups import ROLL_UPS
+from tape.store.round import open_round
+from tape.store.schema import EVENT_TABLES
 from tests.conftest import AS_OF, GivenRows
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from exporters.contract import STATE_FILES, StateFile
-from exporters.state_files import render
-from store.round import open_round
+from tape.exporters.contract import STATE_FILES, StateFile
+from tape.exporters.state_files import render
+from tape.store.round import open_round
 from tests.conftest import AS_OF, GivenRows
 from tests.sql.conftest import document, record_flags
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from store.schema import EVENT_TABLES
+from tape.store.schema import EVENT_TABLES
 from tests.conftest import AS_OF, GivenRows, ago
 
 TABLES = sorted(EVENT_TABLES)

@@ -13,15 +13,15 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from execution.events import EVENTS_BY_TYPE, HeartbeatSent
-from store.backup import backup, compress_segments
-from store.database import Resources, closing, open_database
-from store.ingest import SLICE_BYTES, Ingest, certificates
-from store.journal import Journal, journal_folder, read_lines, segment_paths
-from store.packed_segments import recall_packed
-from store.schema import EVENT_TABLES
+from tape.execution.events import EVENTS_BY_TYPE, HeartbeatSent
 from tape.load import Market
 from tape.opening import open_to_own
+from tape.store.backup import backup, compress_segments
+from tape.store.database import Resources, closing, open_database
+from tape.store.ingest import SLICE_BYTES, Ingest, certificates
+from tape.store.journal import Journal, journal_folder, read_lines, segment_paths
+from tape.store.packed_segments import recall_packed
+from tape.store.schema import EVENT_TABLES
 
 SMALL = Resources(memory_limit="128MB", threads=1)
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import duckdb
 
-from store.database import open_database
-from store.importer import ImportReport, import_logs
-from store.schema import EVENT_TABLES
+from tape.store.database import open_database
+from tape.store.importer import ImportReport, import_logs
+from tape.store.schema import EVENT_TABLES
 
 Line = dict[str, Any]
 

@@ -17,9 +17,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from execution.events import HeartbeatSent
-from store import backup as backups_module
-from store.backup import (
+from tape.execution.events import HeartbeatSent
+from tape.store import backup as backups_module
+from tape.store.backup import (
     BackupFailed,
     backup,
     backups,
@@ -33,10 +33,10 @@ from store.backup import (
     last_seq_of,
     next_name,
 )
-from store.database import closing, open_database
-from store.ingest import Ingest
-from store.journal import Journal, journal_folder
-from store.round import LiveRounds
+from tape.store.database import closing, open_database
+from tape.store.ingest import Ingest
+from tape.store.journal import Journal, journal_folder
+from tape.store.round import LiveRounds
 from tests.conftest import AS_OF, GivenRows, ago
 
 NOW = datetime.now(UTC)

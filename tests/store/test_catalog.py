@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from store.catalog import CATALOG_SQL, GROUPS, purpose_of, relations_of, unit_in
-from store.schema import METADATA
-from store.views import sql_objects
+from tape.store.catalog import CATALOG_SQL, GROUPS, purpose_of, relations_of, unit_in
+from tape.store.schema import METADATA
+from tape.store.views import sql_objects
 from tests.conftest import GivenRows
 
 NOT_OURS = {"alembic_version"}

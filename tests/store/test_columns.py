@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from execution.events import EVENTS, unit_of
-from store.columns import UNITS, catalog_comments, comment_columns, view_comments, with_unit
-from store.views import SqlObject, apply_views, sql_objects
+from tape.execution.events import EVENTS, unit_of
+from tape.store.columns import UNITS, catalog_comments, comment_columns, view_comments, with_unit
+from tape.store.views import SqlObject, apply_views, sql_objects
 from tests.conftest import GivenRows
 
 OBJECTS = {item.name: item for item in sql_objects()}

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from store.database import bytes_of, is_memory_short, lock_down, roll_back, transaction
+from tape.store.database import bytes_of, is_memory_short, lock_down, roll_back, transaction
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from store.errors import one_of
+from tape.store.errors import one_of
 
 
 def test_a_few_names_are_listed_and_of_many_those_most_like_what_was_found() -> None:

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from exporters.state_files import publish
-from store.errors import NoLogs
-from store.importer import FileCount
-from store.round import open_round
+from tape.exporters.state_files import publish
+from tape.store.errors import NoLogs
+from tape.store.importer import FileCount
+from tape.store.round import open_round
 from tests.store.old_logs import (
     ACK,
     ATTEMPTED,

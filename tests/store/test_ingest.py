@@ -20,12 +20,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-import store.ingest
-from execution.events import EVENTS, Event, EventRefused, HeartbeatSent, OrderFailed, Ticked
-from store.database import closing, open_database
-from store.ingest import Certificate, Ingest, Ingested, certificates, insert_from_json, load_positions
-from store.journal import Journal, Line, is_finished, journal_folder, read_header, read_lines, segment_paths
-from store.schema import python_type
+import tape.store.ingest
+from tape.execution.events import EVENTS, Event, EventRefused, HeartbeatSent, OrderFailed, Ticked
+from tape.store.database import closing, open_database
+from tape.store.ingest import Certificate, Ingest, Ingested, certificates, insert_from_json, load_positions
+from tape.store.journal import Journal, Line, is_finished, journal_folder, read_header, read_lines, segment_paths
+from tape.store.schema import python_type
 
 NOON = datetime(2025, 11, 1, 12, tzinfo=UTC)
 
@@ -263,7 +263,7 @@ def test_every_batch_is_stored_once_however_ingest_starts_fails_and_slices(
                 spine.restart(slice_bytes=slice_bytes)
             else:
                 with pytest.MonkeyPatch.context() as patch:
-                    patch.setattr(store.ingest, "_save_positions", failing)
+                    patch.setattr(tape.store.ingest, "_save_positions", failing)
                     try:
                         spine.ingest.run_once()
                     except RuntimeError as error:
@@ -287,7 +287,7 @@ def test_a_transaction_that_fails_leaves_neither_rows_nor_position(
 ) -> None:
     spine.write(item(), b"{}", item(event_id="f"))
     with monkeypatch.context() as patch:
-        patch.setattr(store.ingest, at, failing)
+        patch.setattr(tape.store.ingest, at, failing)
         with pytest.raises(RuntimeError, match="killed here"):
             spine.run()
     assert (spine.services(), spine.refusals(), load_positions(spine.connection)) == ([], [], {})
@@ -303,7 +303,7 @@ def test_after_a_commit_that_failed_the_position_is_read_from_the_database(
     spine.record([beat("a")], [beat("b")])
     real = Ingest._store
 
-    def store_and_fail(self: Ingest, taken: store.ingest.Slice) -> int:
+    def store_and_fail(self: Ingest, taken: tape.store.ingest.Slice) -> int:
         real(self, taken)
         spine.connection.execute("commit")
         spine.connection.execute("begin transaction")
@@ -333,8 +333,8 @@ def test_a_second_ingest_on_the_same_store_stores_nothing_twice(spine: Spine) ->
 INGESTS_FOR_EVER = """
 import sys
 from pathlib import Path
-from store.database import open_database
-from store.ingest import Ingest
+from tape.store.database import open_database
+from tape.store.ingest import Ingest
 
 home = Path(sys.argv[1])
 connection = open_database(home / "logs" / "tape.duckdb")
@@ -381,7 +381,7 @@ def test_nothing_new_costs_no_transaction(spine: Spine, monkeypatch: pytest.Monk
     with spine.journal() as journal:
         journal.record([beat()])
         spine.run()
-        monkeypatch.setattr(store.ingest, "transaction", failing)
+        monkeypatch.setattr(tape.store.ingest, "transaction", failing)
         assert spine.ingest.run_once() == Ingested()
         spine.restart()
         assert spine.ingest.run_once() == Ingested()
@@ -514,7 +514,7 @@ def test_an_error_of_the_database_refuses_nothing(
 
     spine.record([beat("a")])
     with monkeypatch.context() as patch:
-        patch.setattr(store.ingest, "insert_from_json", fail)
+        patch.setattr(tape.store.ingest, "insert_from_json", fail)
         with pytest.raises(type(error)):
             spine.run()
     assert spine.refusals() == []
@@ -623,7 +623,7 @@ def test_a_damaged_header_is_refused_also_where_the_first_transaction_failed(
     journal_folder(spine.home).mkdir()
     (journal_folder(spine.home) / "damaged-r-000001.journal").touch()
     with monkeypatch.context() as patch:
-        patch.setattr(store.ingest, "reject", failing)
+        patch.setattr(tape.store.ingest, "reject", failing)
         with pytest.raises(RuntimeError, match="killed here"):
             spine.run()
     spine.run()
@@ -694,7 +694,7 @@ def test_what_could_not_be_read_is_stored_once_it_can(spine: Spine, monkeypatch:
         return read_lines(path, *words)
 
     with monkeypatch.context() as faulty:
-        faulty.setattr(store.ingest, "read_lines", failing)
+        faulty.setattr(tape.store.ingest, "read_lines", failing)
         spine.run()
     assert (spine.services(), spine.ingest.unreadable) == (["a"], {late.name: "Input/output error"})
     spine.run()
@@ -710,7 +710,7 @@ def test_scratch_holds_one_table_at_a_time_and_nothing_in_between(
         held.append(len(list(spine.scratch.iterdir())))
         return insert_from_json(table)
 
-    monkeypatch.setattr(store.ingest, "insert_from_json", looking)
+    monkeypatch.setattr(tape.store.ingest, "insert_from_json", looking)
     spine.record([beat("a"), Ticked(ts=NOON, equity_usd=1.0)])
     spine.run()
     assert (held, list(spine.scratch.iterdir())) == ([1, 1], [])
@@ -727,7 +727,7 @@ def test_a_segment_that_vanishes_is_left_out(
             path.unlink()
         return is_finished(path)
 
-    monkeypatch.setattr(store.ingest, "is_finished", is_finished_and_gone)
+    monkeypatch.setattr(tape.store.ingest, "is_finished", is_finished_and_gone)
     spine.run()
     assert (spine.services(), spine.refusals(), caplog.records) == (["a"], [], [])
 

@@ -28,8 +28,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import store.journal
-from execution.events import (
+import tape.store.journal
+from tape.execution.events import (
     Event,
     EventRefused,
     HeartbeatSent,
@@ -37,7 +37,7 @@ from execution.events import (
     OrderFilled,
     Ticked,
 )
-from store.journal import (
+from tape.store.journal import (
     REFUSED,
     Journal,
     JournalError,
@@ -491,8 +491,8 @@ def test_a_segment_is_finished_when_its_writer_is_done_with_it(tmp_path: Path) -
 RECORDS_FOR_EVER = """
 import os, sys
 from datetime import UTC, datetime
-from execution.events import HeartbeatSent
-from store.journal import Journal
+from tape.execution.events import HeartbeatSent
+from tape.store.journal import Journal
 
 assert "numpy" not in sys.modules
 journal = Journal(sys.argv[1], "child", segment_bytes=5000)
@@ -791,7 +791,7 @@ def test_a_batch_behind_a_failed_sync_of_the_folder_waits_for_one_that_works(
             told.append(f"{journal.record([beat()], durable=True)} is durable")
 
     with Journal(tmp_path, "executor", fsync_every_s=3600) as journal:
-        monkeypatch.setattr(store.journal, "sync_folder", sync)
+        monkeypatch.setattr(tape.store.journal, "sync_folder", sync)
         with ThreadPoolExecutor(2) as threads:
             threads.submit(record)
             begun.wait()
@@ -828,10 +828,10 @@ def test_a_reader_that_asks_does_not_take_the_lock_from_the_writer(tmp_path: Pat
 
 
 def test_a_producer_needs_neither_the_database_nor_its_migrations() -> None:
-    program = "import sys, store.journal; print(*sys.modules)"
+    program = "import sys, tape.store.journal; print(*sys.modules)"
     told = subprocess.run(
         [sys.executable, "-c", program], check=True, capture_output=True, text=True, cwd=Path(__file__).parents[2]
     )
     loaded = set(told.stdout.split())
-    assert {"store.journal", "execution.events", "orjson", "pydantic"} <= loaded
-    assert not loaded & {"duckdb", "sqlalchemy", "alembic", "typer", "rich", "store.schema"}
+    assert {"tape.store.journal", "tape.execution.events", "orjson", "pydantic"} <= loaded
+    assert not loaded & {"duckdb", "sqlalchemy", "alembic", "typer", "rich", "tape.store.schema"}

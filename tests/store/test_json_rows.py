@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from execution.events import EPOCH_MS_FROM, OrderAcked, OrderClosed, OrderFilled, contract_key, unit_of
-from store.schema import python_type
+from tape.execution.events import EPOCH_MS_FROM, OrderAcked, OrderClosed, OrderFilled, contract_key, unit_of
+from tape.store.schema import python_type
 from tests.store.old_logs import (
     ACK,
     ATTEMPT,

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from store.importer import FileCount
-from store.legacy import LOGS, log_files
+from tape.store.importer import FileCount
+from tape.store.legacy import LOGS, log_files
 from tests.store.old_logs import (
     ACK,
     ATTEMPT,

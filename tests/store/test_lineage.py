@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from exporters.contract import STATE_FILES, StateFile
-from store.lineage import Input, Lineage, trace
-from store.rows_behind import rows_query
-from store.selects import Conditions
+from tape.exporters.contract import STATE_FILES, StateFile
+from tape.store.lineage import Input, Lineage, trace
+from tape.store.rows_behind import rows_query
+from tape.store.selects import Conditions
 from tests.conftest import GivenRows, ago
 
 BTC: Conditions = (("symbol", "BTCUSDT"),)

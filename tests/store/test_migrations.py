@@ -1,4 +1,4 @@
-"""Migrations build the schema of ``store.schema`` and take it down again."""
+"""Migrations build the schema of ``tape.store.schema`` and take it down again."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from duckdb_sqlalchemy import ConnectionWrapper
 
-from store.database import closing, head_revision, migrate, open_database, revision, run_alembic
-from store.errors import DatabaseDamaged, DatabaseLocked, DatabaseMissing, DatabaseNewer, SchemaMismatch
-from store.schema import EVENT_TABLES, METADATA
+from tape.store.database import closing, head_revision, migrate, open_database, revision, run_alembic
+from tape.store.errors import DatabaseDamaged, DatabaseLocked, DatabaseMissing, DatabaseNewer, SchemaMismatch
+from tape.store.schema import EVENT_TABLES, METADATA
 
 
 def _tables(connection: duckdb.DuckDBPyConnection) -> set[str]:

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from store.errors import OwnerRuns
-from store.owner_lock import owner_pid, owning, refuse_beside_owner
+from tape.store.errors import OwnerRuns
+from tape.store.owner_lock import owner_pid, owning, refuse_beside_owner
 
 OWNER = """
 import pathlib, sys
-from store.owner_lock import owning
+from tape.store.owner_lock import owning
 
 with owning(pathlib.Path(sys.argv[1])):
     print(1, flush=True)

@@ -9,9 +9,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from store.database import lock_down
-from store.errors import QueryRefused
-from store.query import FUNCTIONS, TABLE_FUNCTIONS, arrow_stream, one_select
+from tape.store.database import lock_down
+from tape.store.errors import QueryRefused
+from tape.store.query import FUNCTIONS, TABLE_FUNCTIONS, arrow_stream, one_select
 
 FILE = "/allowed/there.csv"
 """Stands for a file that the database itself may read."""

@@ -13,15 +13,15 @@ from typing import Any
 import duckdb
 import pytest
 
-from store import rebuild as rebuild_module
-from store.backup import BackupFailed, copy_file, delete_covered_segments
-from store.damaged import Rebuilt, last_rebuild, mark_damaged, why_rebuild
-from store.database import closing, is_damage, open_database
-from store.errors import DatabaseDamaged, DatabaseLocked, DatabaseNewer
-from store.gaps import gaps
-from store.journal import Journal
-from store.rebuild import RebuildFailed, rebuild
 from tape.opening import open_to_own
+from tape.store import rebuild as rebuild_module
+from tape.store.backup import BackupFailed, copy_file, delete_covered_segments
+from tape.store.damaged import Rebuilt, last_rebuild, mark_damaged, why_rebuild
+from tape.store.database import closing, is_damage, open_database
+from tape.store.errors import DatabaseDamaged, DatabaseLocked, DatabaseNewer
+from tape.store.gaps import gaps
+from tape.store.journal import Journal
+from tape.store.rebuild import RebuildFailed, rebuild
 from tests.store.homes import SMALL, Home, flip, recorded_in, report, stored_in
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

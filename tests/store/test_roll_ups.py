@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from store.database import closing, open_database, set_clocks, transaction
-from store.roll_ups import ROLL_UPS, roll_up
-from store.round import open_round
+from tape.store.database import closing, open_database, set_clocks, transaction
+from tape.store.roll_ups import ROLL_UPS, roll_up
+from tape.store.round import open_round
 from tests.conftest import GivenRows, ago
 from tests.store.old_logs import NAV, NAV_POINT, LogStore
 

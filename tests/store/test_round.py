@@ -14,14 +14,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from exporters.contract import STATE_FILES, StateFile
-from exporters.state_files import render
-from store import round as round_module
-from store.database import closing, open_database, set_clocks, transaction
-from store.roll_ups import roll_up
-from store.round import LiveRounds, open_round, shared_beneath
-from store.schema import EVENT_TABLES
-from store.views import sql_objects
+from tape.exporters.contract import STATE_FILES, StateFile
+from tape.exporters.state_files import render
+from tape.store import round as round_module
+from tape.store.database import closing, open_database, set_clocks, transaction
+from tape.store.roll_ups import roll_up
+from tape.store.round import LiveRounds, open_round, shared_beneath
+from tape.store.schema import EVENT_TABLES
+from tape.store.views import sql_objects
 from tests.conftest import AS_OF, GivenRows, ago
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from execution.events import EVENTS, unit_of
-from store.schema import EVENT_TABLES, METADATA, summary
+from tape.execution.events import EVENTS, unit_of
+from tape.store.schema import EVENT_TABLES, METADATA, summary
 from tests.conftest import GivenRows
 
 STORE_COLUMNS = {"received_ts", "ingest_seq", "extra"}

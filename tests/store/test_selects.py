@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from store.selects import Ref, Select, relation
-from store.views import sql_objects
+from tape.store.selects import Ref, Select, relation
+from tape.store.views import sql_objects
 from tests.conftest import GivenRows
 
 VIEWS = [item.name for item in sql_objects() if not item.is_macro]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 import pytest
 
-from store.views import LAYERS, apply_views, pending_views, sql_objects
+from tape.store.views import LAYERS, apply_views, pending_views, sql_objects
 from tests.conftest import GivenRows
 
 OBJECTS = {item.name: item for item in sql_objects()}

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from store import writing as module
-from store.writing import Writing
+from tape.store import writing as module
+from tape.store.writing import Writing
 from tests.conftest import GivenRows
 
 

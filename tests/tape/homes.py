@@ -7,10 +7,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from execution.events import Event
-from exporters.live_mirrors import EVENT_MIRRORS
-from store.database import closing, open_database
-from store.journal import journal_folder
+from tape.execution.events import Event
+from tape.exporters.live_mirrors import EVENT_MIRRORS
+from tape.store.database import closing, open_database
+from tape.store.journal import journal_folder
 
 
 def rows(home: Path, query: str) -> list[tuple[Any, ...]]:

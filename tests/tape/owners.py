@@ -15,10 +15,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from execution.events import HeartbeatSent
-from store.errors import StoreError
-from store.journal import Journal
 from tape.door import ask
+from tape.execution.events import HeartbeatSent
+from tape.store.errors import StoreError
+from tape.store.journal import Journal
 
 PROJECT = Path(__file__).resolve().parents[2]
 

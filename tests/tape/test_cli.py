@@ -15,9 +15,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from exporters.contract import STATE_FILES
-from store.ingest import Ingest
+from tape.exporters.contract import STATE_FILES
 from tape.sample import write_sample
+from tape.store.ingest import Ingest
 from tests.store.old_logs import CLOSE, EXECUTED, HEARTBEAT, HEARTBEATS, NAV, text, write_files
 
 PROJECT = Path(__file__).resolve().parents[2]

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 import tape
-from execution.events import Ticked
-from store.database import migrate
-from store.errors import StoreError
-from store.journal import Journal
+from tape.execution.events import Ticked
 from tape.reader import Reader, ResultCut
+from tape.store.database import migrate
+from tape.store.errors import StoreError
+from tape.store.journal import Journal
 from tests.tape.owners import PROJECT, Serving, wait_for
 
 NOW = datetime.now(UTC).replace(microsecond=0)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporters.contract import STATE_FILES
 from tape.diff import Difference, NothingToCompare, Rules, compare, compare_files, files_of
+from tape.exporters.contract import STATE_FILES
 from tests.tape.test_cli import Ended, fails, tape
 
 NUMBERS = st.floats(allow_nan=True, allow_infinity=True) | st.integers(-(2**60), 2**60)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from store.journal import journal_folder
 from tape import disk as disk_module
 from tape.disk import Disk, DiskFull, free_bytes
 from tape.settings import StoreSettings
+from tape.store.journal import journal_folder
 
 MB = 2**20
 SETTINGS = StoreSettings(warn_free="100MiB", keep_free="10MiB")

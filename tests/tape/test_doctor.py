@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from execution.events import Ticked
-from exporters.contract import STATE_FILES
-from store.journal import Journal
 from tape.doctor.read_logs import MIRRORS
+from tape.execution.events import Ticked
+from tape.exporters.contract import STATE_FILES
+from tape.store.journal import Journal
 from tests.tape.homes import published
 from tests.tape.owners import PROJECT, Serving, wait_for
 from tests.tape.test_cli import Ended, fails, tape

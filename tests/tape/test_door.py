@@ -15,12 +15,12 @@ import duckdb
 import pytest
 
 import tape.door
-from execution.events import Ticked
-from store.errors import StoreError
-from store.journal import Journal
 from tape.door import DoorClosed, ask
+from tape.execution.events import Ticked
 from tape.service import DatabaseBroken, Owner
 from tape.settings import load_settings
+from tape.store.errors import StoreError
+from tape.store.journal import Journal
 from tests.tape.owners import Serving, check_unharmed, peer, said, wait_for
 
 RUNAWAY = "select count(*) from range(10000000) as a (x), range(10000000) as b (x) where a.x + b.x = -1"

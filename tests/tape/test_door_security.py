@@ -17,11 +17,11 @@ from typing import Any
 
 import pytest
 
-from execution.events import Ticked
-from store.errors import StoreError
-from store.journal import Journal
 from tape.door import DoorClosed, ask
+from tape.execution.events import Ticked
 from tape.load import load_one
+from tape.store.errors import StoreError
+from tape.store.journal import Journal
 from tests.tape.owners import PROJECT, Serving, check_unharmed, counted, patiently, peer, said, wait_for
 from tests.tape.test_run import Running
 

@@ -13,16 +13,16 @@ from typing import Any
 import duckdb
 import pytest
 
-from execution.events import OrderClosed, Ticked
-from exporters.contract import STATE_FILES, state_file
-from exporters.state_files import publish
-from store.database import closing, open_database
-from store.journal import Journal
-from store.round import open_round
 from tape.client import Client
+from tape.execution.events import OrderClosed, Ticked
 from tape.explain.explain import explain
 from tape.explain.explanation import Explanation
 from tape.explain.question import NotThere, question
+from tape.exporters.contract import STATE_FILES, state_file
+from tape.exporters.state_files import publish
+from tape.store.database import closing, open_database
+from tape.store.journal import Journal
+from tape.store.round import open_round
 from tests.conftest import AS_OF, GivenRows, ago
 from tests.tape.owners import Serving, wait_for
 from tests.tape.test_cli import fails, tape

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from store.backup import backups, dated_name
-from store.ingest import Ingest
-from store.journal import Journal, journal_folder
 from tape.disk import Disk
 from tape.housekeeping import Housekeeping, Unkept
 from tape.settings import Settings, StoreSettings
+from tape.store.backup import backups, dated_name
+from tape.store.ingest import Ingest
+from tape.store.journal import Journal, journal_folder
 from tests.conftest import GivenRows, ago
 
 NOW = datetime.now(UTC)

@@ -11,10 +11,10 @@ import duckdb
 import orjson
 import pytest
 
-from execution.events import EVENTS_BY_TYPE, Event
-from store.ingest import Ingest
-from store.journal import Journal, journal_folder, read_header, segment_paths
+from tape.execution.events import EVENTS_BY_TYPE, Event
 from tape.load import Market, load_one
+from tape.store.ingest import Ingest
+from tape.store.journal import Journal, journal_folder, read_header, segment_paths
 from tests.tape.test_cli import tape
 
 
@@ -82,7 +82,7 @@ def test_all_that_it_records_is_stored(tmp_path: Path, store_of_home: tuple[Path
 
 @pytest.fixture
 def store_of_home(database: Path) -> tuple[Path, duckdb.DuckDBPyConnection]:
-    from store.database import open_database
+    from tape.store.database import open_database
 
     return database.parent.parent, open_database(database)
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from exporters.contract import STATE_FILES
-from exporters.live_mirrors import EVENT_MIRRORS
-from store.errors import StoreError
+from tape.exporters.contract import STATE_FILES
+from tape.exporters.live_mirrors import EVENT_MIRRORS
+from tape.store.errors import StoreError
 from tests.store.homes import Home, flip, recorded_in
 from tests.store.old_logs import CLOSE, EXECUTED, text, write_files
 from tests.store.test_rebuild import damage_a_row_block

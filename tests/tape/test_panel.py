@@ -8,13 +8,13 @@ from typing import cast
 
 import pytest
 
-from execution.executor_live import Counts, Executor
-from exporters.publisher import Publisher
-from store.database import closing, open_database
+from tape.execution.executor_live import Counts, Executor
+from tape.exporters.publisher import Publisher
 from tape.panel import Watched, _span
 from tape.runtime import Loop
 from tape.service import Owner
 from tape.settings import load_settings
+from tape.store.database import closing, open_database
 from tests.conftest import AS_OF
 
 

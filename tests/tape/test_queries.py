@@ -12,10 +12,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from store.database import open_database
-from store.errors import StoreError
 from tape.queries import Queries
 from tape.settings import DoorSettings, Settings
+from tape.store.database import open_database
+from tape.store.errors import StoreError
 
 RUNAWAY = "select count(*) from range(10000000) as a (x), range(10000000) as b (x) where a.x + b.x = -1"
 

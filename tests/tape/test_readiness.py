@@ -11,15 +11,15 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from execution.events import Ticked
-from exporters.live_mirrors import Mirrors
-from exporters.publisher import Publisher
-from store.ingest import Ingest
-from store.journal import Journal, journal_folder
 from tape.doctor.store import STUCK_S
+from tape.execution.events import Ticked
+from tape.exporters.live_mirrors import Mirrors
+from tape.exporters.publisher import Publisher
 from tape.readiness import not_ready
 from tape.service import Owner
 from tape.settings import load_settings
+from tape.store.ingest import Ingest
+from tape.store.journal import Journal, journal_folder
 from tape.worker import Worker
 from tests.conftest import GivenRows
 from tests.tape.owners import Serving, wait_for

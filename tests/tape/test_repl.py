@@ -14,14 +14,14 @@ import pytest
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
-from execution.events import Ticked
-from store.database import migrate
-from store.journal import Journal
 from tape.client import Client
+from tape.execution.events import Ticked
 from tape.repl.completion import Candidate, Completion
 from tape.repl.prompt import talk
 from tape.repl.shell import Shell
 from tape.repl.statements import is_whole, steps_of
+from tape.store.database import migrate
+from tape.store.journal import Journal
 from tests.tape.owners import PROJECT, Serving, wait_for
 from tests.tape.terminals import Terminal
 from tests.tape.test_cli import Ended, fails

@@ -12,14 +12,14 @@ from typing import Any
 import duckdb
 import pytest
 
-from execution.events import EVENTS_BY_TYPE
-from exporters.contract import STATE_FILES
-from store.database import closing, open_database
-from store.errors import StoreError
-from store.ingest import certificates
-from store.owner_lock import owning
+from tape.execution.events import EVENTS_BY_TYPE
+from tape.exporters.contract import STATE_FILES
 from tape.replay import Replayed, replay
 from tape.settings import load_settings
+from tape.store.database import closing, open_database
+from tape.store.errors import StoreError
+from tape.store.ingest import certificates
+from tape.store.owner_lock import owning
 from tests.tape.markets import START, candles, frames
 from tests.tape.test_cli import fails, tape
 

@@ -22,11 +22,11 @@ from typing import Any, Self
 import jsonschema
 import pytest
 
-from execution.events import EVENTS_BY_TYPE
-from exporters.contract import STATE_FILES
-from exporters.live_mirrors import EVENT_MIRRORS
-from store.database import closing, open_database
-from store.ingest import certificates
+from tape.execution.events import EVENTS_BY_TYPE
+from tape.exporters.contract import STATE_FILES
+from tape.exporters.live_mirrors import EVENT_MIRRORS
+from tape.store.database import closing, open_database
+from tape.store.ingest import certificates
 from tests.tape.homes import in_order, mirrored, published, rows
 from tests.tape.owners import PROJECT, Serving, wait_for
 from tests.tape.terminals import Terminal
@@ -194,7 +194,7 @@ def test_every_file_is_what_sql_says_of_its_own_instant(tmp_path: Path, ran: Ran
 
 
 def test_every_file_comes_out_again_to_the_byte(tmp_path: Path, ran: Ran) -> None:
-    from exporters.publisher import republish
+    from tape.exporters.publisher import republish
 
     with closing(open_database(ran.home / "logs" / "tape.duckdb", read_only=True)) as connection:
         newest = connection.execute("select file, max(export_id) from exports group by file").fetchall()
@@ -318,7 +318,7 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
 
 def test_an_executor_alone_beside_an_owner_gives_the_same_files(serving: Serving) -> None:
     home = serving.home
-    with Running(home, "--home", str(home), program="execution.executor_live") as executor:
+    with Running(home, "--home", str(home), program="tape.execution.executor_live") as executor:
         wait_for(lambda: published(home) == NAMES, "not all files are published")
         wait_for(lambda: json.loads((home / "logs/state/nav.json").read_bytes())["nav"] is not None, "no NAV")
         wait_for(lambda: serving.value("select count(*) from ticks") > 8, "no ticks")
@@ -339,7 +339,7 @@ def test_an_executor_alone_beside_an_owner_gives_the_same_files(serving: Serving
 
 def tape_executor(home: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "execution.executor_live", "--home", str(home), *words],
+        [sys.executable, "-m", "tape.execution.executor_live", "--home", str(home), *words],
         capture_output=True,
         text=True,
         cwd=PROJECT,
@@ -351,7 +351,7 @@ def tape_executor(home: Path, *words: str, **environment: str) -> subprocess.Com
 
 def test_a_run_without_its_executor_ends_in_one_line(tmp_path: Path) -> None:
     """It is refused where another executor has the home; the owner goes with it."""
-    from store.owner_lock import trading
+    from tape.store.owner_lock import trading
 
     home = _home(tmp_path / "home")
     with trading(home):
@@ -391,7 +391,7 @@ FAULTY = """
 import errno, itertools, sys, time
 import duckdb
 import tape.runtime, tape.service
-import store.journal
+import tape.store.journal
 from tape.cli import run
 
 fault, home = sys.argv[1:]

@@ -17,15 +17,15 @@ from typing import Any, cast
 
 import pytest
 
-from execution.config import DEFAULT_LIMITS, DEFAULT_UNIVERSE
-from execution.executor_live import Counts, Executor
-from execution.venues.paper import PaperVenue
-from execution.venues.venue import Ended, Order
-from store.errors import ExecutorRuns, StoreError
-from store.journal import journal_folder, segment_paths
-from store.owner_lock import trading
+from tape.execution.config import DEFAULT_LIMITS, DEFAULT_UNIVERSE
+from tape.execution.executor_live import Counts, Executor
+from tape.execution.venues.paper import PaperVenue
+from tape.execution.venues.venue import Ended, Order
 from tape.runtime import Loop, PaperAccount, config_of, live_executor, refuse_unusable
 from tape.settings import Settings, load_settings
+from tape.store.errors import ExecutorRuns, StoreError
+from tape.store.journal import journal_folder, segment_paths
+from tape.store.owner_lock import trading
 
 NOW = datetime(2025, 6, 15, 12, 30, tzinfo=UTC)
 KEY, SECRET = "key-of-the-account", "secret-of-the-account"
@@ -360,7 +360,7 @@ def test_a_real_account_is_read_only_unless_trading_is_on(tmp_path: Path, monkey
         built.append(given)
         return PaperAccount(tmp_path / "none.json").venue(load_settings(tmp_path), NOW)
 
-    monkeypatch.setattr("execution.venues.ccxt.CcxtVenue", build)
+    monkeypatch.setattr("tape.execution.venues.ccxt.CcxtVenue", build)
     refuse_unusable(tmp_path, _settings(tmp_path, monkeypatch, **CCXT))
     trading_on = {"TAPE_EXECUTOR__TRADING": "true", "DRY_RUN": "0", "BINANCE_TESTNET": "1"}
     refuse_unusable(tmp_path, _settings(tmp_path, monkeypatch, **trading_on))

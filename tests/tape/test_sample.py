@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from store.database import closing, open_database
-from store.importer import import_logs
 from tape.sample import DEFAULT_END, write_bench, write_sample
+from tape.store.database import closing, open_database
+from tape.store.importer import import_logs
 
 
 def _bytes(folder: Path) -> dict[str, bytes]:

@@ -19,16 +19,16 @@ from typing import Any
 import duckdb
 import pytest
 
-from execution.events import HeartbeatSent, MarkObserved, Ticked
-from exporters.contract import STATE_FILES
-from store.database import closing, open_database
-from store.errors import StoreError
-from store.ingest import Ingest
-from store.journal import Journal, journal_folder, segment_paths
 from tape.cli import _is_expected
 from tape.door import ask
+from tape.execution.events import HeartbeatSent, MarkObserved, Ticked
+from tape.exporters.contract import STATE_FILES
 from tape.service import DatabaseBroken, Owner, scratch_folder, scratch_prefix
 from tape.settings import load_settings
+from tape.store.database import closing, open_database
+from tape.store.errors import StoreError
+from tape.store.ingest import Ingest
+from tape.store.journal import Journal, journal_folder, segment_paths
 from tests.store.old_logs import CLOSE, EXECUTED, text, write_files
 from tests.tape.homes import published, reaches, rows
 from tests.tape.owners import PROJECT, Serving, wait_for
@@ -358,8 +358,8 @@ def test_the_write_ahead_log_is_moved_into_the_file_while_it_serves(home: Path) 
 PRODUCER = """
 import sys
 from datetime import UTC, datetime
-from execution.events import HeartbeatSent
-from store.journal import Journal
+from tape.execution.events import HeartbeatSent
+from tape.store.journal import Journal
 
 journal = Journal(sys.argv[1], "executor")
 for number in range(10**9):

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from store.database import Resources
-from store.errors import StoreError
 from tape.settings import SettingsInvalid, home_folder, load_settings, state_folder
+from tape.store.database import Resources
+from tape.store.errors import StoreError
 
 FLAGS = (
     "INTEL_V6_ENABLED",

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from store.catalog import CATALOG_SQL, Relation, relations_of
-from store.database import migrate
 from tape.client import Client
 from tape.display.layouts import _LAYOUTS, ENVELOPE, layout_of, newest_first
 from tape.display.relation import print_relation
 from tape.sample import write_sample
+from tape.store.catalog import CATALOG_SQL, Relation, relations_of
+from tape.store.database import migrate
 from tests.tape.terminals import Terminal
 from tests.tape.test_cli import tape
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from exporters import firestore_client
-from exporters.contract import STATE_FILES
-from exporters.firestore_client import ExtraMissing, require_extra
-from store.errors import StoreError
+from tape.exporters import firestore_client
+from tape.exporters.contract import STATE_FILES
+from tape.exporters.firestore_client import ExtraMissing, require_extra
 from tape.settings import load_settings
+from tape.store.errors import StoreError
 from tape.sync import SyncRefused, make_sync
 from tests.exporters.firestores import Emulator, connected, emulator
 from tests.tape.owners import PROJECT, Serving, wait_for

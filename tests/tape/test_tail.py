@@ -15,14 +15,14 @@ from typing import Any, Self, cast
 
 import pytest
 
-from execution.events import HeartbeatSent, IntentVetoed, OrderClosed, Ticked
-from store.journal import Journal
 from tape.client import Answer, Client
 from tape.commands.asking import _TAILS
 from tape.display.tail import Lines
+from tape.execution.events import HeartbeatSent, IntentVetoed, OrderClosed, Ticked
 from tape.load import load_one
 from tape.owner_socket import DoorClosed
 from tape.settings import Settings
+from tape.store.journal import Journal
 from tape.tail import SOURCES, Tail
 from tests.tape.owners import PROJECT, Serving, wait_for
 from tests.tape.test_cli import fails, tape

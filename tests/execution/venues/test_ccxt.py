@@ -26,9 +26,19 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from execution.venues.ccxt import CcxtVenue
-from execution.venues.ccxt_requests import CcxtMissing
-from execution.venues.venue import WOULD_TAKE, Acked, Ended, Holding, Order, Quote, Traded, Update, VenueUnavailable
+from tape.execution.venues.ccxt import CcxtVenue
+from tape.execution.venues.ccxt_requests import CcxtMissing
+from tape.execution.venues.venue import (
+    WOULD_TAKE,
+    Acked,
+    Ended,
+    Holding,
+    Order,
+    Quote,
+    Traded,
+    Update,
+    VenueUnavailable,
+)
 
 needs_ccxt = pytest.mark.skipif(importlib.util.find_spec("ccxt") is None, reason="needs ccxt: pip install 'tape[ccxt]'")
 
@@ -773,6 +783,8 @@ def test_without_the_extra_one_error_says_how_to_install_it(monkeypatch: pytest.
 
 
 def test_the_module_alone_imports_neither_ccxt_nor_another_venue() -> None:
-    code = "import sys, execution.venues.ccxt; print([m for m in ('ccxt', 'duckdb', 'requests') if m in sys.modules])"
+    code = (
+        "import sys, tape.execution.venues.ccxt; print([m for m in ('ccxt', 'duckdb', 'requests') if m in sys.modules])"
+    )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"

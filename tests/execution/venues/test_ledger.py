@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from execution.positions import UNITS
-from execution.venues.ledger import Fees, Ledger
-from execution.venues.venue import Quote, Side, Traded
+from tape.execution.positions import UNITS
+from tape.execution.venues.ledger import Fees, Ledger
+from tape.execution.venues.venue import Quote, Side, Traded
 
 NOON = datetime(2025, 11, 1, 12, tzinfo=UTC)
 

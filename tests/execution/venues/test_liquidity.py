@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execution.positions import UNITS
-from execution.venues import liquidity
-from execution.venues.liquidity import Reach
-from execution.venues.market import Step
-from execution.venues.venue import Quote, Side
+from tape.execution.positions import UNITS
+from tape.execution.venues import liquidity
+from tape.execution.venues.liquidity import Reach
+from tape.execution.venues.market import Step
+from tape.execution.venues.venue import Quote, Side
 
 NOON = datetime(2025, 11, 1, 12, tzinfo=UTC)
 QUOTE = Quote("X", NOON, 99.9, 100.1, 100.0)

@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from execution.positions import PositionBook, to_units
-from execution.venues import liquidity
-from execution.venues.ledger import Fees
-from execution.venues.market import Step
-from execution.venues.paper import PaperVenue
-from execution.venues.regimes import RegimeMarket
-from execution.venues.venue import (
+from tape.execution.positions import PositionBook, to_units
+from tape.execution.venues import liquidity
+from tape.execution.venues.ledger import Fees
+from tape.execution.venues.market import Step
+from tape.execution.venues.paper import PaperVenue
+from tape.execution.venues.regimes import RegimeMarket
+from tape.execution.venues.venue import (
     Acked,
     Ended,
     FundingPaid,

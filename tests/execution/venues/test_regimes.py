@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from execution.venues.market import Step
-from execution.venues.regimes import INSTRUMENTS, REGIMES, RegimeMarket, instrument
+from tape.execution.venues.market import Step
+from tape.execution.venues.regimes import INSTRUMENTS, REGIMES, RegimeMarket, instrument
 
 START = datetime(2025, 11, 1, tzinfo=UTC)
 SYMBOLS = ("SOLUSDT", "BTCUSDT", "XYZUSDT")

@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from execution.venues.candles import COLUMNS, CandleMarket
-from execution.venues.frames import FrameMarket
-from execution.venues.market import Step
-from execution.venues.recorded import MarketUnreadable
-from execution.venues.replay import open_market
+from tape.execution.venues.candles import COLUMNS, CandleMarket
+from tape.execution.venues.frames import FrameMarket
+from tape.execution.venues.market import Step
+from tape.execution.venues.recorded import MarketUnreadable
+from tape.execution.venues.replay import open_market
 from tests.conftest import SHARED
 
 NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)

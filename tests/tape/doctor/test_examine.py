@@ -12,17 +12,17 @@ from typing import Any
 
 import pytest
 
-from execution.events import EventRefused, HeartbeatSent
-from exporters.contract import STATE_FILES
-from exporters.firestore import STATUS
-from exporters.live_mirrors import EVENT_MIRRORS
-from exporters.publisher import publication_of
-from store.journal import Journal, journal_folder
 from tape.doctor.checks import Check, State
 from tape.doctor.examine import checks_of
 from tape.doctor.home import Home
 from tape.doctor.read_logs import MIRRORS
+from tape.execution.events import EventRefused, HeartbeatSent
+from tape.exporters.contract import STATE_FILES
+from tape.exporters.firestore import STATUS
+from tape.exporters.live_mirrors import EVENT_MIRRORS
+from tape.exporters.publisher import publication_of
 from tape.settings import load_settings
+from tape.store.journal import Journal, journal_folder
 from tests.runtimes import Runtime, runtime
 
 ORDERS, HEALTH, COMPARE = "execution/orders_executed.jsonl", "router_health.jsonl", "pipeline_v6_compare.jsonl"

@@ -10,10 +10,10 @@ from typing import Any
 import orjson
 import pytest
 
-from exporters.contract import Flags, state_file
-from exporters.publisher import Export
 from tape.doctor import files
 from tape.doctor.checks import Finding, State
+from tape.exporters.contract import Flags, state_file
+from tape.exporters.publisher import Export
 
 NOW = datetime(2025, 6, 15, 12, 30, tzinfo=UTC)
 SUMMARY = state_file("pipeline_v6_compare_summary")

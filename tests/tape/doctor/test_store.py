@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from store.damaged import Rebuilt
-from store.gaps import Gap
-from store.ingest import Certificate
 from tape.doctor import store
 from tape.doctor.checks import State
+from tape.store.damaged import Rebuilt
+from tape.store.gaps import Gap
+from tape.store.ingest import Certificate
 
 NOW = datetime(2025, 6, 15, 12, 30, tzinfo=UTC)
 
