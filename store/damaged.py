@@ -26,8 +26,8 @@ import duckdb
 import orjson
 
 from tape.store.backup import backups, dated_name, last_seq_of
+from tape.store.counter import last_ingest_seq
 from tape.store.errors import DatabaseDamaged, StoreError
-from tape.store.importer import last_ingest_seq
 from tape.store.journal import SUFFIX, journal_folder, sync_folder, write_whole
 
 _LOG = logging.getLogger(__name__)

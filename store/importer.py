@@ -13,25 +13,22 @@ A log is staged outside any transaction (a broken file aborts only its own readi
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import json
-import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from tape.execution import events
+from tape.store.config_files import import_config
+from tape.store.counter import FileCount, end_import, last_ingest_seq, reject
 from tape.store.database import transaction
 from tape.store.errors import NoLogs
 from tape.store.json_rows import LineTree, time_paths, typed_rows, with_shape_and_ts
 from tape.store.legacy import CONFIGS, LOGS, Log, log_files
-from tape.store.roll_ups import roll_up
+from tape.store.log_lines import batched_lines, line_numbers, why_not_json
 
 COMPUTED = "computed:"
 """Prefix of the ``event_id`` of exported lines that were computed from stored rows: no new observation."""
@@ -40,16 +37,6 @@ _SLICE = 245_760
 """Rows inserted per statement: two row groups, one for each thread. Twice as many exceed the memory limit."""
 _MAX_LINE = 1_048_576
 """Bytes: taking a line apart takes up to forty times its size, and an event has a thousand times less."""
-
-
-@dataclass
-class FileCount:
-    """What became of the lines of one file: ``read`` is the sum of the other three."""
-
-    read: int = 0
-    stored: int = 0
-    known: int = 0
-    rejected: int = 0
 
 
 @dataclass
@@ -90,7 +77,7 @@ def import_logs(
         _LogImport(connection, folder, log, now, report).run(paths, on_file)
     for path, kind in configs.items():
         on_file(path)
-        report.files[path.name] = _import_config(connection, path, kind, now)
+        report.files[path.name] = import_config(connection, path, kind, now)
     connection.execute("checkpoint")
     return report
 
@@ -222,7 +209,7 @@ class _LogImport:
         if invalid:
             self._sql(
                 "insert into refused select unnest(?::bigint[]), unnest(?::varchar[])",
-                [[ordinal for ordinal, _ in invalid], [_why_not_json(raw) for _, raw in invalid]],
+                [[ordinal for ordinal, _ in invalid], [why_not_json(raw) for _, raw in invalid]],
             )
         self._sql(
             "insert into refused select rowid, 'expected an object, found ' || lower(json_type(raw)) from staged"
@@ -257,7 +244,7 @@ class _LogImport:
         for number, event in enumerate(self._log.tables):
             self._store_event(event, f"event = {number}", base)
         count = self._rows("select count(*) from numbered")[0][0]
-        _end_import(self._connection, self._log.name, base, count, self._now)
+        end_import(self._connection, self._log.name, base, count, self._now)
 
     def _store_event(self, event: type[events.Event], where: str, base: int) -> None:
         """Types and inserts the lines of an event in their order, a slice at a time, so that memory stays bounded.
@@ -328,138 +315,9 @@ class _LogImport:
             source = sources[file]
             if line_no is None:
                 wanted.setdefault(source, set()).add(ordinal - self._bulk_base[source])
-        numbers = {source: _line_numbers(self._folder / source, at) for source, at in wanted.items()}
+        numbers = {source: line_numbers(self._folder / source, at) for source, at in wanted.items()}
         for ordinal, event_id, file, line_no, reason, raw in refused:
             source = sources[file]
             line = line_no or numbers[source][ordinal - self._bulk_base[source]]
             reject(self._connection, event_id=event_id, now=self._now, source=source, line=line, reason=reason, raw=raw)
             self._counts[source].rejected += 1
-
-
-def last_ingest_seq(connection: duckdb.DuckDBPyConnection) -> int:
-    """The last number given to a stored row; 0 in an empty store. Its one row is made on first use."""
-    row = connection.execute("select last_ingest_seq from ingest_counter").fetchone()
-    if row is None:
-        connection.execute("insert into ingest_counter values (0)")
-        return 0
-    return int(row[0])
-
-
-def _end_import(connection: duckdb.DuckDBPyConnection, log: str, base: int, count: int, now: datetime) -> None:
-    """Moves the counter over the numbers an import gave out, says that they are imported, and rolls them up."""
-    if count:
-        connection.execute("update ingest_counter set last_ingest_seq = ?", [base + count])
-        connection.execute("insert into imports values (?, ?, ?, ?)", [now, log, base + 1, base + count])
-        roll_up(connection, base)
-
-
-def reject(
-    connection: duckdb.DuckDBPyConnection,
-    *,
-    event_id: str,
-    now: datetime,
-    source: str,
-    line: int,
-    reason: str,
-    raw: str,
-) -> None:
-    """Keeps a refused line whole, with where it stood and why it was refused."""
-    connection.execute(
-        "insert into rejected_events values (?, ?, ?, ?, ?, ?)", [event_id, now, source, line, reason, raw]
-    )
-
-
-def batched_lines(path: Path) -> Iterable[tuple[tuple[int, str], ...]]:
-    """The lines of a file with their numbers from 1, blank ones left out, 20,000 at a time."""
-    lines = _lines(path)
-    return iter(lambda: tuple(islice(lines, 20_000)), ())
-
-
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    if path.suffix == ".json":
-        yield from _array_items(path)
-        return
-    line_no = 0
-    try:
-        with _open(path) as file:
-            for line_no, line in enumerate(file, 1):
-                if text := line.decode("utf-8", "backslashreplace").lstrip("\ufeff").strip():
-                    yield line_no, text.replace("\0", "\\x00")
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        yield line_no + 1, f"(unreadable from here on: {error})"
-
-
-def _open(path: Path) -> Any:
-    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
-
-
-def _array_items(path: Path) -> Iterator[tuple[int, str]]:
-    """The items of a JSON array, numbered from 1, each as one line; a file that is no array is one line."""
-    text = path.read_text(encoding="utf-8", errors="backslashreplace")
-    try:
-        items = json.loads(text)
-    except json.JSONDecodeError:
-        items = None
-    if not isinstance(items, list):
-        yield 1, text
-        return
-    for number, item in enumerate(items, 1):
-        yield number, json.dumps(item)
-
-
-def _line_numbers(path: Path, ordinals: set[int]) -> dict[int, int]:
-    """The line numbers, from 1, of the n-th lines of a file that are not blank."""
-    return {n: line_no for n, (line_no, _) in enumerate(_lines(path)) if n in ordinals}
-
-
-def _why_not_json(raw: str) -> str:
-    try:
-        json.loads(raw)
-    except RecursionError:
-        return "expected one JSON object per line, found one nested too deeply"
-    except json.JSONDecodeError as error:
-        at_end = ", the line ends too early" if error.pos >= len(raw) else ""
-        return f"expected one JSON object per line, found {error.msg} at character {error.pos + 1}{at_end}"
-    return "expected one JSON object per line, found what only a lenient parser reads"
-
-
-def _import_config(connection: duckdb.DuckDBPyConnection, path: Path, kind: str, now: datetime) -> FileCount:
-    """Stores limits or universe when they differ from the newest on record: the first as of 1970, a later as of now."""
-    raw = path.read_text(encoding="utf-8", errors="backslashreplace")
-    try:
-        payload = json.loads(raw)
-        canonical = json.dumps(payload, sort_keys=True, allow_nan=False)
-    except (ValueError, RecursionError) as error:
-        return _reject_config(connection, path, raw, f"expected JSON, found {error}", now)
-    if not isinstance(payload, (dict, list)):
-        found = type(payload).__name__
-        return _reject_config(connection, path, raw, f"expected an object, found {found}", now)
-    newest = connection.execute(
-        "select payload from config_snapshots where kind = ? order by ts desc, ingest_seq desc limit 1", [kind]
-    ).fetchone()
-    if newest is not None and json.dumps(json.loads(newest[0]), sort_keys=True) == canonical:
-        return FileCount(read=1, known=1)
-    ts = now if newest is not None else datetime.fromtimestamp(0, now.tzinfo)
-    with transaction(connection):
-        seq = last_ingest_seq(connection) + 1
-        connection.execute(
-            "insert into config_snapshots by name select ? as event_id, ? as ts, ? as kind, ? as payload,"
-            " false as is_test, ? as producer, ? as received_ts, ? as ingest_seq",
-            [_md5(f"{kind} {ts.isoformat()} {canonical}"), ts, kind, json.dumps(payload), path.name, now, seq],
-        )
-        _end_import(connection, path.name, seq - 1, 1, now)
-    return FileCount(read=1, stored=1)
-
-
-def _reject_config(
-    connection: duckdb.DuckDBPyConnection, path: Path, raw: str, reason: str, now: datetime
-) -> FileCount:
-    event_id = _md5(raw)
-    if connection.execute("from rejected_events where event_id = ?", [event_id]).fetchone():
-        return FileCount(read=1, known=1)
-    reject(connection, event_id=event_id, now=now, source=path.name, line=1, reason=reason, raw=raw)
-    return FileCount(read=1, rejected=1)
-
-
-def _md5(text: str) -> str:
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()

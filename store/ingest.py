@@ -32,8 +32,8 @@ import msgspec
 import orjson
 
 from tape.execution.events import EVENTS_BY_TYPE, Event
+from tape.store.counter import last_ingest_seq, reject
 from tape.store.database import roll_back, transaction
-from tape.store.importer import last_ingest_seq, reject
 from tape.store.journal import (
     REFUSED,
     HeaderDamaged,

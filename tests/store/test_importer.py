@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tape.exporters.state_files import publish
+from tape.store.counter import FileCount
 from tape.store.errors import NoLogs
-from tape.store.importer import FileCount
 from tape.store.round import open_round
 from tests.store.old_logs import (
     ACK,

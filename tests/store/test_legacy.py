@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tape.store.importer import FileCount
+from tape.store.counter import FileCount
 from tape.store.legacy import LOGS, log_files
 from tests.store.old_logs import (
     ACK,
