@@ -7,8 +7,7 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from tape.execution.events import MarkObserved, PositionMarked, Ticked
-from tape.store.journal import Journal
+from tape import Journal, MarkObserved, PositionMarked, Ticked
 
 BUY = {"symbol": "BTCUSDT", "side": "BUY", "attempt_id": "a1", "orderId": 1, "clientOrderId": "c1"}
 SELL = {"symbol": "BTCUSDT", "side": "SELL", "attempt_id": "a2", "orderId": 2, "clientOrderId": "c2"}

@@ -40,13 +40,15 @@ from io import BytesIO
 from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 from zlib import crc32
 
 import orjson
 
-from tape.execution.events import Event, EventRefused, parse_event
 from tape.store.errors import StoreError
+
+if TYPE_CHECKING:
+    from tape.execution.events import Event
 
 SUFFIX = ".journal"
 MAGIC = b"TAPE1 "
@@ -98,6 +100,10 @@ class Journal:
     ) -> None:
         self.producer = producer
         self.run_id = run_id or f"{datetime.now(UTC):%Y%m%dT%H%M%S}.{os.urandom(4).hex()}"
+        # The models of the events take longer to load than all the rest. They load when a journal is opened, so that
+        # importing it is cheap and no event is ever late for them.
+        import tape.execution.events  # noqa: F401
+
         for what, name in (("producer", producer), ("run_id", self.run_id)):
             if not _NAME.fullmatch(name):
                 raise ValueError(f"{what}: expected letters, digits, dots and underscores, found {name!r}")
@@ -146,6 +152,8 @@ class Journal:
             EventRefused: a required field is missing, or a field wrongly typed; the payload is kept in the journal.
             JournalError: as in ``record``.
         """
+        from tape.execution.events import EventRefused, parse_event
+
         try:
             event = parse_event(event_type, payload)
         except EventRefused as refusal:

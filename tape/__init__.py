@@ -1,20 +1,89 @@
-"""Tape: the telemetry store of a trading runtime. ``tape.connect(home)`` asks one; all else is the command line."""
+"""Tape: the telemetry store of a trading runtime.
+
+A producer needs ``Journal`` and the events, which load no database::
+
+    from tape import Journal, Ticked
+
+``connect(home)`` asks the store of a home folder. The command line is ``tape``. All names are loaded on first use, so
+that ``import tape`` itself costs next to nothing.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
 from os import PathLike
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tape.execution.events import (
+        ConfigChanged,
+        Event,
+        EventRefused,
+        FlagsRecorded,
+        FundingSettled,
+        HeartbeatSent,
+        IntentVetoed,
+        MarkObserved,
+        OrderAcked,
+        OrderAttempted,
+        OrderClosed,
+        OrderFailed,
+        OrderFilled,
+        OrderMeasured,
+        PositionMarked,
+        RouterHealthLogged,
+        ShadowDecided,
+        SymbolToggled,
+        Ticked,
+    )
     from tape.reader import Reader
+    from tape.store.journal import Journal, JournalError
+
+__all__ = [
+    "ConfigChanged",
+    "Event",
+    "EventRefused",
+    "FlagsRecorded",
+    "FundingSettled",
+    "HeartbeatSent",
+    "IntentVetoed",
+    "Journal",
+    "JournalError",
+    "MarkObserved",
+    "OrderAcked",
+    "OrderAttempted",
+    "OrderClosed",
+    "OrderFailed",
+    "OrderFilled",
+    "OrderMeasured",
+    "PositionMarked",
+    "RouterHealthLogged",
+    "ShadowDecided",
+    "SymbolToggled",
+    "Ticked",
+    "connect",
+]
+
+_JOURNAL_NAMES = {"Journal", "JournalError"}
 
 
 def connect(home: str | PathLike[str] | None = None) -> Reader:
-    """Asks the store of a home folder; without one TAPE_HOME's, else the current folder's.
+    """Return a reader of the store of a home folder; without one of TAPE_HOME's, else of the current folder's.
 
     Raises:
         StoreError: a setting of the home cannot be used.
     """
-    from tape.reader import Reader  # with all it needs: importing this package costs nothing
+    from tape.reader import Reader  # loads the database, which producers do without
 
     return Reader(home)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = import_module("tape.store.journal" if name in _JOURNAL_NAMES else "tape.execution.events")
+    return globals().setdefault(name, getattr(module, name))
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -324,7 +324,7 @@ def test_a_quantity_that_is_no_number_is_vetoed() -> None:
 
 
 def test_reasons_are_canonical() -> None:
-    aliases = (Path(__file__).parents[2] / "sql/base/canonical_veto_reason.sql").read_text()
+    aliases = (Path(__file__).parents[2] / "tape/sql/base/canonical_veto_reason.sql").read_text()
     old = {
         line.split("'")[i]
         for line in aliases.splitlines()

@@ -825,13 +825,3 @@ def test_a_reader_that_asks_does_not_take_the_lock_from_the_writer(tmp_path: Pat
         assert not is_finished(only_segment(tmp_path))
         with pytest.raises(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def test_a_producer_needs_neither_the_database_nor_its_migrations() -> None:
-    program = "import sys, tape.store.journal; print(*sys.modules)"
-    told = subprocess.run(
-        [sys.executable, "-c", program], check=True, capture_output=True, text=True, cwd=Path(__file__).parents[2]
-    )
-    loaded = set(told.stdout.split())
-    assert {"tape.store.journal", "tape.execution.events", "orjson", "pydantic"} <= loaded
-    assert not loaded & {"duckdb", "sqlalchemy", "alembic", "typer", "rich", "tape.store.schema"}
