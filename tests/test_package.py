@@ -84,8 +84,8 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installe
     (packages,) = folder.glob("lib/python*/site-packages")
     python = folder / "bin" / "python"
     uv = Path(sysconfig.get_path("scripts")) / "uv"
-    words = [uv, "pip", "install", "--quiet", "--offline", "--no-deps", "--python", python, wheel]
-    subprocess.run(words, check=True, capture_output=True)
+    words = ["pip", "install", "--quiet", "--offline", "--no-deps", "--python", str(python), str(wheel)]
+    subprocess.run([str(uv), *words], check=True, capture_output=True)
     assert {path.name for path in packages.iterdir()} == {"tape", f"tape-{version('tape')}.dist-info"}
     # the line of a .pth file adds that folder alone: the .pth files in it, Tape's own editable one, are not read
     (packages / "libraries.pth").write_text(sysconfig.get_path("purelib") + "\n")
@@ -148,7 +148,8 @@ def test_the_executor_does_not_begin_in_a_folder_that_nobody_named(installed: In
 @pytest.mark.parametrize("named", ["option", "environment"])
 def test_the_executor_begins_in_the_home_that_was_named(named: str, installed: Installed, tmp_path: Path) -> None:
     home = tmp_path / "home"
-    words = ["-m", "tape.execution.executor_live", "--seconds", "0.1", *(["--home", home] if named == "option" else [])]
+    words = ["-m", "tape.execution.executor_live", "--seconds", "0.1"]
+    words += ["--home", str(home)] if named == "option" else []
     environment = {"TAPE_HOME": str(home)} if named == "environment" else {}
     ended = installed.run(installed.python, *words, at=tmp_path, **environment)
     assert ended.returncode == 0, ended.stderr
