@@ -72,6 +72,7 @@ class Export:
     as_of: datetime
     known_seq: int
     sql_digest: str
+    """``code_digest`` of the file's view; publications of version 0.1.0 hold ``digest``."""
     md5: str
 
 
@@ -97,7 +98,7 @@ class Publisher:
         # read to its end, else its transaction stays open, and no checkpoint empties the log
         ((last_id,),) = self._cursor.execute("select coalesce(max(export_id), 0) from exports").fetchall()
         self._last_id = int(last_id)
-        self._digests = {item.name: item.digest for item in sql_objects()}
+        self._digests = {item.name: item.code_digest for item in sql_objects()}
         self._unrecorded: dict[int, Export] = {}
         """By number: what was published, and is not on record yet."""
         self._may_be_recorded = False
@@ -200,8 +201,10 @@ class NotRepublished(StoreError):
 def republish(connection: duckdb.DuckDBPyConnection, export_id: int, folder: Path) -> Path:
     """Makes one recorded publication again, to the byte, in ``folder``.
 
+    The bytes decide: SQL that was changed since may still say the same of the rows of that time.
+
     Raises:
-        NotRepublished: it is not on record, its SQL is another by now, or other bytes come out.
+        NotRepublished: the publication is not on record, or other bytes come out.
     """
     row = connection.execute(
         "select file, as_of, known_seq, sql_digest, configured, md5 from exports where export_id = ?", [export_id]
@@ -210,17 +213,23 @@ def republish(connection: duckdb.DuckDBPyConnection, export_id: int, folder: Pat
         raise NotRepublished(f"export {export_id}: expected a number from `tape show exports`, found none such")
     name, as_of, known_seq, sql_digest, configured, md5 = row
     file = state_file(name)
-    found = next(item.digest for item in sql_objects() if item.name == file.view)
-    if found != sql_digest:
-        raise NotRepublished(
-            f"export {export_id}: {name} was published by other SQL, {sql_digest[:12]}, now {found[:12]}"
-        )
     with open_round(connection, as_of=as_of, known_seq=known_seq, configured=configured) as reading:
         content = render(file, reading)
     if (found := hashlib.md5(content, usedforsecurity=False).hexdigest()) != md5:
-        raise NotRepublished(f"export {export_id}: {name}: expected md5 {md5}, found {found}: were its rows deleted?")
+        today = code_digest(file)
+        why = (
+            "were its rows deleted?"
+            if sql_digest == today
+            else f"published by other SQL or an older version, {sql_digest[:12]}, now {today[:12]}"
+        )
+        raise NotRepublished(f"export {export_id}: {name}: expected md5 {md5}, found {found}: {why}")
     folder.mkdir(parents=True, exist_ok=True)
     return write_atomically(folder / name, [content])
+
+
+def code_digest(file: StateFile) -> str:
+    """The digest of the SQL that computes a file today, as it is recorded with each publication."""
+    return next(item.code_digest for item in sql_objects() if item.name == file.view)
 
 
 def publication_of(file: StateFile, every_s: float | None) -> Publication:

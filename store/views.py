@@ -2,8 +2,12 @@
 
 Layout of a file: a head comment, then either a plain ``select`` (a view named after the file) or one
 ``create macro``. A head may end with ``Columns:`` and a line ``name: meaning [unit]`` for each column that is made in
-the file. Which object reads which is found from the names in the text. An object's digest covers its own text and the
-digests of all it reads; ``applied_sql`` holds the digests the database has.
+the file. Which object reads which is found from the names in the text.
+
+An object has two digests, and each covers the digests of the same kind of all it reads. ``digest`` covers the whole
+text: ``applied_sql`` holds the digests that the database has, so a changed head is applied too, as a comment.
+``code_digest`` leaves comments and layout out: it is recorded with each publication and changes only when what is
+computed may change.
 
 Laws kept here: base reads tables, intel reads base and intel, documents read both; names are unique.
 """
@@ -25,6 +29,7 @@ from tape.store.columns import comment_columns, quoted
 SQL = Path(__file__).resolve().parent.parent / "sql"
 LAYERS = ("base", "intel", "documents")
 _COMMENT_OR_TEXT = re.compile(r"--[^\n]*|'(?:[^']|'')*'")
+_LAYOUT_OR_QUOTED = re.compile(r"""(?P<quoted>'(?:[^']|'')*'|"(?:[^"]|"")*")|(?:--[^\n]*|/\*(?s:.*?)\*/|\s)+""")
 _HEAD = re.compile(r"\A(?:--[^\n]*\n)+")
 _SOURCE = re.compile(r"\s*\([^()]*semantics[^()]*\)|\s*Sources: semantics [\d, ]+\.")
 """Where a formula comes from: for who checks the file."""
@@ -39,6 +44,7 @@ class SqlObject:
     text: str
     reads: frozenset[str]
     digest: str
+    code_digest: str
 
     @property
     def is_macro(self) -> bool:
@@ -101,10 +107,21 @@ def sql_objects() -> tuple[SqlObject, ...]:
     reads = {name: names_in(text).keys() & files.keys() - {name} for name, text in texts.items()}
     objects: dict[str, SqlObject] = {}
     for name in TopologicalSorter({name: sorted(reads[name]) for name in sorted(files)}).static_order():
-        beneath = "".join(objects[other].digest for other in sorted(reads[name]))
-        digest = hashlib.sha256((texts[name] + beneath).encode()).hexdigest()
-        objects[name] = SqlObject(name, files[name].parent.name, texts[name], frozenset(reads[name]), digest)
+        beneath = [objects[other] for other in sorted(reads[name])]
+        digest = _sha256([texts[name], *(other.digest for other in beneath)])
+        code_digest = _sha256([without_layout(texts[name]), *(other.code_digest for other in beneath)])
+        layer = files[name].parent.name
+        objects[name] = SqlObject(name, layer, texts[name], frozenset(reads[name]), digest, code_digest)
     return tuple(objects.values())
+
+
+def _sha256(parts: Iterable[str]) -> str:
+    return hashlib.sha256("".join(parts).encode()).hexdigest()
+
+
+def without_layout(text: str) -> str:
+    """Return SQL without comments, each run of white space as one blank; quoted texts and names stay as they are."""
+    return _LAYOUT_OR_QUOTED.sub(lambda found: found["quoted"] or " ", text).strip()
 
 
 def first_sentence(text: str) -> str:

@@ -7,7 +7,7 @@ compared within a tolerance. What differs is told apart:
 
 - the bytes are those on record, and SQL says something else: rows, or what they mean, have changed since;
 - the bytes are not those on record: somebody else wrote the file;
-- the publication on record was made by other SQL: a file of another version;
+- the bytes are those on record, and the publication was made by other SQL: a file of another version;
 - nothing on record names the file's instant (``tape export`` into this folder, or an owner killed between writing a
   file and recording it): the file must be what SQL says of that instant with all it knows by now.
 
@@ -121,12 +121,12 @@ def freshness(
 
 def agreement(published: Published, record: Export | None, said: bytes, sql_digest: str) -> Iterator[Finding]:
     """Whether it is what SQL says of its instant. ``said``: that; ``sql_digest``: of the SQL that says it."""
-    digest = hashlib.md5(published.raw, usedforsecurity=False).hexdigest()
-    if record is not None and record.sql_digest != sql_digest:
+    if published.raw == said:
+        return
+    is_recorded = record is not None and record.md5 == hashlib.md5(published.raw, usedforsecurity=False).hexdigest()
+    if record is not None and is_recorded and record.sql_digest != sql_digest:
         found = f"of another version: published by SQL {record.sql_digest[:8]}, now {sql_digest[:8]}"
         yield Finding(State.BROKEN, found, "published by this version", "restart `tape serve`: it publishes all files")
-        return
-    if published.raw == said:
         return
     difference = first_difference(published.document, orjson.loads(said))
     if difference is None:
@@ -134,7 +134,7 @@ def agreement(published: Published, record: Export | None, said: bytes, sql_dige
     else:
         key, is_, should = difference
         what = f"{key} is {_shown(is_)}, SQL says {_shown(should)}"
-        if record is not None and record.md5 == digest:
+        if is_recorded:
             found, state = f"does not say what SQL says: {what}", State.BROKEN
         elif record is not None:
             found, state = f"edited: {what}", State.BROKEN

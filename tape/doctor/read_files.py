@@ -17,12 +17,11 @@ from tape.doctor import files
 from tape.doctor.checks import Check, Finding
 from tape.doctor.home import Home, content
 from tape.exporters.contract import STATE_FILES, StateFile, state_file
-from tape.exporters.publisher import Export
+from tape.exporters.publisher import Export, code_digest
 from tape.exporters.state_files import render
 from tape.store.database import closing
 from tape.store.round import Round, open_round, tables_beneath
 from tape.store.schema import EVENT_TABLES
-from tape.store.views import sql_objects
 
 _SYNCED, _POSITIONS, _NAV = "synced_state.json", "positions.json", "nav.json"
 _SCORES, _EXPECTANCY, _HEALTH = "symbol_scores_v6.json", "expectancy_v6.json", "router_health.json"
@@ -105,9 +104,8 @@ def _compare(home: Home, connection: duckdb.DuckDBPyConnection, looked: list[Loo
 
 def _hold_against_sql(each: Looked, reading: Round) -> None:
     assert each.published is not None  # noqa: S101 (chosen so)
-    digest = next(item.digest for item in sql_objects() if item.name == each.file.view)
     export = None if each.record is None else each.record.export
-    each.findings += files.agreement(each.published, export, render(each.file, reading), digest)
+    each.findings += files.agreement(each.published, export, render(each.file, reading), code_digest(each.file))
     each.beside = {name: json.loads(render(state_file(name), reading)) for name in _BESIDE.get(each.file.name, ())}
 
 

@@ -15,12 +15,12 @@ from tape.explain.explanation import Explanation, Plan
 from tape.explain.question import MISSING, question
 from tape.exporters.contract import StateFile
 from tape.exporters.documents import sequence
+from tape.exporters.publisher import code_digest
 from tape.exporters.state_files import document, to_json
 from tape.store.catalog import unit_in
 from tape.store.columns import unit_by_name
 from tape.store.errors import StoreError
 from tape.store.lineage import trace
-from tape.store.views import sql_objects
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -129,8 +129,8 @@ def _notes(client: Client, file: StateFile, found: Explanation, record: Publicat
         return []
     if record is None:
         return ["the publication is not on record: rows that came in since count too"]
-    if record.sql_digest != next(item.digest for item in sql_objects() if item.name == file.view):
-        return ["the file was published by other SQL than today's"]
+    if record.sql_digest != code_digest(file):
+        return ["the file was published by other SQL than today's, or by an older version"]
     if json.loads(record.configured) != json.loads(client.settings.configured):
         return ["the file was published with other settings than today's"]
     return ["rows that counted are no longer there, or the file was changed by hand"]

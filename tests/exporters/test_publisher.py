@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ import pytest
 
 from tape.exporters import publisher as publisher_module
 from tape.exporters.contract import STATE_FILES, StateFile, state_file
-from tape.exporters.publisher import Publication, Publisher
+from tape.exporters.publisher import NotRepublished, Publication, Publisher, republish
 from tape.exporters.state_files import render
 from tape.store.round import open_round, tables_beneath
 from tape.store.views import sql_objects
@@ -137,7 +138,7 @@ def test_intervals_are_settings(
 
 
 def test_every_publication_is_recorded_as_it_is_on_disk(published: Published) -> None:
-    digests = {item.name: item.digest for item in sql_objects()}
+    digests = {item.name: item.code_digest for item in sql_objects()}
     for number in range(3):
         published.add("ticks", equity_usd=float(number + 1))
         moved = published.after(1)
@@ -172,6 +173,36 @@ def test_what_was_recorded_makes_the_file_again_although_rows_came_since(publish
         published.store.connection, as_of=row["as_of"], known_seq=row["known_seq"], configured=row["configured"]
     ) as reading:
         assert render(state_file("nav"), reading) == before
+
+
+def test_a_publication_by_other_sql_that_says_the_same_is_made_again(published: Published, tmp_path: Path) -> None:
+    published.add("ticks", equity_usd=1.0)
+    published.after()
+    published.store.connection.execute("update exports set sql_digest = 'of another version'")
+    for row in published.exports():
+        path = republish(published.store.connection, row["export_id"], tmp_path / "again")
+        assert path.read_bytes() == (published.folder / row["file"]).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("recorded_digest", "why"),
+    [
+        (None, "were its rows deleted?"),
+        ("an-older-one-still", "published by other SQL or an older version, an-older-one"),
+    ],
+)
+def test_a_publication_that_comes_out_otherwise_is_refused_and_its_digest_says_why(
+    published: Published, tmp_path: Path, recorded_digest: str | None, why: str
+) -> None:
+    published.add("ticks", equity_usd=1.0)
+    published.after()
+    published.store.connection.execute("update ticks set equity_usd = 2")
+    if recorded_digest is not None:
+        published.store.connection.execute("update exports set sql_digest = ?", [recorded_digest])
+    export_id = next(row["export_id"] for row in published.exports() if row["file"] == "nav.json")
+    with pytest.raises(NotRepublished, match=re.escape(why)):
+        republish(published.store.connection, export_id, tmp_path / "again")
+    assert not (tmp_path / "again").exists()
 
 
 def test_a_file_that_fails_does_not_stop_the_others(published: Published, caplog: pytest.LogCaptureFixture) -> None:

@@ -13,7 +13,7 @@ OBJECTS = {item.name: item for item in sql_objects()}
 
 
 def view(name: str, text: str) -> SqlObject:
-    return SqlObject(name, "base", text, frozenset(), "")
+    return SqlObject(name, "base", text, frozenset(), "", "")
 
 
 def test_every_column_of_every_table_and_view_has_a_comment(store: GivenRows) -> None:

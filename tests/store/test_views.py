@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
 import duckdb
 import pytest
 
-from tape.store.views import LAYERS, apply_views, pending_views, sql_objects
+from tape.store import views
+from tape.store.views import LAYERS, SqlObject, apply_views, pending_views, sql_objects
 from tests.conftest import GivenRows
 
 OBJECTS = {item.name: item for item in sql_objects()}
@@ -62,8 +66,59 @@ def test_several_changed_objects_are_made_in_dependency_order(store: GivenRows) 
 
 
 def test_a_digest_changes_with_whatever_lies_beneath() -> None:
-    digests = {item.digest for item in sql_objects()}
-    assert len(digests) == len(OBJECTS)
+    assert len({item.digest for item in sql_objects()}) == len(OBJECTS)
+
+
+@pytest.fixture
+def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], SqlObject]]:
+    """Writes the text of a base view, and returns the document above it as it is then."""
+    for layer in LAYERS:
+        (tmp_path / layer).mkdir()
+    (tmp_path / "documents" / "above.sql").write_text("-- All of it.\nselect * from beneath\n")
+    monkeypatch.setattr(views, "SQL", tmp_path)
+
+    def write(text: str) -> SqlObject:
+        (tmp_path / "base" / "beneath.sql").write_text(text)
+        sql_objects.cache_clear()
+        return next(item for item in sql_objects() if item.name == "above")
+
+    yield write
+    sql_objects.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        "-- Other words.\nselect 'a  --b' as \"a  b\", 1 as one\n",
+        "select 'a  --b' as \"a  b\", 1 as one",
+        "-- Words.\nselect\n    'a  --b' as \"a  b\",  -- why it is so\n    1 /* the\nnumber */ as one\n",
+        "-- It's quoted: 'not a text.\nselect 'a  --b' as \"a  b\", 1 as one\n",
+    ],
+)
+def test_comments_and_layout_change_what_is_applied_and_not_what_a_publication_records(
+    written: Callable[[str], SqlObject], changed: str
+) -> None:
+    before = written("-- Words.\nselect 'a  --b' as \"a  b\", 1 as one\n")
+    after = written(changed)
+    assert after.digest != before.digest
+    assert after.code_digest == before.code_digest
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        "-- Words.\nselect 'a  --b' as \"a  b\", 2 as one\n",
+        "-- Words.\nselect 'a --b' as \"a  b\", 1 as one\n",
+        "-- Words.\nselect 'a  --c' as \"a  b\", 1 as one\n",
+        "-- Words.\nselect 'a  --b' as \"a b\", 1 as one\n",
+        "-- Words.\nselect 'a  --b' as \"a  b\", 1 asone\n",
+    ],
+)
+def test_changed_code_and_changed_texts_change_both(written: Callable[[str], SqlObject], changed: str) -> None:
+    before = written("-- Words.\nselect 'a  --b' as \"a  b\", 1 as one\n")
+    after = written(changed)
+    assert after.digest != before.digest
+    assert after.code_digest != before.code_digest
 
 
 def test_an_object_that_is_gone_from_sql_is_dropped(store: GivenRows) -> None:

@@ -155,8 +155,10 @@ def test_rows_that_changed_behind_a_file_make_it_say_what_sql_does_not(looked: L
     assert bad["synced_state.json"].endswith(", SQL says 7.0")
 
 
-def test_a_file_published_by_other_sql_is_of_another_version(looked: Looked) -> None:
+def test_a_file_published_by_other_sql_is_of_another_version_where_sql_says_something_else(looked: Looked) -> None:
     looked.runtime.connection.execute("update exports set sql_digest = 'an-older-one' where file = 'nav.json'")
+    assert "nav.json" not in looked.bad()
+    looked.runtime.connection.execute("update ticks set equity_usd = 7 where ts = (select max(ts) from ticks)")
     assert looked.bad()["nav.json"].startswith("of another version: published by SQL an-older, now ")
 
 

@@ -109,6 +109,11 @@ def test_a_file_that_is_what_sql_says_is_equal() -> None:
     assert agreed(content, None, content) == []
 
 
+def test_a_file_of_other_sql_that_says_the_same_is_equal() -> None:
+    content = raw(summary())
+    assert agreed(content, record(content, "old-sql-"), content) == []
+
+
 def test_a_file_that_differs_is_told_apart_by_what_is_on_record() -> None:
     content, other = raw(summary()), raw(summary(veto_mismatch_pct=13.0))
     what = "veto_mismatch_pct is 12.5, SQL says 13.0"
@@ -118,6 +123,7 @@ def test_a_file_that_differs_is_told_apart_by_what_is_on_record() -> None:
     assert agreed(content, record(content, "old-sql-"), other)[0].startswith(
         "of another version: published by SQL old-"
     )
+    assert agreed(content, record(other, "old-sql-"), other) == [f"edited: {what}"]
 
 
 def test_other_bytes_of_the_same_content_are_no_more_than_a_warning() -> None:
