@@ -130,7 +130,8 @@ def document_fields(event: type[Event]) -> frozenset[str]:
 class Event(BaseModel):
     """What every event carries. Subclasses name their table and their ``event_type`` in the contract's JSON."""
 
-    model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True)
+    # Built at first use, or all at once by `build_models`: half of what importing this file costs.
+    model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True, defer_build=True)
     table: ClassVar[str]
     event_type: ClassVar[str]
     whole: ClassVar[str | None] = None
@@ -490,6 +491,12 @@ EVENTS: tuple[type[Event], ...] = (
 )
 
 EVENTS_BY_TYPE = {event.event_type: event for event in EVENTS}
+
+
+def build_models() -> None:
+    """Build the validators of all events, so that no event is late because it is the first of its type."""
+    for event in EVENTS:
+        event.model_rebuild()
 
 
 class EventRefused(ValueError):

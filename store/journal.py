@@ -100,9 +100,11 @@ class Journal:
     ) -> None:
         self.producer = producer
         self.run_id = run_id or f"{datetime.now(UTC):%Y%m%dT%H%M%S}.{os.urandom(4).hex()}"
-        # The models of the events take longer to load than all the rest. They load when a journal is opened, so that
-        # importing it is cheap and no event is ever late for them.
-        import tape.execution.events  # noqa: F401
+        # The events take longer to load than all the rest. They load when a journal is opened, so that importing it is
+        # cheap and no event is late for them.
+        from tape.execution.events import build_models
+
+        build_models()
 
         for what, name in (("producer", producer), ("run_id", self.run_id)):
             if not _NAME.fullmatch(name):
