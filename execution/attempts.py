@@ -18,7 +18,7 @@ from tape.execution.autotune import Policy
 from tape.execution.events import OrderAcked, OrderAttempted, OrderClosed, OrderFailed, OrderFilled, OrderMeasured
 from tape.execution.intents import Intent
 from tape.execution.positions import Realized, to_qty, to_units
-from tape.execution.venues.venue import Acked, Ended, Order, Quote, Side, Traded, sign
+from tape.execution.venues.venue import Acked, Ended, Order, PositionSide, Quote, Side, Traded, sign
 
 
 @dataclass(slots=True)
@@ -165,10 +165,25 @@ class WorkingOrder:
     order_id: str = ""
     fills: Fills = field(default_factory=Fills)
     realized: list[Realized] = field(default_factory=list)
+    realized_side: str | None = None
+    """The position that ``realized`` closed, in hedge mode."""
 
     @property
     def reduce_only(self) -> bool | None:
         return None if self.attempt is None else self.order.reduce_only
+
+    @property
+    def position_side(self) -> str | None:
+        """The position that the order moves, where it is one of two (hedge mode)."""
+        return _leg(self.order.position_side)
+
+    def is_of(self, update: Acked | Traded | Ended) -> bool:
+        """Return whether an update that names this client order id is about this order.
+
+        A client order id is unique per symbol only, and somebody else may use it again once an order is over.
+        """
+        is_same = not self.order_id or update.order_id is None or update.order_id == self.order_id
+        return is_same and update.symbol == self.order.symbol
 
     def trade(self, trade: Traded, fee_usd: float | None, realized: Realized | None) -> None:
         """Counts a trade to the order, and to its attempt."""
@@ -178,6 +193,7 @@ class WorkingOrder:
             self.attempt.fills.add(trade, fee_usd)
         if realized is not None:
             self.realized.append(realized)
+            self.realized_side = _leg(trade.position_side)
 
     def acked(self, update: Acked, quote: Quote | None) -> OrderAcked:
         self.order_id = update.order_id
@@ -192,6 +208,7 @@ class WorkingOrder:
             order_type=order.order_type,
             status=update.status,
             price=order.limit_price,
+            position_side=self.position_side,
             reduce_only=self.reduce_only,
             latency_ms=update.latency_ms,
             source="order_ack",
@@ -215,6 +232,7 @@ class WorkingOrder:
             fee_asset=trade.fee_asset,
             trade_ids=list(fills.trade_ids),
             status=trade.status,
+            position_side=_leg(trade.position_side),
             reduce_only=self.reduce_only,
             latency_ms=_ms(self.sent, trade.ts),
             **self._names(),
@@ -230,6 +248,7 @@ class WorkingOrder:
         return [
             OrderClosed(
                 ts=ts,
+                position_side=self.realized_side,
                 symbol=self.order.symbol,
                 order_id=self.order_id,
                 client_order_id=self.order.client_order_id,
@@ -255,6 +274,7 @@ class WorkingOrder:
             price=order.limit_price,
             qty=order.qty,
             error=update.reason,
+            position_side=self.position_side,
             reduce_only=self.reduce_only,
             attempt_id=None if attempt is None else attempt.intent.attempt_id,
         )
@@ -269,6 +289,10 @@ class WorkingOrder:
 def slippage_bps(side: Side, fill: float, mark: float) -> float:
     """Positive is cost (semantics 2)."""
     return sign(side) * (fill - mark) / mark * 1e4
+
+
+def _leg(position_side: PositionSide) -> str | None:
+    return None if position_side == "BOTH" else position_side
 
 
 def _market(quote: Quote | None) -> dict[str, float]:

@@ -42,6 +42,7 @@ from tape.execution.events import (
     Ticked,
 )
 from tape.execution.every import Every
+from tape.execution.hedge import holdings_by_leg, holds_both, with_sides
 from tape.execution.intents import Intent
 from tape.execution.markets import Markets, market_veto
 from tape.execution.positions import PositionBook, opening
@@ -51,7 +52,17 @@ from tape.execution.router import MAKER_WAIT_S, Router
 from tape.execution.strategy import Strategy
 from tape.execution.toggles import Toggles
 from tape.execution.v6_flags import Flags
-from tape.execution.venues.venue import Account, FundingPaid, Quote, Traded, Update, Venue, VenueUnavailable
+from tape.execution.venues.venue import (
+    LEGS,
+    Account,
+    FundingPaid,
+    Quote,
+    Traded,
+    Update,
+    Venue,
+    VenueUnavailable,
+    leg_of,
+)
 
 _LOG = logging.getLogger(__name__)
 HEARTBEAT_S, RISK_SNAPSHOT_S, INTEL_S, PROBE_S, SHADOW_HEARTBEAT_S = 60.0, 5.0, 5.0, 300.0, 600.0
@@ -136,6 +147,8 @@ class Executor:
         self._policies: dict[str, tuple[Policy, Policy, Policy]] = {}
         self._size_factors: dict[str, float | None] = {}
         self._nav_ts: datetime | None = None
+        self._is_hedged = False
+        """The account is in hedge mode: it says so, or it has listed LONG and SHORT of a symbol since it was flat."""
         self._is_resumed = self._is_deaf = self._has_book = self._is_strategy_down = False
         self.is_over = False
         """Something could not be recorded: no further step is taken."""
@@ -194,6 +207,9 @@ class Executor:
         if self._is_deaf:
             _LOG.info("%s answers again", self._venue.name)
         self._is_deaf = False
+        self._see_mode(account)
+        if self._is_hedged:
+            self._unheard = with_sides(self._unheard, self.book if self._has_book else None, account)
         if not self._has_book:
             self._open_book(account, self._unheard)
         heard: list[Event] = []
@@ -205,6 +221,12 @@ class Executor:
                 self._learn(event)
             self._put(heard)
         return account
+
+    def _see_mode(self, account: Account) -> None:
+        """Learns whether the account is in hedge mode; a flat account that does not say so may have left it."""
+        is_flat = not account.holdings and not self.book.symbols()
+        self._is_hedged = account.is_hedged or holds_both(account) or (self._is_hedged and not is_flat)
+        self._router.is_hedged = self._is_hedged
 
     def _on_update(self, update: Update) -> Sequence[Event]:
         if isinstance(update, FundingPaid):
@@ -223,9 +245,16 @@ class Executor:
         for update in updates:
             if isinstance(update, Traded):
                 trades.setdefault(update.symbol, []).append(update)
-        held = {holding.symbol: holding for holding in account.holdings}
-        for symbol in sorted({*held, *trades}):
-            self.book.open(symbol, *opening(held.get(symbol), trades.get(symbol, ())))
+        held = holdings_by_leg(account)
+        for symbol in sorted({*(name for name, _ in held), *trades}):
+            own = trades.get(symbol, ())
+            if not self._is_hedged:
+                self.book.open(symbol, *opening(held.get((symbol, "LONG"), held.get((symbol, "SHORT"))), own))
+                continue
+            for leg in LEGS:
+                qty, price = opening(held.get((symbol, leg)), [each for each in own if each.position_side == leg])
+                if (qty > 0) == (leg == "LONG"):  # else trades opened more than is held: some were not told yet
+                    self.book.open(symbol, qty, price)
 
     def _learn(self, event: Event) -> None:
         """What later decisions need to know of what happened."""
@@ -323,7 +352,7 @@ class Executor:
         decided: list[Event] = []
         veto = market_veto(intent, quote, now)
         if veto is None and quote is not None:
-            seen = self._risk_view(now, account, intent.symbol)
+            seen = self._risk_view(now, account, intent)
             if self._flags.is_pipeline_shadow_on:
                 decided.append(self._shadow(intent, seen, quote))
             if self._flags.is_risk_engine_on:
@@ -345,16 +374,10 @@ class Executor:
         self._attempts.setdefault(intent.symbol, deque()).append(now)
         return attempted
 
-    def _risk_view(self, now: datetime, account: Account, symbol: str) -> RiskView:
-        """What is seen for an intent of a symbol; what the router has taken on counts, sent or not."""
-        notional: dict[str, float] = {}
-        entries = {holding.symbol: holding.entry_price for holding in account.holdings}
-        quantities = [(holding.symbol, holding.qty) for holding in account.holdings]
-        for name, qty in [*quantities, *self._router.working_qty().items()]:
-            quote = self._markets.now.get(name)
-            price = quote.mark if quote is not None else entries.get(name)
-            if price is not None:
-                notional[name] = notional.get(name, 0.0) + qty * price
+    def _risk_view(self, now: datetime, account: Account, intent: Intent) -> RiskView:
+        """What is seen for an intent; what the router has taken on counts, sent or not."""
+        symbol = intent.symbol
+        notional, apart = self._notional_usd(account, intent)
         attempts = self._attempts.setdefault(symbol, deque())
         while attempts and attempts[0] <= now - _HOUR:
             attempts.popleft()
@@ -365,11 +388,32 @@ class Executor:
             day_start_equity_usd=self.day.start_equity_usd,
             peak_equity_usd=self.day.peak_equity_usd,
             notional_usd=notional,
-            open_positions=len({holding.symbol for holding in account.holdings}),
+            apart_usd=apart,
+            open_positions=len(holdings_by_leg(account)),
             stops=self._stops,
             attempts=attempts,
             disabled=self._toggles.disabled(now),
         )
+
+    def _notional_usd(self, account: Account, intent: Intent) -> tuple[dict[str, float], dict[str, float]]:
+        """Signed notional by symbol of the position that an intent moves, and of the other one in hedge mode.
+
+        One-way mode has no other one: a position and its working orders are one sum.
+        """
+        held = holdings_by_leg(account)
+        entries = {symbol: holding.entry_price for (symbol, _), holding in held.items()}
+        quantities = [(symbol, leg, holding.qty) for (symbol, leg), holding in held.items()]
+        quantities += [(symbol, leg_of(side, False), qty) for symbol, side, qty in self._router.working()]
+        moved = leg_of(intent.side, intent.reduce_only)
+        notional: dict[str, float] = {}
+        apart: dict[str, float] = {}
+        for symbol, leg, qty in quantities:
+            quote = self._markets.now.get(symbol)
+            price = quote.mark if quote is not None else entries.get(symbol)
+            if price is not None:
+                usd = apart if self._is_hedged and leg != moved else notional
+                usd[symbol] = usd.get(symbol, 0.0) + qty * price
+        return notional, apart
 
     def _shadow(self, intent: Intent, seen: RiskView, quote: Quote) -> Event:
         factor, (_, _, proposed) = self._size_factors.get(intent.symbol), self._policy(intent.symbol)

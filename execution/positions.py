@@ -1,7 +1,8 @@
-"""What is open, as FIFO lots per symbol, and what a trade made of it.
+"""What is open, as FIFO lots per position, and what a trade made of it.
 
 Laws kept here:
-- the oldest lot is closed first; a trade through zero closes every lot and opens the rest at its own price;
+- the oldest lot is closed first; in one-way mode a trade through zero closes every lot and opens the rest at its own
+  price; in hedge mode LONG and SHORT of a symbol are two positions, and opening one never closes the other;
 - a quantity is counted in whole billionths of a base unit (``UNITS``), taken from its shortest decimal form. Sums of
   whole numbers are exact: 0.1 + 0.2 - 0.3 leaves nothing open, with no threshold below which a true rest would vanish.
   Exchanges cut lots no finer than 1e-8, and a quantity of up to 15 digits comes back as the float it was;
@@ -10,12 +11,15 @@ Laws kept here:
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from tape.execution.venues.venue import Holding, Traded, sign
+from tape.execution.venues.venue import LEGS, Holding, Leg, PositionSide, Traded, sign
+
+_LOG = logging.getLogger(__name__)
 
 UNITS = 1_000_000_000
 """Whole units per base unit."""
@@ -62,20 +66,37 @@ class Realized:
 
 
 class PositionBook:
-    """The open lots of every symbol, oldest first."""
+    """The open lots of every symbol, oldest first, LONG and SHORT apart.
+
+    In one-way mode one of the two is empty: a trade closes the other one before it opens its own. In hedge mode both
+    may be open, and a trade moves the one that it names.
+    """
 
     __slots__ = ("_lots",)
 
     def __init__(self) -> None:
-        self._lots: dict[str, deque[Lot]] = {}
+        self._lots: dict[tuple[str, Leg], deque[Lot]] = {}
 
     def apply(self, trade: Traded) -> Realized | None:
-        """Books a trade; what it realised, or null where it closed nothing."""
+        """Book a trade; return what it realised, or null where it closed nothing.
+
+        Sizes are those of the position that the trade names, in one-way mode of the only one.
+        """
         units = sign(trade.side) * to_units(trade.qty)
-        before = self.units(trade.symbol)
-        closed = self._close(trade.symbol, units)
+        before = self.units(trade.symbol, trade.position_side)
+        against: Leg = "SHORT" if units > 0 else "LONG"
+        closed: list[Lot] = []
+        if trade.position_side in ("BOTH", against):
+            closed = self._close((trade.symbol, against), units)
         closed_units = sum(lot.units for lot in closed)
-        self._open(trade.symbol, units + closed_units, trade.price)
+        rest = units + closed_units
+        if trade.position_side != against:
+            self._open(trade.symbol, rest, trade.price)
+        elif rest:  # an exchange never closes more than there is: the book did not know of all of it
+            _LOG.warning(
+                "%s %s: expected to close at most %s, found a trade of %s (%s): the rest was opened unseen",
+                *(trade.symbol, trade.position_side, to_qty(abs(before)), trade.qty, trade.trade_id),
+            )
         if not closed:
             return None
         entry_price = _average(closed)
@@ -84,30 +105,37 @@ class PositionBook:
             pnl_usd=to_qty(closed_units) * trade.price - sum(lot.worth_usd() for lot in closed),
             closed_qty=to_qty(abs(closed_units)),
             size_before=to_qty(before),
-            size_after=to_qty(before + units),
+            size_after=to_qty(self.units(trade.symbol, trade.position_side)),
             entry_price=entry_price,
         )
 
     def symbols(self) -> tuple[str, ...]:
         """The symbols with something open, in the order of their names."""
+        return tuple(sorted({symbol for symbol, _ in self._lots}))
+
+    def legs(self) -> tuple[tuple[str, Leg], ...]:
+        """Every open position, as symbol and side, in the order of their names."""
         return tuple(sorted(self._lots))
 
-    def units(self, symbol: str) -> int:
-        """The position in whole units, signed."""
-        return sum(lot.units for lot in self._lots.get(symbol, ()))
+    def units(self, symbol: str, position_side: PositionSide = "BOTH") -> int:
+        """A position in whole units, signed; BOTH: LONG and SHORT together."""
+        return sum(lot.units for lot in self.lots(symbol, position_side))
 
-    def qty(self, symbol: str) -> float:
-        """The position in base units, signed; a true 0 where nothing is open."""
-        return to_qty(self.units(symbol))
+    def qty(self, symbol: str, position_side: PositionSide = "BOTH") -> float:
+        """A position in base units, signed; a true 0 where nothing is open."""
+        return to_qty(self.units(symbol, position_side))
 
-    def entry_price(self, symbol: str) -> float | None:
-        """The average price of the open lots, by quantity; null: nothing is open."""
-        lots = self._lots.get(symbol)
-        return _average(lots) if lots else None
+    def entry_price(self, symbol: str, position_side: PositionSide = "BOTH") -> float | None:
+        """The average price of the open lots of a position, by quantity; null: nothing is open.
 
-    def lots(self, symbol: str) -> tuple[Lot, ...]:
-        """The open lots of a symbol, oldest first."""
-        return tuple(self._lots.get(symbol, ()))
+        BOTH is of the only position; null also where there are two, since two have no entry in common.
+        """
+        open_lots = [lots for leg in _legs(position_side) if (lots := self._lots.get((symbol, leg)))]
+        return _average(open_lots[0]) if len(open_lots) == 1 else None
+
+    def lots(self, symbol: str, position_side: PositionSide = "BOTH") -> tuple[Lot, ...]:
+        """The open lots of a position, oldest first; BOTH: those of LONG, then those of SHORT."""
+        return tuple(lot for leg in _legs(position_side) for lot in self._lots.get((symbol, leg), ()))
 
     def unrealized_usd(self, marks: Mapping[str, float]) -> float:
         """What closing everything at the marks would realise, gross of fees.
@@ -116,12 +144,12 @@ class PositionBook:
             KeyError: a symbol with something open has no mark.
         """
         return sum(
-            to_qty(lot.units) * (marks[symbol] - lot.price) for symbol in self.symbols() for lot in self._lots[symbol]
+            to_qty(lot.units) * (marks[symbol] - lot.price) for symbol in self.symbols() for lot in self.lots(symbol)
         )
 
     def to_json(self) -> dict[str, list[list[float]]]:
-        """``{symbol: [[signed quantity, price], ...]}``, oldest lot first."""
-        return {symbol: [[to_qty(lot.units), lot.price] for lot in self._lots[symbol]] for symbol in self.symbols()}
+        """``{symbol: [[signed quantity, price], ...]}``, oldest lot first, LONG before SHORT."""
+        return {symbol: [[to_qty(lot.units), lot.price] for lot in self.lots(symbol)] for symbol in self.symbols()}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Iterable[Iterable[float]]]) -> PositionBook:
@@ -138,13 +166,14 @@ class PositionBook:
 
     def _open(self, symbol: str, units: int, price: float) -> None:
         if units:
-            self._lots.setdefault(symbol, deque()).append(Lot(units, price))
+            leg: Leg = "LONG" if units > 0 else "SHORT"
+            self._lots.setdefault((symbol, leg), deque()).append(Lot(units, price))
 
-    def _close(self, symbol: str, units: int) -> list[Lot]:
+    def _close(self, leg: tuple[str, Leg], units: int) -> list[Lot]:
         """Takes out what a trade of signed units closes, oldest first; the lots, or parts of them, that went."""
-        lots = self._lots.get(symbol, deque())
+        lots = self._lots.get(leg, deque())
         closed: list[Lot] = []
-        while units and lots and (lots[0].units > 0) != (units > 0):
+        while units and lots:
             lot = lots.popleft()
             part = lot.units if abs(lot.units) <= abs(units) else -units
             if part != lot.units:
@@ -152,8 +181,12 @@ class PositionBook:
             closed.append(Lot(part, lot.price))
             units += part
         if not lots:
-            self._lots.pop(symbol, None)
+            self._lots.pop(leg, None)
         return closed
+
+
+def _legs(position_side: PositionSide) -> tuple[Leg, ...]:
+    return LEGS if position_side == "BOTH" else (position_side,)
 
 
 def _average(lots: Iterable[Lot]) -> float:

@@ -38,8 +38,10 @@ class RiskView:
 
     ``equity_usd`` and ``nav_age_s`` are None when unknown; an unknown start or peak of the day (in the reset time zone)
     is the equity itself: the day begins with it. ``notional_usd``: signed, by symbol, open positions plus working
-    orders. ``stops``: the last losing close by symbol. ``attempts``: of the intent's symbol, at least those of the last
-    hour. ``disabled``: switched-off symbols and when that ends, None: until they are switched on again.
+    orders; in hedge mode of the position (LONG or SHORT) that the intent moves, and ``apart_usd`` has the other one.
+    ``open_positions``: LONG and SHORT of a symbol are two. ``stops``: the last losing close by symbol. ``attempts``: of
+    the intent's symbol, at least those of the last hour. ``disabled``: switched-off symbols and when that ends, None:
+    until they are switched on again.
     """
 
     now: datetime
@@ -48,6 +50,7 @@ class RiskView:
     day_start_equity_usd: float | None = None
     peak_equity_usd: float | None = None
     notional_usd: Mapping[str, float] = field(default_factory=dict)
+    apart_usd: Mapping[str, float] = field(default_factory=dict)
     open_positions: int = 0
     stops: Mapping[str, datetime] = field(default_factory=dict)
     attempts: Sequence[datetime] = ()
@@ -96,8 +99,14 @@ class _Case:
 
     @property
     def others_usd(self) -> float:
-        """Gross notional of all other symbols."""
-        return math.fsum(abs(usd) for symbol, usd in self.seen.notional_usd.items() if symbol != self.intent.symbol)
+        """Gross notional of all other positions: other symbols, and in hedge mode the other one of this symbol."""
+        others = [abs(usd) for symbol, usd in self.seen.notional_usd.items() if symbol != self.intent.symbol]
+        return math.fsum([*others, *(abs(usd) for usd in self.seen.apart_usd.values())])
+
+    @property
+    def apart_usd(self) -> float:
+        """Gross notional of the symbol's other position in hedge mode, which the intent does not move."""
+        return abs(self.seen.apart_usd.get(self.intent.symbol, 0.0))
 
     def of_nav(self, share: float | None) -> float | None:
         """A share of NAV in USD; None: no limit, or nothing to take a share of."""
@@ -203,17 +212,20 @@ def _max_trade_nav(case: _Case) -> Failure | None:
 
 def _symbol_cap(case: _Case) -> Failure | None:
     cap_usd = case.symbol_cap_usd if case.adds else None
-    return _over("max_symbol_exposure_usd", cap_usd, "symbol_exposure_after_usd", abs(case.after_usd))
+    after_usd = abs(case.after_usd) + case.apart_usd
+    return _over("max_symbol_exposure_usd", cap_usd, "symbol_exposure_after_usd", after_usd)
 
 
 def _position_limit(case: _Case) -> Failure | None:
-    """Symbols with a position or a working order count; the symbol's own limit counts its one position."""
+    """Positions and working orders count, one per symbol; in hedge mode LONG and SHORT of a symbol are two."""
     own, overall = case.own.max_concurrent_positions, case.limits.overall.max_concurrent_positions
-    if case.adds and own is not None and own < 1:
-        return {"max_concurrent_positions_of_symbol": own}, {"positions_of_symbol_after": 1}
-    held = sum(usd != 0 for usd in case.seen.notional_usd.values())
+    own_after = 1 + (case.apart_usd != 0)
+    is_new = case.before_usd == 0
+    if case.adds and own is not None and (own < 1 or (is_new and own_after > own)):
+        return {"max_concurrent_positions_of_symbol": own}, {"positions_of_symbol_after": own_after}
+    held = sum(usd != 0 for usd in [*case.seen.notional_usd.values(), *case.seen.apart_usd.values()])
     after = max(case.seen.open_positions, held) + 1
-    if case.before_usd != 0 or overall is None or after <= overall:
+    if not is_new or overall is None or after <= overall:
         return None
     return {"max_concurrent_positions": overall}, {"positions_after": after}
 
@@ -288,7 +300,7 @@ def _room_usd(case: _Case) -> float:
     rooms = (
         own.max_order_notional_usd,
         case.of_nav(own.trade_cap_frac),
-        _room_to(case, case.symbol_cap_usd),
+        _room_to(case, None if case.symbol_cap_usd is None else case.symbol_cap_usd - case.apart_usd),
         _room_to(case, None if gross_usd is None else gross_usd - case.others_usd),
     )
     return max(0.0, min((room for room in rooms if room is not None), default=math.inf))

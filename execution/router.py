@@ -26,7 +26,7 @@ from tape.execution.autotune import Policy
 from tape.execution.events import Event, OrderAttempted
 from tape.execution.intents import Intent
 from tape.execution.positions import PositionBook
-from tape.execution.venues.venue import WOULD_TAKE, Acked, Ended, Order, Quote, Side, Traded, Venue, sign
+from tape.execution.venues.venue import WOULD_TAKE, Acked, Ended, Order, Quote, Side, Traded, Venue, leg_of, sign
 
 MAKER_WAIT_S = 4.0
 DOLLARS = ("USDT", "USDC", "USD", "FDUSD", "BUSD")
@@ -46,11 +46,13 @@ class Router:
         self._book = book
         self._new_id = new_id
         self._maker_wait_s = maker_wait_s
+        self.is_hedged = False
+        """The account is in hedge mode: an order names the position that it moves."""
         self._pending: list[Attempt] = []
         """Whose next order is to be sent."""
         self._working: dict[str, WorkingOrder] = {}
-        self._foreign: dict[tuple[str, str], WorkingOrder] = {}
-        """By symbol and the venue's order id; one that is never filled stays."""
+        self._foreign: dict[tuple[str, str, Side], WorkingOrder] = {}
+        """By symbol, the venue's order id and side; one that is never filled stays."""
 
     def route(self, intent: Intent, policy: Policy, published: Policy, quote: Quote, now: datetime) -> OrderAttempted:
         """Takes an intent on; nothing is sent before ``send``. ``published``: the policy before autotune moved it."""
@@ -68,12 +70,12 @@ class Router:
                 working.is_cancelling = True
                 self._venue.cancel(working.order.client_order_id)
 
-    def working_qty(self) -> dict[str, float]:
-        """Signed quantity by symbol that may still be added: in the market or about to be, not filled, no reduction.
+    def working(self) -> list[tuple[str, Side, float]]:
+        """Symbol, side and signed quantity of what may still be added: in the market or about to be, not filled.
 
-        What only reduces a position counts once it is filled.
+        What only reduces a position is left out: it counts once it is filled.
         """
-        rests = [
+        rests: list[tuple[str, Side, float]] = [
             (each.order.symbol, each.order.side, each.order.qty - each.fills.qty)
             for each in self._working.values()
             if not each.order.reduce_only
@@ -81,9 +83,13 @@ class Router:
         rests += [
             (each.intent.symbol, each.intent.side, each.rest) for each in self._pending if not each.intent.reduce_only
         ]
+        return [(symbol, side, sign(side) * rest) for symbol, side, rest in rests]
+
+    def working_qty(self) -> dict[str, float]:
+        """Signed quantity by symbol that may still be added, both sides together."""
         open_qty: dict[str, float] = {}
-        for symbol, side, rest in rests:
-            open_qty[symbol] = open_qty.get(symbol, 0.0) + sign(side) * rest
+        for symbol, _, qty in self.working():
+            open_qty[symbol] = open_qty.get(symbol, 0.0) + qty
         return open_qty
 
     def is_working(self, symbol: str) -> bool:
@@ -95,7 +101,7 @@ class Router:
     def on_update(self, update: Acked | Traded | Ended, quotes: Quotes) -> list[Event]:
         """What an update puts on record. What it makes necessary goes out with the next ``send``."""
         working = self._working.get(update.client_order_id)
-        if working is None:
+        if working is None or not working.is_of(update):
             return self._traded_elsewhere(update, quotes) if isinstance(update, Traded) else []
         match update:
             case Acked():
@@ -118,6 +124,7 @@ class Router:
             limit_price=price,
             post_only=is_maker,
             reduce_only=intent.reduce_only,
+            position_side=leg_of(intent.side, intent.reduce_only) if self.is_hedged else "BOTH",
         )
         working = WorkingOrder(order, attempt, now)
         if is_maker:
@@ -140,8 +147,13 @@ class Router:
 
     def _traded_elsewhere(self, trade: Traded, quotes: Quotes) -> list[Event]:
         """A trade of an order that was not sent from here."""
-        order, key = Order(trade.client_order_id, trade.symbol, trade.side, trade.qty), (trade.symbol, trade.order_id)
+        order, key = Order(trade.client_order_id, trade.symbol, trade.side, trade.qty), _key(trade)
         whole, alone = self._foreign.setdefault(key, WorkingOrder(order)), WorkingOrder(order)
+        if whole.order.client_order_id != trade.client_order_id and trade.order_id not in (
+            whole.order.client_order_id,
+            trade.client_order_id,
+        ):  # two names that the client gave: the venue has used the order id a second time
+            whole = self._foreign[key] = WorkingOrder(order)
         fee, realized = fee_usd(trade, quotes), self._book.apply(trade)
         whole.trade(trade, fee, None)
         alone.trade(trade, fee, realized)
@@ -165,6 +177,10 @@ class Router:
         del self._working[working.order.client_order_id]
         measured = [working.attempt.measured(self._venue.name, status, ts)] if working.attempt else []
         return [*working.closed(ts), *measured]
+
+
+def _key(trade: Traded) -> tuple[str, str, Side]:
+    return trade.symbol, trade.order_id, trade.side
 
 
 def touch(side: Side, quote: Quote) -> float:

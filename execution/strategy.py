@@ -65,7 +65,8 @@ class Momentum:
     def decide(
         self, now: datetime, quotes: Mapping[str, Quote], account: Account, busy: Callable[[str], bool]
     ) -> list[Intent]:
-        held = {holding.symbol: holding.qty for holding in account.holdings}
+        # in hedge mode a symbol has up to two positions: the larger one is left first
+        held = {each.symbol: each.qty for each in sorted(account.holdings, key=lambda holding: abs(holding.qty))}
         intents = []
         for symbol in sorted(quotes):
             quote = quotes[symbol]

@@ -10,11 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import isfinite
-from typing import Any, cast
+from typing import Any, cast, get_args
 
-from tape.execution.venues.venue import Holding, Side, VenueUnavailable
+from tape.execution.venues.venue import Holding, PositionSide, Side, VenueUnavailable
 
 Row = Mapping[str, Any]
+OrderKey = tuple[str, str]
+"""Symbol and order id: the exchange numbers the orders of each symbol apart."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -32,20 +34,32 @@ class Trade:
     fee: float
     fee_asset: str
     is_maker: bool
+    position_side: PositionSide = "BOTH"
+
+    @property
+    def order(self) -> OrderKey:
+        return self.symbol, self.order_id
 
 
 def holding_of(row: Row) -> Holding:
     """An open position. Kept apart (hedge mode), LONG is positive and SHORT negative whatever sign is stated."""
-    side, stated = text_of(row, "positionSide"), number_of(row, "positionAmt")
+    side, stated = position_side_of(row), number_of(row, "positionAmt")
     qty = stated if side == "BOTH" else abs(stated) if side == "LONG" else -abs(stated)
+    leverage: float | None
     if "leverage" in row:
         leverage = number_of(row, "leverage")
     else:  # V3 states the margin, which is the notional over the leverage
         margin = number_of(row, "positionInitialMargin")
-        if margin <= 0:
-            raise VenueUnavailable(f"leverage of {row.get('symbol')}: expected an initial margin, found {margin}")
-        leverage = round(abs(number_of(row, "notional")) / margin, 2)
+        leverage = round(abs(number_of(row, "notional")) / margin, 2) if margin > 0 else None
     return Holding(text_of(row, "symbol"), qty, number_of(row, "entryPrice"), leverage)
+
+
+def position_side_of(row: Row) -> PositionSide:
+    """LONG or SHORT in hedge mode, else BOTH."""
+    stated = row.get("positionSide") or "BOTH"
+    if stated not in get_args(PositionSide):
+        raise VenueUnavailable(f"positionSide: expected BOTH, LONG or SHORT, found {stated!r}")
+    return cast(PositionSide, stated)
 
 
 def trade_of(row: Row) -> Trade:
@@ -63,6 +77,7 @@ def trade_of(row: Row) -> Trade:
         fee=number_of(row, "commission"),
         fee_asset=text_of(row, "commissionAsset"),
         is_maker=flag_of(row, "maker"),
+        position_side=position_side_of(row),
     )
 
 

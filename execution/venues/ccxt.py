@@ -22,6 +22,7 @@ from math import isclose
 from typing import Any, Literal, cast
 
 from tape.execution.venues.binance_rows import (
+    OrderKey,
     Row,
     Trade,
     flag_of,
@@ -29,6 +30,7 @@ from tape.execution.venues.binance_rows import (
     instant_of,
     ms_of,
     number_of,
+    position_side_of,
     text_of,
     trade_of,
 )
@@ -80,10 +82,18 @@ class _Sent:
     is_unwanted: bool = False
     has_never_arrived: bool = False
 
+    @property
+    def key(self) -> OrderKey | None:
+        """Symbol and order id, once the order id is known."""
+        return None if self.order_id is None else (self.order.symbol, self.order_id)
+
 
 @dataclass(frozen=True, slots=True)
 class _Behind:
-    """The order behind a trade. ``filled_qty``: its whole quantity once it is filled, else null."""
+    """The order of a trade. ``filled_qty``: its whole quantity once it is filled, else null.
+
+    ``client_order_id`` is the order id where the exchange states none (liquidations) or forgot the order.
+    """
 
     client_order_id: str
     filled_qty: float | None
@@ -248,7 +258,8 @@ class CcxtVenue:
         before = self._account.holdings if self._account else ()
         changed = {(holding.symbol, holding.qty) for holding in before} ^ {(h.symbol, h.qty) for h in holdings}
         self._unread |= {symbol for symbol, _ in changed} & set(self.symbols)
-        self._account = Account(now, equity, wallet, unrealized, holdings)
+        is_hedged = self._is_hedged or any(position_side_of(row) != "BOTH" for row in rows)
+        self._account = Account(now, equity, wallet, unrealized, holdings, is_hedged)
 
     def _read_trades(self) -> None:
         self._unread |= {sent.order.symbol for sent in self._sent.values()}
@@ -287,20 +298,20 @@ class CcxtVenue:
                     continue  # only the window's trades are known to be all
                 return found
 
-    def _orders_of_trades(self) -> dict[str, _Behind]:
-        """The orders behind the trades to be told, asked for after the last of those was read."""
-        orders: dict[str, _Behind] = {}
-        while missing := {trade.order_id: trade.symbol for trade in self._trades if trade.order_id not in orders}:
-            for order_id, symbol in missing.items():
-                orders[order_id] = self._look_up(order_id, symbol)
-            for symbol in set(missing.values()):
+    def _orders_of_trades(self) -> dict[OrderKey, _Behind]:
+        """The orders of the trades to be told, asked for after the last of those was read."""
+        orders: dict[OrderKey, _Behind] = {}
+        while missing := dict.fromkeys(trade.order for trade in self._trades if trade.order not in orders):
+            for key in missing:
+                orders[key] = self._look_up(*key)
+            for symbol in dict.fromkeys(symbol for symbol, _ in missing):
                 known = len(self._trades)
                 if self._read_trades_of(symbol):
                     for trade in self._trades[known:]:
-                        orders.pop(trade.order_id, None)
+                        orders.pop(trade.order, None)
         return orders
 
-    def _look_up(self, order_id: str, symbol: str) -> _Behind:
+    def _look_up(self, symbol: str, order_id: str) -> _Behind:
         try:
             row = self._requests.row("fapiPrivateGetOrder", {"symbol": symbol, "orderId": order_id})
         except RequestFailed as error:
@@ -308,7 +319,9 @@ class CcxtVenue:
                 raise
             return _Behind(order_id, None)  # the exchange forgets orders in time, their trades later
         filled_qty = number_of(row, "executedQty") if text_of(row, "status") == "FILLED" else None
-        return _Behind(text_of(row, "clientOrderId"), filled_qty)
+        stated = row.get("clientOrderId")
+        client_order_id = "" if stated is None else str(stated).strip()
+        return _Behind(client_order_id or order_id, filled_qty)
 
     # orders
 
@@ -345,8 +358,7 @@ class CcxtVenue:
 
     def _take_back(self, sent: _Sent) -> None:
         try:
-            asked = {"symbol": sent.order.symbol, "origClientOrderId": sent.order.client_order_id}
-            self._requests.row("fapiPrivateDeleteOrder", asked)
+            self._requests.row("fapiPrivateDeleteOrder", _named(sent))
         except RequestFailed as error:
             if error.code not in _NO_SUCH_ORDER:
                 raise
@@ -359,8 +371,7 @@ class CcxtVenue:
         if sent.is_unwanted:
             self._take_back(sent)
         try:
-            asked = {"symbol": sent.order.symbol, "origClientOrderId": sent.order.client_order_id}
-            self._learn(sent, self._requests.row("fapiPrivateGetOrder", asked))
+            self._learn(sent, self._requests.row("fapiPrivateGetOrder", _named(sent)))
         except RequestFailed as error:
             if error.code not in _NO_SUCH_ORDER:
                 raise
@@ -374,27 +385,28 @@ class CcxtVenue:
 
     # telling
 
-    def _tell(self, now: datetime, orders: Mapping[str, _Behind]) -> list[Update]:
+    def _tell(self, now: datetime, orders: Mapping[OrderKey, _Behind]) -> list[Update]:
         """What is not younger than ``now``, in the order of time; of one order first the ack, last the end."""
         updates: list[tuple[datetime, int, int, Update]] = []
         for order, reason in self._refused:
             updates.append((now, 2, 0, Ended(order.client_order_id, None, order.symbol, now, "REJECTED", reason)))
         self._refused = []
-        newest = {trade.order_id: trade.number for trade in sorted(self._trades, key=lambda trade: trade.number)}
+        newest = {trade.order: trade.number for trade in sorted(self._trades, key=lambda trade: trade.number)}
         due = [trade for trade in self._trades if trade.ts <= now]
         self._trades = [trade for trade in self._trades if trade.ts > now]
-        own = {sent.order_id: sent for sent in self._sent.values() if sent.order_id is not None}
+        own = {sent.key: sent for sent in self._sent.values() if sent.key is not None}
         for sent in own.values():
             if not sent.is_acked and (ack := _acked(sent, due)).ts <= now:
                 sent.is_acked = True
                 updates.append((ack.ts, 0, 0, ack))
         for trade in sorted(due, key=lambda trade: (trade.ts, trade.number)):
-            behind, mine = orders[trade.order_id], own.get(trade.order_id)
-            is_last = behind.filled_qty is not None and trade.number == newest[trade.order_id]
+            behind, mine = orders[trade.order], own.get(trade.order)
+            is_last = behind.filled_qty is not None and trade.number == newest[trade.order]
+            client_order_id = behind.client_order_id if mine is None else mine.order.client_order_id
             if mine is not None:  # its trades may show up later than its state
                 mine.told_qty += trade.qty
                 is_last = behind.filled_qty is not None and _reaches(mine.told_qty, behind.filled_qty)
-            updates.append((trade.ts, 1, trade.number, _traded(trade, behind.client_order_id, is_last)))
+            updates.append((trade.ts, 1, trade.number, _traded(trade, client_order_id, is_last)))
         for client_order_id, sent in list(self._sent.items()):
             end = _ended(sent, now, due)
             if end is not None:
@@ -404,9 +416,15 @@ class CcxtVenue:
         return [update for *_, update in sorted(updates, key=lambda entry: entry[:3])]
 
 
+def _named(sent: _Sent) -> dict[str, str]:
+    """How to ask for an order: by its order id once it is known, since a client order id may be used again."""
+    name = ("origClientOrderId", sent.order.client_order_id) if sent.order_id is None else ("orderId", sent.order_id)
+    return {"symbol": sent.order.symbol, name[0]: name[1]}
+
+
 def _acked(sent: _Sent, due: Iterable[Trade]) -> Acked:
     """The acknowledgement; never behind the order's first trade."""
-    taken_at = min([cast(datetime, sent.taken_at), *(trade.ts for trade in due if trade.order_id == sent.order_id)])
+    taken_at = min([cast(datetime, sent.taken_at), *(trade.ts for trade in due if trade.order == sent.key)])
     order = sent.order
     return Acked(order.client_order_id, cast(str, sent.order_id), order.symbol, taken_at, "NEW", sent.latency_ms)
 
@@ -425,6 +443,7 @@ def _traded(trade: Trade, client_order_id: str, is_last: bool) -> Traded:
         fee_asset=trade.fee_asset,
         is_maker=trade.is_maker,
         status="FILLED" if is_last else "PARTIALLY_FILLED",
+        position_side=trade.position_side,
     )
 
 
@@ -436,7 +455,7 @@ def _ended(sent: _Sent, now: datetime, due: Iterable[Trade]) -> Ended | None:
     status = _ENDED.get(sent.status)
     if status is None or not sent.is_acked or not _is_told(sent):
         return None
-    ended_at = max([cast(datetime, sent.changed_at), *(trade.ts for trade in due if trade.order_id == sent.order_id)])
+    ended_at = max([cast(datetime, sent.changed_at), *(trade.ts for trade in due if trade.order == sent.key)])
     if ended_at > now:
         return None
     reason = sent.status.lower().replace("_", " ")

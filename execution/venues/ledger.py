@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from tape.execution.positions import PositionBook, to_qty
-from tape.execution.venues.venue import Account, Holding, Quote, Side, Traded, sign
+from tape.execution.venues.venue import Account, Holding, PositionSide, Quote, Side, Traded, sign
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,26 +42,26 @@ class Ledger:
         realized = self.book.apply(trade)
         self.wallet_usd += (realized.pnl_usd if realized else 0.0) - trade.fee
 
-    def fund(self, symbol: str, mark: float, rate: float) -> float:
+    def fund(self, symbol: str, mark: float, rate: float, position_side: PositionSide = "BOTH") -> float:
         """Books the funding of a position at a rate, and tells it: longs pay where the rate is positive, USD."""
-        amount_usd = -self.book.qty(symbol) * mark * rate
+        amount_usd = -self.book.qty(symbol, position_side) * mark * rate
         self.wallet_usd += amount_usd
         return amount_usd
 
-    def reducible(self, symbol: str, side: Side) -> int:
-        """The units that an order of this side can take off the position."""
-        return max(0, -sign(side) * self.book.units(symbol))
+    def reducible(self, symbol: str, side: Side, position_side: PositionSide = "BOTH") -> int:
+        """The units that an order of this side can take off the position that it names."""
+        return max(0, -sign(side) * self.book.units(symbol, position_side))
 
-    def opens_usd(self, symbol: str, signed_units: int, price: float) -> float:
-        """The notional by which an order, traded whole, would enlarge the position as it is now."""
-        position = self.book.units(symbol)
+    def opens_usd(self, symbol: str, signed_units: int, price: float, position_side: PositionSide = "BOTH") -> float:
+        """The notional by which an order, traded whole, would enlarge the position that it names, as it is now."""
+        position = self.book.units(symbol, position_side)
         return to_qty(max(0, abs(position + signed_units) - abs(position))) * price
 
     def covers(self, opens_usd: float, others_usd: float, quotes: Mapping[str, Quote]) -> bool:
         """The equity covers the margin of what is held, of other open orders, and of a new one with its taker's fee."""
         if opens_usd <= 0:
             return True
-        held_usd = sum(abs(self.book.qty(symbol)) * quotes[symbol].mark for symbol in self.book.symbols())
+        held_usd = sum(abs(self.book.qty(symbol, leg)) * quotes[symbol].mark for symbol, leg in self.book.legs())
         needed_usd = (held_usd + others_usd + opens_usd) / self.leverage + self.fees.of(opens_usd, False)
         return needed_usd <= self.wallet_usd + self.unrealized_usd(quotes)
 
@@ -73,8 +73,8 @@ class Ledger:
         """The account as the venue states it."""
         unrealized = self.unrealized_usd(quotes)
         holdings = tuple(
-            Holding(symbol, self.book.qty(symbol), entry_price, self.leverage)
-            for symbol in self.book.symbols()
-            if (entry_price := self.book.entry_price(symbol)) is not None
+            Holding(symbol, self.book.qty(symbol, leg), entry_price, self.leverage)
+            for symbol, leg in self.book.legs()
+            if (entry_price := self.book.entry_price(symbol, leg)) is not None
         )
         return Account(ts, self.wallet_usd + unrealized, self.wallet_usd, unrealized, holdings)

@@ -38,6 +38,7 @@ from tape.execution.venues.venue import (
     Traded,
     Update,
     VenueUnavailable,
+    leg_of,
     sign,
 )
 
@@ -271,7 +272,15 @@ class PaperVenue:
             return "invalid order"
         if order.post_only and order.limit_price and liquidity.crosses(order.side, order.limit_price, quote):
             return WOULD_TAKE
+        if self._closes_too_much(order, live.rest):
+            return "more than there is to close"
         return None if order.reduce_only or self._is_covered(live, quote) else "insufficient margin"
+
+    def _closes_too_much(self, order: Order, units: int) -> bool:
+        """Return whether an order of hedge mode would turn its position, which has only one direction."""
+        if order.position_side == "BOTH" or order.reduce_only or leg_of(order.side, False) == order.position_side:
+            return False
+        return units > self._ledger.reducible(order.symbol, order.side, order.position_side)
 
     def _work(self, live: _Live, is_first: bool, ts: datetime) -> None:
         """Trades at the touch, or rests where the limit does not reach it."""
@@ -328,6 +337,7 @@ class PaperVenue:
             fee_asset=FEE_ASSET,
             is_maker=is_maker,
             status="PARTIALLY_FILLED" if live.rest else "FILLED",
+            position_side=order.position_side,
         )
         self._ledger.apply(trade)
         self._updates.append(trade)
@@ -353,7 +363,8 @@ class PaperVenue:
         """The units an order may still trade: all of them, or what there is to reduce."""
         if not live.order.reduce_only:
             return live.rest
-        return min(live.rest, self._ledger.reducible(live.order.symbol, live.order.side))
+        order = live.order
+        return min(live.rest, self._ledger.reducible(order.symbol, order.side, order.position_side))
 
     def _expire_reducers(self, symbol: str, ts: datetime) -> None:
         """Ends what may only reduce where nothing is left to reduce."""
@@ -369,7 +380,7 @@ class PaperVenue:
         if order.reduce_only:
             return 0.0
         price = liquidity.touch(order.side, quote) if order.limit_price is None else order.limit_price
-        return self._ledger.opens_usd(order.symbol, live.signed_rest, price)
+        return self._ledger.opens_usd(order.symbol, live.signed_rest, price, order.position_side)
 
     def _is_covered(self, live: _Live, quote: Quote) -> bool:
         acked = (other for other in self._live.values() if other.order_id)
@@ -377,9 +388,10 @@ class PaperVenue:
         return self._ledger.covers(self._opens_usd(live, quote), others_usd, self._quotes)
 
     def _fund(self, ts: datetime) -> None:
-        for symbol in self._ledger.book.symbols():
+        for symbol, leg in self._ledger.book.legs():
             rate = liquidity.funding_rate(self._seed, symbol, ts.isoformat())
-            self._updates.append(FundingPaid(symbol, ts, self._ledger.fund(symbol, self._quotes[symbol].mark, rate)))
+            paid_usd = self._ledger.fund(symbol, self._quotes[symbol].mark, rate, leg)
+            self._updates.append(FundingPaid(symbol, ts, paid_usd))
         self._at(_next_funding(ts), self._fund)
 
 

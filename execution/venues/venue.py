@@ -17,6 +17,13 @@ from typing import Literal, Protocol
 
 Side = Literal["BUY", "SELL"]
 
+PositionSide = Literal["BOTH", "LONG", "SHORT"]
+"""Which position of a symbol is meant. LONG and SHORT: an account in hedge mode holds both at once. BOTH: an account in
+one-way mode has one position, or the venue does not say."""
+
+Leg = Literal["LONG", "SHORT"]
+LEGS: tuple[Leg, Leg] = ("LONG", "SHORT")
+
 WOULD_TAKE = "would take"
 """The reason of an end, on every venue: a post-only order was refused because it would have traded at once."""
 
@@ -24,6 +31,11 @@ WOULD_TAKE = "would take"
 def sign(side: Side) -> int:
     """1 for BUY, -1 for SELL."""
     return 1 if side == "BUY" else -1
+
+
+def leg_of(side: Side, reduce_only: bool) -> Leg:
+    """The position that an order moves in hedge mode: a BUY opens LONG or reduces SHORT, a SELL the other way round."""
+    return "LONG" if (side == "BUY") != reduce_only else "SHORT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +60,30 @@ class Holding:
     symbol: str
     qty: float
     entry_price: float
-    leverage: float
+    leverage: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The account as the venue states it: ``equity_usd`` is wallet plus unrealised PnL."""
+    """The account as the venue states it: ``equity_usd`` is wallet plus unrealised PnL.
+
+    ``is_hedged``: the venue says that the account is in hedge mode, and may list two positions of one symbol.
+    """
 
     ts: datetime
     equity_usd: float
     wallet_usd: float
     unrealized_pnl_usd: float
     holdings: tuple[Holding, ...]
+    is_hedged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order as it is sent. ``limit_price`` None: a market order. ``post_only``: refused where it would take."""
+    """An order as it is sent. ``limit_price`` None: a market order. ``post_only``: refused where it would take.
+
+    ``position_side``: the position that it opens or reduces, in hedge mode.
+    """
 
     client_order_id: str
     symbol: str
@@ -73,6 +92,7 @@ class Order:
     limit_price: float | None = None
     post_only: bool = False
     reduce_only: bool = False
+    position_side: PositionSide = "BOTH"
 
     @property
     def order_type(self) -> str:
@@ -107,6 +127,7 @@ class Traded:
     fee_asset: str
     is_maker: bool
     status: Literal["PARTIALLY_FILLED", "FILLED"]
+    position_side: PositionSide = "BOTH"
 
 
 @dataclass(frozen=True, slots=True)
