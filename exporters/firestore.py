@@ -34,7 +34,6 @@ from tape.execution.events import SymbolToggled
 from tape.exporters.contract import STATE_FILES, StateFile
 from tape.exporters.documents import SYNC_FIELD, Document, DocumentRefused, document
 from tape.exporters.firestore_client import Outcome, RemoteFailed
-from tape.exporters.nav_caches import keep
 from tape.exporters.state_files import replace_file, to_json
 from tape.store.errors import StoreError
 from tape.store.journal import Journal
@@ -150,7 +149,6 @@ class Sync:
         self._failed_in_a_row = 0
         self._refreshed_at: float | None = None
         self._health_at: float | None = None
-        self._nav_version: tuple[int, int] | None = None
         self._has_toggles = False
         self._closing = threading.Event()
 
@@ -181,7 +179,6 @@ class Sync:
         """
         wait_s = self.interval_s
         try:
-            self._keep_caches()
             self._cycle(now, at)
         except Exception as error:  # noqa: BLE001 (a process loop: logged once, counted)
             if self._closing.is_set():
@@ -298,21 +295,6 @@ class Sync:
                 journal.record(toggles, durable=True)
             _LOG.info("sync: toggles read back: %s", ", ".join(each.symbol for each in toggles))
         self._has_toggles = True
-
-    def _keep_caches(self) -> None:
-        path = self._state / "nav.json"
-        try:
-            stat = path.stat()
-            version = (stat.st_ino, stat.st_mtime_ns)
-            if version == self._nav_version:
-                return
-            keep(self.home / "logs", path.read_bytes())
-        except FileNotFoundError:
-            return
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            _LOG.warning("sync: caches of nav.json: %s", error)
-            return
-        self._nav_version = version
 
     @property
     def _state(self) -> Path:

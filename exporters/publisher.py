@@ -105,6 +105,8 @@ class Publisher:
         """A commit of these failed, which may have kept them all the same."""
         self.latest: dict[str, Export] = {}
         """By file: the newest publication, here before a reader can see it, on record after it."""
+        self.nav: tuple[bytes, datetime] | None = None
+        """nav.json as it was published last, and its instant."""
 
     def publish_due(
         self,
@@ -150,6 +152,8 @@ class Publisher:
         export = Export(due.file.name, reading.as_of, reading.last_seq, self._digests[due.file.view], digest)
         self.latest[due.file.name] = export
         replace_file(self._folder / due.file.name, [content])
+        if due.file.name == "nav.json":
+            self.nav = content, reading.as_of
         if due.error is not None:
             _LOG.info("%s is published again", due.file.name)
         due.published_at = due.tried_at = at

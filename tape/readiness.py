@@ -18,7 +18,7 @@ from tape.store.database import closing
 if TYPE_CHECKING:
     from tape.service import Owner
 
-_BESIDE = ("housekeeping",)
+_BESIDE = ("housekeeping", "caches")
 """Workers that nobody waits for."""
 
 

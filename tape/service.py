@@ -1,8 +1,9 @@
 """The owner: the one process that has the database open read-write, and everything that runs beside it.
 
 Workers, each a thread with its own cursors: ``ingest`` (journal -> rows), ``publish`` (state files), ``mirror`` (JSONL
-logs), ``housekeeping`` (backups, compression, what has grown too old), ``disk`` (is there room), and the door, a socket
-for queries. Where ``[sync]`` says so, the sync to Firestore has a thread too, without a cursor.
+logs), ``caches`` (what local dashboards read), ``housekeeping`` (backups, compression, what has grown too old),
+``disk`` (is there room), and the door, a socket for queries. Where ``[sync]`` says so, the sync to Firestore has a
+thread too, without a cursor.
 
 Laws kept here:
 - whatever writes to the database holds ``writing``, so that a backup can be a plain copy;
@@ -37,6 +38,7 @@ from tape.disk import Disk, free_bytes
 from tape.execution.events import ConfigChanged
 from tape.exporters.firestore import Sync, sync_status
 from tape.exporters.live_mirrors import Mirrors
+from tape.exporters.nav_caches import Day, NavCaches
 from tape.exporters.publisher import Publisher
 from tape.exporters.state_files import forget_unfinished
 from tape.housekeeping import Housekeeping
@@ -47,7 +49,7 @@ from tape.signals import called_by_signals
 from tape.store import backup as copies
 from tape.store.backup import backups
 from tape.store.damaged import mark_damaged, rebuild_status
-from tape.store.database import closing, is_damage, lock_down
+from tape.store.database import closing, is_damage, lock_down, set_clocks
 from tape.store.errors import StoreError
 from tape.store.gaps import gaps
 from tape.store.ingest import Ingest, certificates
@@ -63,6 +65,7 @@ _PUBLISH_EVERY_S = 0.1
 _MIRROR_EVERY_S = 0.25
 _HOUSEKEEPING_EVERY_S = 30.0
 _DISK_EVERY_S = 1.0
+_CACHES_EVERY_S = 5.0
 _STEPS_END_S = 1.0
 """How long the steps under way are waited for at the end; the journal has what they do not reach."""
 
@@ -158,6 +161,7 @@ class Owner:
             intervals=self.settings.intervals,
         )
         self.mirrors = Mirrors(self.connection, logs)
+        self.caches = NavCaches(logs)
         self.housekeeping = Housekeeping(self.connection, self.home, self.settings, self.disk, self.writing)
         door = Door(self)  # before any thread runs: what a thread makes meanwhile would get the socket's umask
         room = door.queries.alone
@@ -165,6 +169,7 @@ class Owner:
             Worker("ingest", self.settings.store.ingest_every_s, self._ingest, room=room),
             Worker("publish", _PUBLISH_EVERY_S, self._publish, follows_ingest=True, room=room),
             Worker("mirror", _MIRROR_EVERY_S, self._mirror, follows_ingest=True, room=room),
+            Worker("caches", _CACHES_EVERY_S, self._keep_caches, room=room),
             Worker("housekeeping", _HOUSEKEEPING_EVERY_S, self.housekeeping.run_once, room=room),
             Worker("disk", _DISK_EVERY_S, self.disk.look),
         ]
@@ -254,11 +259,24 @@ class Owner:
     def _publish(self) -> None:
         if self.disk.is_full():
             return
-        steps = self.clock.steps_back
+        steps, is_first = self.clock.steps_back, self.publisher.nav is None
         with self.publishing:
             self.publisher.publish_due(self.versions, self.clock.now(), writing=self.writing)
+        if is_first:
+            next(worker for worker in self.workers if worker.name == "caches").wake.set()
         if self.clock.steps_back != steps:
             self._record_config()
+
+    def _keep_caches(self) -> None:
+        """Brings the caches of dashboards and old runtimes up to the nav.json that this owner published last."""
+        if self.publisher.nav is None or self.disk.is_full():
+            return
+        raw, as_of = self.publisher.nav
+        with closing(self.connection.cursor()) as cursor:
+            set_clocks(cursor, as_of=as_of)
+            query = "select strftime(as_of() at time zone reset_timezone, '%Y-%m-%d'), reset_timezone from limits"
+            ((name, zone),) = cursor.execute(query).fetchall()
+        self.caches.keep(raw, Day(name, zone))
 
     def _mirror(self) -> bool:
         """Mirrors a slice; whether there may be more."""

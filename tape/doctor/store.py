@@ -126,7 +126,7 @@ def workers_check(workers: Mapping[str, Mapping[str, Any]]) -> Check:
 def _worker_findings(workers: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
     for name, worker in workers.items():
         if worker["error"]:
-            state = State.DEGRADED if name == "housekeeping" else State.BROKEN
+            state = State.DEGRADED if name in ("housekeeping", "caches") else State.BROKEN
             words = f"{name} fails ({worker['failures']:,} times): {worker['error']}"
             yield Finding(state, words, "no failure", _SEE)
         elif name != "housekeeping" and worker["idle_s"] > STUCK_S:

@@ -25,7 +25,9 @@ from tape.exporters.documents import sequence
 from tests.tape.owners import PROJECT
 
 PEAK_STATE = "cache/peak_state.json"
-_PEAK_KEYS = {"peak_equity", "peak_t", "equity", "drawdown_pct", "drawdown_abs", "updated_at", "updated_ts"}
+_PEAK_KEYS = {"peak_equity", "peak_t", "equity", "drawdown_pct", "drawdown_abs", "updated_at", "updated_ts"} | {
+    *("peak", "dd_pct", "dd_abs", "nav", "nav_usd", "realized_pnl_today", "day", "reset_timezone", "ts")
+}
 _VALIDATED_EVERY = 8
 """Of the versions of a file so many are held against its model; all are parsed."""
 

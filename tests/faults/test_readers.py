@@ -32,17 +32,6 @@ from tests.tape.owners import PROJECT, Serving, wait_for
 
 OFTEN = "[backup]\nevery_h = 0\n\n[intervals]\n" + "".join(f"{file.stem} = 0.05\n" for file in STATE_FILES)
 
-KEEPS_CACHES = """
-import sys
-from pathlib import Path
-from tape.exporters.nav_caches import keep
-
-logs = Path(sys.argv[1]) / "logs"
-while True:
-    keep(logs, (logs / "state" / "nav.json").read_bytes())
-    print("kept", flush=True)
-"""
-
 
 @contextmanager
 def killed_at_the_end(*words: str | Path) -> Iterator[subprocess.Popen[bytes]]:
@@ -79,10 +68,7 @@ def test_files_are_whole_and_never_grow_older_while_owners_and_exporters_are_kil
                     wait_for(partial(_has_published, owner), "nothing is published")
                     if life == 0:
                         exporter.start()
-                    with killed_at_the_end("-c", KEEPS_CACHES, tmp_path) as keeper:
-                        assert keeper.stdout is not None
-                        assert keeper.stdout.readline() == b"kept\n"
-                        time.sleep(chance.uniform(0.2, 2))
+                    time.sleep(chance.uniform(0.2, 2))
                     assert owner.process.poll() is None, owner.log
                     owner.kill()
         finally:
