@@ -49,16 +49,18 @@ class Publication:
     error: str | None = None
     """Of the last attempt, ``None`` when it worked."""
 
-    def is_due(self, versions: Mapping[str, int], at: float) -> bool:
-        """Whether it is to be published at a moment of the publisher's clock."""
+    def is_due(self, versions: Mapping[str, int], at: float, *, is_last: bool = False) -> bool:
+        """Whether it is to be published at a moment of the publisher's clock; ``is_last``: no other moment follows."""
         if self.tried_at is None:
             return True
         age_s = at - self.tried_at
         if age_s >= self.max_age_s:
             return True
+        changed = {table for table, version in self.versions.items() if versions.get(table, 0) != version}
+        if is_last:
+            return bool(changed) or self.error is not None
         if self.error is not None:
             return age_s >= min(self.every_s, _RETRY_S)
-        changed = {table for table, version in self.versions.items() if versions.get(table, 0) != version}
         if age_s >= self.every_s:
             return bool(changed)
         return age_s >= TICK_S and not changed.isdisjoint(self.file.at_once)
@@ -115,11 +117,13 @@ class Publisher:
         *,
         writing: AbstractContextManager[object],
         at: float | None = None,
+        is_last: bool = False,
     ) -> list[str]:
         """Publishes what is due as of an instant; returns the names of the files written.
 
         ``versions``: per table a number that grows with its rows. ``writing`` is held while the exports are recorded.
-        ``at``: seconds of the clock by which files become due, the monotonic one unless given.
+        ``at``: seconds of the clock by which files become due, the monotonic one unless given. ``is_last``: whatever
+        new rows have changed is due, because the process ends.
 
         Raises:
             duckdb.Error, MemoryError: the database is broken, or memory is short, and what was not done is done next
@@ -127,7 +131,7 @@ class Publisher:
         """
         self._put_on_record(writing)
         at = time.monotonic() if at is None else at
-        todo = [publication for publication in self.publications if publication.is_due(versions, at)]
+        todo = [publication for publication in self.publications if publication.is_due(versions, at, is_last=is_last)]
         done: list[str] = []
         while todo:
             try:

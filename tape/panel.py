@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -21,6 +23,7 @@ from tape.service import Owner
 _LOG = logging.getLogger("tape")
 _LINE_EVERY_S = 60.0
 _REFRESH_S = 0.5
+_SHOW_CURSOR = b"\x1b[?25h\n"
 
 
 @dataclass
@@ -95,6 +98,11 @@ class Panel:
         self._thread.join(_REFRESH_S)
         if self._live is not None:
             self._live.stop()
+
+    def give_back_terminal(self) -> None:
+        """Show the cursor again, for a process that ends at once; takes no lock, which its threads may hold."""
+        if self._live is not None:
+            os.write(sys.stderr.fileno(), _SHOW_CURSOR)
 
     def sum_up(self) -> None:
         """Prints the last numbers."""

@@ -115,12 +115,17 @@ class Queries:
                 self._alone -= 1
                 self._gate.notify_all()
 
-    def close(self) -> None:
-        """Ends what runs, and waits for a moment until it is told so."""
+    def end(self) -> None:
+        """End what runs, without waiting for it; from now on nothing begins."""
         with self._gate:
             self._is_closed = True
             self._end("the owner stops")
             self._gate.notify_all()
+
+    def close(self) -> None:
+        """End what runs, and wait for a moment until its client is told so."""
+        self.end()
+        with self._gate:
             self._gate.wait_for(lambda: not self._running, _END_S)
 
     def _admit(self, peer: socket.socket) -> _Query:

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from tape.panel import Panel, Watched
-from tape.runtime import live_executor, refuse_unusable
+from tape.runtime import Loop, live_executor, refuse_unusable
 from tape.service import Owner, leave
 from tape.settings import Settings
 from tape.signals import called_by_signals
@@ -23,7 +23,10 @@ from tape.store.owner_lock import refuse_beside_owner
 
 _LOG = logging.getLogger("tape")
 _STEP_ENDS_S = 0.5
-"""How long the executor's step under way is waited for at the end."""
+"""How long the executor's step under way is waited for at the end, beside an owner in the same process."""
+_ALONE_ENDS_S = 1.5
+"""Likewise where the executor runs alone."""
+_LEFT = "the executor is left in the middle of a step"
 
 
 def run(home: Path, settings: Settings, *, seconds: float | None = None) -> None:
@@ -55,15 +58,17 @@ def run(home: Path, settings: Settings, *, seconds: float | None = None) -> None
 
     def end() -> None:
         stop.wait(seconds)
+        asked_at = time.monotonic()
         stop.set()
         trader.join(_STEP_ENDS_S)
         if trader.is_alive():
-            _LOG.warning("the executor is left in the middle of a step")
-        # what was recorded last is stored by the owner on its way out
-        owner.stop()
+            _LOG.warning(_LEFT)
+        # what was recorded last is stored and published by the owner on its way out
+        owner.stop(asked_at)
 
     ender = threading.Thread(target=end, name="ender", daemon=True)
-    with called_by_signals(stop.set), Panel(watched) as panel:
+    panel = Panel(watched)
+    with called_by_signals(stop.set, at_once=panel.give_back_terminal), panel:
         trader.start()
         ender.start()
         try:
@@ -78,20 +83,40 @@ def run(home: Path, settings: Settings, *, seconds: float | None = None) -> None
 
 
 def run_executor(home: Path, settings: Settings, *, seconds: float | None = None) -> None:
-    """The executor alone, beside an owner in another process. A signal ends it behind the step under way.
+    """Run the executor alone, beside an owner in another process, until it is asked to end.
+
+    A step under way is waited for, but not longer than a venue that does not answer may delay the end.
 
     Raises:
         StoreError: the venue cannot be had, or the home has an executor.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     stop, started = threading.Event(), time.monotonic()
-    timer = threading.Timer(seconds or 0.0, stop.set)
-    timer.daemon = True
-    with live_executor(home, settings) as loop, called_by_signals(stop.set):
-        if seconds is not None:
-            timer.start()
-        _LOG.info("trading at %s", home)
-        loop.run(stop)
-    timer.cancel()
-    counts = loop.executor.counts
-    _LOG.info("stopped after %.0f s: %d ticks, %d events", time.monotonic() - started, counts.ticks, counts.events)
+    failed: list[Exception] = []
+    loops: list[Loop] = []
+
+    def trade() -> None:
+        try:
+            with live_executor(home, settings) as loop:
+                loops.append(loop)
+                _LOG.info("trading at %s", home)
+                loop.run(stop)
+        except Exception as error:  # noqa: BLE001 (raised in the main thread)
+            failed.append(error)
+        finally:
+            stop.set()
+
+    trader = threading.Thread(target=trade, name="executor", daemon=True)
+    with called_by_signals(stop.set):
+        trader.start()
+        stop.wait(seconds)
+        stop.set()
+        trader.join(_ALONE_ENDS_S)
+    if failed:
+        raise failed[0]
+    if trader.is_alive():
+        _LOG.warning(_LEFT)
+    for loop in loops:
+        counts = loop.executor.counts
+        _LOG.info("stopped after %.0f s: %d ticks, %d events", time.monotonic() - started, counts.ticks, counts.events)
+    leave()

@@ -11,8 +11,8 @@ Laws kept here:
 - a worker whose step fails logs it once, counts it and goes on; a broken database ends the process, non-zero, with one
   line: the journal has lost nothing, and a supervisor starts it again;
 - a damaged or lost database is rebuilt before it is served, where that loses nothing; else the owner does not start;
-- SIGTERM and SIGINT end it within two seconds; what was recorded by then is stored, or, of a long backlog, kept in the
-  journal for the next owner.
+- SIGTERM and SIGINT end it within two seconds; what was recorded by then is stored, published and mirrored. What there
+  is no time for, as of a long backlog, stays in the journal for the next owner, and the last line names it.
 """
 
 from __future__ import annotations
@@ -22,14 +22,15 @@ import json
 import logging
 import os
 import shutil
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import duckdb
 
@@ -66,8 +67,10 @@ _MIRROR_EVERY_S = 0.25
 _HOUSEKEEPING_EVERY_S = 30.0
 _DISK_EVERY_S = 1.0
 _CACHES_EVERY_S = 5.0
-_STEPS_END_S = 1.0
-"""How long the steps under way are waited for at the end; the journal has what they do not reach."""
+_END_S = 1.5
+"""How long the steps under way and the last round may take at the end; the journal has what they do not reach."""
+_LAST_FILES_S = 0.8
+"""The part of it that is kept for files and mirrors, however much there is to store."""
 
 
 class DatabaseBroken(StoreError):
@@ -96,7 +99,13 @@ class Owner:
         self.sync = self._allowed_sync()
         self.serving = threading.Event()
         """Set once everything runs."""
+        self._is_left = False
+        """Whether a thread is left behind in the middle of a step."""
+        self._ended: set[str] = set()
+        """The workers that have done their last step."""
         self._stop = threading.Event()
+        self._asked_at: float | None = None
+        """When it was asked to end, monotonic seconds."""
         self._fatal: Exception | None = None
 
     def _allowed_sync(self) -> Sync | None:
@@ -107,8 +116,10 @@ class Owner:
             return None
         return make_sync(self.home, self.settings)
 
-    def stop(self) -> None:
-        """Ends the owner after the steps under way."""
+    def stop(self, asked_at: float | None = None) -> None:
+        """End the owner after the steps under way and a last round; ``asked_at``: since when that is wanted."""
+        if self._asked_at is None:
+            self._asked_at = time.monotonic() if asked_at is None else asked_at
         self._stop.set()
         for worker in self.workers:
             worker.wake.set()
@@ -126,7 +137,8 @@ class Owner:
             scratch = Path(stack.enter_context(scratch_folder(self.home)))
             if (connection := open_to_own(self.home, self.settings.resources(threads=1), self._stop)) is None:
                 return
-            self.connection = stack.enter_context(closing(connection))
+            self.connection = connection
+            stack.callback(self._close)
             lock_down(connection, scratch)
             try:
                 self._start(stack, scratch)
@@ -164,12 +176,13 @@ class Owner:
         self.caches = NavCaches(logs)
         self.housekeeping = Housekeeping(self.connection, self.home, self.settings, self.disk, self.writing)
         door = Door(self)  # before any thread runs: what a thread makes meanwhile would get the socket's umask
+        self._end_queries = door.queries.end
         room = door.queries.alone
         self.workers = [
-            Worker("ingest", self.settings.store.ingest_every_s, self._ingest, room=room),
-            Worker("publish", _PUBLISH_EVERY_S, self._publish, follows_ingest=True, room=room),
-            Worker("mirror", _MIRROR_EVERY_S, self._mirror, follows_ingest=True, room=room),
-            Worker("caches", _CACHES_EVERY_S, self._keep_caches, room=room),
+            Worker("ingest", self.settings.store.ingest_every_s, self._ingest, room=room, last=self._ingest),
+            Worker("publish", _PUBLISH_EVERY_S, self._publish, follows_ingest=True, room=room, last=self._publish_last),
+            Worker("mirror", _MIRROR_EVERY_S, self._mirror, follows_ingest=True, room=room, last=self._mirror),
+            Worker("caches", _CACHES_EVERY_S, self._keep_caches, room=room, last=self._keep_caches),
             Worker("housekeeping", _HOUSEKEEPING_EVERY_S, self.housekeeping.run_once, room=room),
             Worker("disk", _DISK_EVERY_S, self.disk.look),
         ]
@@ -225,19 +238,60 @@ class Owner:
                 _LOG.error("the damage is not marked, the next start has to find it again: %s", unmarked)
 
     def _finish(self) -> None:
-        """Stores what was recorded up to now; what that changes is published and mirrored by the next owner."""
+        """Store, publish and mirror what was recorded up to now, as far as there is time for it.
+
+        The last round has a thread of its own, which is left behind when it does not end, as the steps under way are:
+        each commit and each file is whole, so the next owner goes on as after a kill.
+        """
+        until = (self._asked_at or time.monotonic()) + _END_S
+        self._end_queries()
         if self.sync is not None:
             self.sync.close()
-        until = time.monotonic() + _STEPS_END_S
-        for thread in self._threads:
+        last = threading.Thread(target=self._last_round, args=(until,), name="last round", daemon=True)
+        last.start()
+        for thread in [last, *self._threads]:
             thread.join(max(0.0, until - time.monotonic()))
         under_way = [thread.name for thread in self._threads if thread.is_alive()]
-        if self._fatal is None and "ingest" not in under_way:
-            next(worker for worker in self.workers if worker.name == "ingest").once(self.break_off)
-        if not under_way:
+        self._is_left = last.is_alive() or bool(under_way)
+        for worker in self.workers:
+            worker.is_left = self._is_left
+        left = list(self._left())
+        _LOG.info("stopped%s", f" in the middle of {', '.join(under_way)}" if under_way else "")
+        if left:
+            _LOG.warning("left for the next start, nothing is lost: %s", "; ".join(left))
+
+    def _close(self) -> None:
+        """Close the database, unless a thread is still inside: it ends with the process."""
+        if self._is_left:
+            return
+        if self.serving.is_set():
             self.publisher.close()
             self.mirrors.close()
-        _LOG.info("stopped%s", f" in the middle of {', '.join(under_way)}" if under_way else "")
+        self.connection.close()
+
+    def _last_round(self, until: float) -> None:
+        """Let each worker, in their order, do its last step once its thread has ended."""
+        for worker, thread in zip(self.workers, self._threads, strict=False):
+            thread.join(max(0.0, until - time.monotonic()))
+            if worker.last is None or thread.is_alive() or self._fatal is not None:
+                continue
+            if worker.end(until - (_LAST_FILES_S if worker.name == "ingest" else 0.0), self.break_off):
+                self._ended.add(worker.name)
+
+    def _left(self) -> Iterator[str]:
+        """What the last round did not do, and why."""
+        if self._fatal is not None:
+            return  # said by whoever ends the process
+        if self.disk.is_full():
+            yield "all that was recorded since the disk is full"
+        for worker in self.workers:
+            if worker.last is not None and worker.name not in self._ended:
+                yield f"{worker.name}: {worker.error or 'not done in time'}"
+        for publication in self.publisher.publications:
+            if publication.error is not None:
+                yield f"{publication.file.name}: {publication.error}"
+        for name, error in self.mirrors.errors.copy().items():
+            yield f"{name}: {error}"
 
     def _ingest_all(self) -> None:
         while self._ingest() and not self._stop.is_set():
@@ -277,6 +331,12 @@ class Owner:
             query = "select strftime(as_of() at time zone reset_timezone, '%Y-%m-%d'), reset_timezone from limits"
             ((name, zone),) = cursor.execute(query).fetchall()
         self.caches.keep(raw, Day(name, zone))
+
+    def _publish_last(self) -> None:
+        """Publish every file that new rows have changed, whatever its cadence."""
+        if not self.disk.is_full():
+            with self.publishing:
+                self.publisher.publish_due(self.versions, self.clock.now(), writing=self.writing, is_last=True)
 
     def _mirror(self) -> bool:
         """Mirrors a slice; whether there may be more."""
@@ -377,8 +437,14 @@ def serve(home: Path, settings: Settings) -> None:
     leave()
 
 
-def leave() -> None:
-    """Ends the process where a thread is still inside the database, which would abort it later on."""
-    if threading.active_count() > 1:
-        logging.shutdown()
-        os._exit(0)
+def leave() -> NoReturn:
+    """End the process now that all it had to do is done.
+
+    Python's own way out would take a third of a second to take modules and database apart, and would abort the process
+    where a thread is still inside the database.
+    """
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # whoever read it is gone
+            stream.flush()
+    os._exit(0)

@@ -1,33 +1,57 @@
-"""SIGTERM and SIGINT, turned into a call out of a thread."""
+"""SIGTERM and SIGINT, turned into a call out of a thread; a second SIGINT ends the process at once."""
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from queue import SimpleQueue
+
+_ENDED_AT_ONCE = 130
+"""Exit code of a process that a second Ctrl-C ended, as shells have it."""
+_ONE_PRESS_S = 0.1
+"""Signals closer than this are one press: a terminal and a wrapper such as ``make`` may both pass it on."""
+_DONE = 0
 
 
 @contextmanager
-def called_by_signals(call: Callable[[], None]) -> Iterator[None]:
-    """Calls ``call`` when the process is asked to end.
+def called_by_signals(call: Callable[[], None], *, at_once: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Call ``call`` when the process is asked to end; ``at_once`` tidies up where it is asked to end without that.
 
-    A handler that did it itself would wait for ever for a lock that the interrupted thread holds, such as an event's;
-    ``SimpleQueue.put`` may interrupt anything.
+    The signals are read from a pipe by a thread of its own. A handler that called ``call`` itself would wait for ever
+    for a lock that the interrupted thread holds, and would not run at all while that thread is inside the database.
     """
-    came: SimpleQueue[bool] = SimpleQueue()
-
-    def listen() -> None:
-        while came.get():
-            call()
-
-    listener = threading.Thread(target=listen, name="signals", daemon=True)
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    listener = threading.Thread(target=_listen, args=(reading, call, at_once), name="signals", daemon=True)
     listener.start()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: came.put(True))
+        signal.signal(number, lambda *_: None)
     try:
         yield
     finally:
-        came.put(False)
+        signal.set_wakeup_fd(before)
+        os.write(writing, bytes([_DONE]))
         listener.join()
+        os.close(reading)
+        os.close(writing)
+
+
+def _listen(reading: int, call: Callable[[], None], at_once: Callable[[], None]) -> None:
+    asked_at: float | None = None
+    while (number := os.read(reading, 1)[0]) != _DONE:
+        if number not in (signal.SIGTERM, signal.SIGINT):
+            continue
+        if asked_at is None:
+            asked_at = time.monotonic()
+            # in a thread, so that the next signal is heard while it lasts
+            threading.Thread(target=call, name="stop", daemon=True).start()
+        elif number == signal.SIGINT and time.monotonic() - asked_at > _ONE_PRESS_S:
+            at_once()
+            sys.stderr.write("tape: ended at once; what was recorded stands in the journal\n")
+            sys.stderr.flush()
+            os._exit(_ENDED_AT_ONCE)

@@ -27,8 +27,12 @@ class Worker:
     """Says whether there is more to do at once."""
     follows_ingest: bool = False
     """It is done at once when rows were stored."""
+    last: Callable[[], bool | None] | None = None
+    """The step that is done at the end of the process, after the steps under way; ``None``: nothing is."""
     room: Callable[[], AbstractContextManager[None]] = nullcontext
     """Makes room in memory for it, and keeps it for the length of the block."""
+    is_left: bool = False
+    """The process ends in the middle of its step: how that goes counts no more."""
     wake: threading.Event = field(default_factory=threading.Event)
     failures: int = 0
     error: str | None = None
@@ -42,12 +46,23 @@ class Worker:
                 self.wake.wait(self.every_s)
                 self.wake.clear()
 
+    def end(self, until: float, on_fatal: Callable[[Exception], None]) -> bool:
+        """Do the last step until nothing is left to do; whether that was before ``until``, monotonic seconds."""
+        if self.last is not None:
+            self.step = self.last
+            while self.once(on_fatal):
+                if time.monotonic() > until:
+                    return False
+        return self.error is None
+
     def once(self, on_fatal: Callable[[Exception], None]) -> bool:
         """One step; whether it worked and has more to do at once."""
         has_more = False
         try:
             has_more = bool(self._step())
         except Exception as error:  # noqa: BLE001 (a process loop: logged once, counted)
+            if self.is_left:
+                return False
             if is_fatal(error):
                 on_fatal(error)
                 return False

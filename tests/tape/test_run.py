@@ -406,12 +406,12 @@ elif fault == "database breaks":
         return mirror(self)
     tape.service.Owner._mirror = _mirror
 else:
-    write = store.journal.Journal._write
+    write = tape.store.journal.Journal._write
     def _write(self, seq, body):
         if next(steps) > 8:
             raise OSError(errno.ENOSPC, "No space left on device")
         write(self, seq, body)
-    store.journal.Journal._write = _write
+    tape.store.journal.Journal._write = _write
 sys.argv = ["tape", "--home", home, "run"]
 run()
 """
