@@ -30,6 +30,14 @@ executor_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False,
 executor_app.command()(running.execute)
 
 
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        from tape.settings import own_version
+
+        print(f"tape {own_version()}")
+        raise typer.Exit
+
+
 @app.callback()
 def main(
     context: typer.Context,
@@ -37,6 +45,9 @@ def main(
         Path | None,
         typer.Option(metavar="DIR", help="Home folder; else TAPE_HOME, else the current folder."),
     ] = None,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and end.")
+    ] = False,
 ) -> None:
     context.obj = Session(home)
 

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -252,6 +253,12 @@ def test_a_wrong_setting_is_told_by_name(empty_home: Path) -> None:
 
 def test_an_export_that_cannot_be_written_fails(empty_home: Path) -> None:
     fails(tape("--home", empty_home, "export", "nav", "--out", empty_home / "logs" / "tape.duckdb"), 1)
+
+
+def test_the_version_is_told() -> None:
+    told = tape("--version")
+    assert (told.code, told.err) == (0, "")
+    assert re.fullmatch(r"tape \d+\.\d+\.\d+\n", told.out)
 
 
 @pytest.mark.parametrize("words", [[], ["--help"], ["export", "--help"]])
