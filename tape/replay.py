@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
+from tape.execution.config import Universe
 from tape.execution.executor_live import Counts
 from tape.execution.venues.candles import CandleMarket
 from tape.execution.venues.frames import FrameMarket
@@ -26,7 +27,7 @@ from tape.execution.venues.recorded import MarketUnreadable
 from tape.execution.venues.replay import open_market
 from tape.exporters.live_mirrors import Mirrors
 from tape.exporters.publisher import Publisher
-from tape.runtime import executor_of
+from tape.runtime import config_of, executor_of
 from tape.service import scratch_folder
 from tape.settings import Settings
 from tape.store.database import closing, migrate, open_database
@@ -35,6 +36,7 @@ from tape.store.ingest import Ingest
 from tape.store.journal import Journal
 from tape.store.owner_lock import CLAIMS, owning
 
+_LOG = logging.getLogger("tape")
 PUBLISH_EVERY_S = 7200.0
 FSYNC_EVERY_S = 1.0
 
@@ -88,6 +90,7 @@ def replay(
         StoreError: the home has a history, or an owner; or the market cannot be read.
     """
     market = _market(market_path)
+    _say_unlisted(market.symbols, config_of(settings).universe)
     started, interval = time.monotonic(), timedelta(seconds=interval_s or max(1.0, market.step_s))
     with ExitStack() as stack:
         stack.enter_context(_without_warnings(logging.getLogger("tape.execution.published")))
@@ -131,6 +134,13 @@ def _market(path: Path) -> CandleMarket | FrameMarket:
         return open_market(path)
     except MarketUnreadable as error:
         raise StoreError(str(error)) from error
+
+
+def _say_unlisted(symbols: Sequence[str], universe: Universe) -> None:
+    """Names the symbols of the market of which no limit lets anything through."""
+    unlisted = [symbol for symbol in symbols if symbol not in universe.enabled]
+    if unlisted:
+        _LOG.warning("not enabled in the universe, so that nothing of it is traded: %s", ", ".join(unlisted))
 
 
 def _refuse_history(home: Path) -> None:

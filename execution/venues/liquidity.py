@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from datetime import timedelta
+from decimal import Decimal
 from random import Random
 from typing import NamedTuple
 
@@ -143,4 +144,6 @@ def reach(side: Side, limit_price: float, step: Step) -> Reach | None:
 
 
 def _decimals(price: float) -> int:
-    return len(f"{price!r}".partition(".")[2]) if price >= 1e-4 else 10
+    """Decimals of the shortest text that stands for a price: 8e-06 has six."""
+    exponent = Decimal(repr(price)).normalize().as_tuple().exponent
+    return max(1, -int(exponent))

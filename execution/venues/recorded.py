@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -51,6 +52,12 @@ def existing(path: Path) -> Path:
     if path.stat().st_size == 0:
         raise MarketUnreadable(path, "candles or frames", "an empty file")
     return path
+
+
+def literal(path: Path) -> str:
+    """Return a path as a SQL text that DuckDB reads as this one file: ``* ? [`` in a name are no pattern."""
+    escaped = re.sub(r"([*?\[])", r"[\1]", str(path.absolute()))
+    return "'" + escaped.replace("'", "''") + "'"
 
 
 def opened(path: Path) -> IO[bytes]:

@@ -30,6 +30,8 @@ def open_market(path: Path | str) -> CandleMarket | FrameMarket:
         raise MarketUnreadable(path, "Parquet, CSV or frames", first_line(error)) from error
     if any(_FRAME.match(line) for line in lines):
         return FrameMarket(path)
+    if not lines:
+        raise MarketUnreadable(path, "candles or frames", "an empty file")
     if b"," in lines[0]:
         return CandleMarket(path)
     raise MarketUnreadable(
