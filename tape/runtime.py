@@ -38,6 +38,7 @@ from tape.settings import SECRETS, Settings
 from tape.store.errors import StoreError
 from tape.store.journal import Journal
 from tape.store.owner_lock import trading
+from tape.symbols import say_unlisted
 
 _LOG = logging.getLogger("tape")
 _TOLD_EVERY_S = 60.0
@@ -53,12 +54,13 @@ def executor_of(
     seed: int | None = None,
 ) -> Executor:
     """An executor on a venue, as it is configured in a home."""
-    flags, tuning = settings.flags, settings.autotune
+    flags, tuning, config = settings.flags, settings.autotune, config_of(settings)
+    say_unlisted(config.limits, config.universe, {"autotune.symbol_allowlist": tuning.symbol_allowlist})
     return Executor(
         venue,
         record,
         strategy=Momentum(settings.executor.seed if seed is None else seed, new_id),
-        config=config_of(settings),
+        config=config,
         flags=flags,
         published=Published(home / "logs" / "state"),
         new_id=new_id,

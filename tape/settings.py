@@ -75,8 +75,14 @@ def _words(value: object) -> object:
     return frozenset(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
 
 
-Words = Annotated[frozenset[str], BeforeValidator(_words)]
-"""A list of words, or a text with commas between them."""
+def _each(change: Callable[[str], str]) -> AfterValidator:
+    return AfterValidator(lambda words: frozenset(change(word) for word in words if word.strip()))
+
+
+Qualities = Annotated[frozenset[str], BeforeValidator(_words), _each(lambda word: word.strip().lower())]
+"""Router qualities: a list, or a text with commas between them. Case and blanks do not matter."""
+Symbols = Annotated[frozenset[str], BeforeValidator(_words), _each(lambda word: word.strip().upper())]
+"""Instruments: a list, or a text with commas between them. Case and blanks do not matter."""
 
 
 def _at_least(least: int) -> AfterValidator:
@@ -146,12 +152,12 @@ class ExecutorSettings(Section):
 class AutotuneSettings(Section):
     """``[autotune]``: what may be applied of the routing suggestions, once ROUTER_AUTOTUNE_V6_APPLY_ENABLED is on."""
 
-    symbol_allowlist: Words = Field(frozenset(), description="symbols it is applied to; empty: every symbol")
+    symbol_allowlist: Symbols = Field(frozenset(), description="symbols it is applied to; empty: every symbol")
     max_bias_delta: float = Field(0.05, ge=0, le=1, description="how far the taker bias may move at a time")
     max_offset_step_bps: float = Field(2, ge=0, description="how far the maker offset may move at a time")
     max_offset_abs_bps: float = Field(10, ge=0, description="largest maker offset")
     allow_flip: Switch = Field(False, description="whether maker first may become taker first, and back")
-    require_quality: Words = Field(frozenset({"good", "ok"}), description="router qualities it is applied to")
+    require_quality: Qualities = Field(frozenset({"good", "ok"}), description="router qualities it is applied to")
 
 
 class SyncSettings(Section):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -110,6 +111,8 @@ def tail(
     from tape.tail import SOURCES, Tail
 
     client = context.obj.client
+    if symbol is not None:
+        symbol = _normal_symbol(client.home, symbol)
     ending = Tail(client, SOURCES[name], symbol)
     show_rows = print_json_lines if as_json else Lines(name).print
     try:
@@ -121,6 +124,17 @@ def tail(
                 show_rows(rows)
     except KeyboardInterrupt:
         return
+
+
+def _normal_symbol(home: Path, symbol: str) -> str:
+    """Return the symbol as it is stored; that nothing knows it yet is said, since its first row may still come."""
+    from tape.symbols import UnknownSymbol, known_symbols, normal
+
+    name = normal(symbol)
+    known, fault = known_symbols(home)
+    if name not in known and fault is None:
+        _note(str(UnknownSymbol(name, known)))
+    return name
 
 
 def _note(text: str) -> None:
