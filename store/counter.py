@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,6 +19,17 @@ class FileCount:
     stored: int = 0
     known: int = 0
     rejected: int = 0
+
+
+def sum_of(counts: Iterable[FileCount]) -> FileCount:
+    """What became of the lines of all the files."""
+    total = FileCount()
+    for count in counts:
+        total.read += count.read
+        total.stored += count.stored
+        total.known += count.known
+        total.rejected += count.rejected
+    return total
 
 
 def last_ingest_seq(connection: duckdb.DuckDBPyConnection) -> int:

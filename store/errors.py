@@ -63,11 +63,12 @@ class DatabaseNewer(StoreError):
 
 
 class NoLogs(StoreError):
-    """A folder holds none of the logs that can be imported."""
+    """A folder holds none of the logs that can be imported; ``nearby``: folders one level up and down that do."""
 
-    def __init__(self, folder: Path, expected: str) -> None:
-        self.folder = folder
-        super().__init__(f"no logs in {folder}: expected any of {expected}")
+    def __init__(self, folder: Path, expected: str, nearby: Sequence[Path] = ()) -> None:
+        self.folder, self.nearby = folder, nearby
+        found = f"; there are logs in {' and in '.join(map(str, nearby[:5]))}: import that" if nearby else ""
+        super().__init__(f"no logs in {folder}: expected any of {expected}{found}")
 
 
 class OwnerRuns(StoreError):

@@ -5,8 +5,9 @@ Laws kept here:
   nothing new and a longer snapshot of the same log stores only what is new;
 - rows are numbered by (ts, file, line), rotated files oldest first;
 - a line that cannot be stored is kept whole in ``rejected_events`` with file, line and reason; the rest goes on;
-- files are read in bulk; only archives (a cut one would end without a word) and files with a line that is no JSON are
-  read line by line, and only a file with a refused line is read again to number it.
+- every file in the folder is read, or listed as not read with the reason;
+- files are read in bulk; only packed ones, and files with a hole or with a line that is no JSON, are read line by
+  line, and only a file with a refused line is read again to number it.
 
 A log is staged outside any transaction (a broken file aborts only its own reading), then stored in one.
 """
@@ -23,37 +24,40 @@ import duckdb
 
 from tape.execution import events
 from tape.store.config_files import import_config
-from tape.store.counter import FileCount, end_import, last_ingest_seq, reject
+from tape.store.counter import FileCount, end_import, last_ingest_seq, reject, sum_of
 from tape.store.database import transaction
 from tape.store.errors import NoLogs
 from tape.store.json_rows import LineTree, time_paths, typed_rows, with_shape_and_ts
-from tape.store.legacy import CONFIGS, LOGS, Log, log_files
-from tape.store.log_lines import batched_lines, line_numbers, why_not_json
+from tape.store.legacy import CONFIGS, LOGS, NAV_ARRAY, FoundLogs, Log, Unread, find_logs, logs_nearby, name_below
+from tape.store.log_bytes import LogBytes
+from tape.store.log_lines import MAX_LINE, LogReader, line_numbers, why_not_json
+from tape.store.log_names import is_array
 
 COMPUTED = "computed:"
 """Prefix of the ``event_id`` of exported lines that were computed from stored rows: no new observation."""
 
 _SLICE = 245_760
 """Rows inserted per statement: two row groups, one for each thread. Twice as many exceed the memory limit."""
-_MAX_LINE = 1_048_576
-"""Bytes: taking a line apart takes up to forty times its size, and an event has a thousand times less."""
 
 
 @dataclass
 class ImportReport:
-    """Per file, in the order read: what became of its lines."""
+    """Per file, in the order read, what became of its lines; which files were not read; what else there is to say."""
 
     files: dict[str, FileCount] = field(default_factory=dict)
+    unread: list[Unread] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def total(self) -> FileCount:
-        counts = self.files.values()
-        return FileCount(
-            sum(count.read for count in counts),
-            sum(count.stored for count in counts),
-            sum(count.known for count in counts),
-            sum(count.rejected for count in counts),
-        )
+        return sum_of(self.files.values())
+
+    def listed(self, most: int) -> list[tuple[str, FileCount]]:
+        """The files with their counts; of very many the first, and the sum of the others."""
+        files = list(self.files.items())
+        if len(files) <= most:
+            return files
+        return [*files[:most], (f"{len(files) - most:,} more files", sum_of(count for _, count in files[most:]))]
 
 
 def import_logs(
@@ -61,21 +65,24 @@ def import_logs(
     folder: Path,
     *,
     now: datetime,
+    found: FoundLogs | None = None,
     on_file: Callable[[Path], None] = lambda _: None,
 ) -> ImportReport:
     """Imports every known log of ``folder``; ``on_file`` is called before each file is read.
 
+    ``found``: what lies there, where the caller has looked before.
+
     Raises:
         NoLogs: the folder holds none of them.
     """
-    found = log_files(folder)
-    configs = {folder / name: kind for name, kind in CONFIGS.items() if (folder / name).is_file()}
-    if not found and not configs:
-        raise NoLogs(folder, ", ".join([*(f"{log.stem}.jsonl" for log in LOGS), "nav_log.json", *CONFIGS]))
-    report = ImportReport()
-    for log, paths in found:
+    found = found or find_logs(folder)
+    if not found.count:
+        expected = ", ".join([*(f"{log.stem}.jsonl" for log in LOGS), f"{NAV_ARRAY}.json", *CONFIGS])
+        raise NoLogs(folder, expected, logs_nearby(folder))
+    report = ImportReport(unread=found.unread)
+    for log, paths in found.logs:
         _LogImport(connection, folder, log, now, report).run(paths, on_file)
-    for path, kind in configs.items():
+    for path, kind in found.configs.items():
         on_file(path)
         report.files[path.name] = import_config(connection, path, kind, now)
     connection.execute("checkpoint")
@@ -93,13 +100,15 @@ class _LogImport:
         self._log = log
         self._now = now
         self._counts: dict[str, FileCount] = {}
+        self._paths: dict[str, Path] = {}
         self._report = report
         self._bulk_base: dict[str, int] = {}
         self._tree = LineTree(log.shapes)
 
     def run(self, paths: list[Path], on_file: Callable[[Path], None]) -> None:
         nothing = (
-            "(select cast(null as varchar) as raw, cast(null as varchar) as json, cast(null as bigint) as line_no)"
+            "(select cast(null as varchar) as raw, cast(null as varchar) as json, cast(null as bigint) as line_no,"
+            " cast(null as varchar) as flaw)"
         )
         self._sql(f"create or replace temp table staged as {self._staged(nothing)} limit 0", [0])
         self._sql("create or replace temp table refused (ordinal bigint, reason varchar)")
@@ -107,6 +116,8 @@ class _LogImport:
             on_file(path)
             self._stage(path)
         self._drop_known()
+        if self._log.name == "nav":
+            self._drop_known_points()
         self._refuse_non_objects()
         self._number()
         with transaction(self._connection):
@@ -135,23 +146,30 @@ class _LogImport:
         return int(self._rows("select count(*) from staged")[0][0])
 
     def _stage(self, path: Path) -> None:
-        source = str(path.relative_to(self._folder))
+        source = name_below(path, self._folder)
         file, before = len(self._counts), self._staged_count()
-        if path.suffix == ".jsonl" and self._stage_in_bulk(path, file):
-            self._bulk_base[source] = before
-        else:
-            self._stage_by_line(path, file)
+        try:
+            with LogBytes(path) as opened:
+                if not is_array(path.name) and opened.is_plain_text and self._stage_in_bulk(opened, file):
+                    self._bulk_base[source] = before
+                else:
+                    self._stage_by_line(opened, path, file)
+        except OSError as error:
+            # rotated away, or closed to this user, since the folder was looked through
+            self._report.unread.append(Unread((source,), f"cannot be read: {error.strerror}"))
+            return
+        self._paths[source] = path
         self._counts[source] = FileCount(read=self._staged_count() - before)
 
-    def _stage_in_bulk(self, path: Path, file: int) -> bool:
+    def _stage_in_bulk(self, opened: LogBytes, file: int) -> bool:
         """False, with nothing staged, when the file is no clean text or a line of it is no JSON."""
         lines = (
-            "(select cast(json as varchar) as raw, raw as json, cast(null as bigint) as line_no"
-            " from read_ndjson_objects(?))"
+            "(select cast(json as varchar) as raw, raw as json, cast(null as bigint) as line_no,"
+            " cast(null as varchar) as flaw from read_ndjson_objects(?))"
         )
         try:
-            self._sql(f"insert into staged {self._staged(lines)}", [file, str(path)])
-        except (duckdb.InvalidInputException, duckdb.ConversionException):
+            self._sql(f"insert into staged {self._staged(lines)}", [file, opened.device_path])
+        except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.OutOfMemoryException):
             return False
         return True
 
@@ -162,25 +180,30 @@ class _LogImport:
         """
         heads = ", ".join(f"'$.{path}'" for path in ("event_id", "event_type", *time_paths(self._log.shapes)))
         lines = (
-            "(select raw, json, line_no, heads[1] as own_id, heads[2] as kind, heads[3:] as times"
+            "(select raw, json, line_no, flaw, heads[1] as own_id, heads[2] as kind, heads[3:] as times"
             f" from (select *, json_extract_string(json, [{heads}]) as heads from {lines}))"
         )
         return (
             "select raw, coalesce(json[1] = '{', false) as is_object,"
             f" coalesce(nullif(own_id, ''), md5(raw)) as event_id, kind, shape, ts,"
             f" hash(json_keys(json, [{self._tree.levels}])) as keys,"
-            f" cast(? as smallint) as file, line_no from {with_shape_and_ts(self._log.shapes, lines)}"
+            f" cast(? as smallint) as file, line_no, flaw from {with_shape_and_ts(self._log.shapes, lines)}"
         )
 
-    def _stage_by_line(self, path: Path, file: int) -> None:
-        """The slower way: lines are numbered from 1, blank ones skipped."""
+    def _stage_by_line(self, opened: LogBytes, path: Path, file: int) -> None:
+        """The slower way. Lines that the reader refuses are not taken apart: they may be large."""
         lines = (
-            "(select raw, case when json_valid(raw) then raw end as json, line_no"
-            " from (select unnest(?::varchar[]) as raw, unnest(?::bigint[]) as line_no))"
+            "(select raw, case when flaw is null and json_valid(raw) then raw end as json, line_no, flaw from"
+            " (select unnest(?::varchar[]) as raw, unnest(?::bigint[]) as line_no, unnest(?::varchar[]) as flaw))"
         )
-        for batch in batched_lines(path):
-            parameters = [file, [raw for _, raw in batch], [line_no for line_no, _ in batch]]
-            self._sql(f"insert into staged {self._staged(lines)}", parameters)
+        reader = LogReader(opened, is_array=is_array(path.name))
+        for batch in reader.batches():
+            numbers, raws, flaws = zip(*batch, strict=True)
+            self._sql(f"insert into staged {self._staged(lines)}", [file, list(raws), list(numbers), list(flaws)])
+        if reader.nul_count:
+            self._report.notes.append(
+                f"{name_below(path, self._folder)}: {reader.nul_count:,} NUL bytes (a hole in the file) left out"
+            )
 
     def _drop_known(self) -> None:
         """Leaves one staged line per event that no table holds yet, the first; rowids keep the order of the lines."""
@@ -193,14 +216,42 @@ class _LogImport:
             " where staged.event_id = twice.event_id and staged.rowid > twice.first"
         )
 
+    def _drop_known_points(self) -> None:
+        """Leaves out a NAV point that is on record: one instant with one equity and one NAV is one tick.
+
+        ``nav.jsonl`` and ``nav_log.json`` have the same points, each in its own words, and so may two of their parts.
+        A line with an ``event_id`` of its own stands.
+        """
+        numbers = {
+            name: ", ".join(f"try_cast(json_extract_string(raw, '$.{path}') as double)" for path in paths)
+            for name, paths in self._log.shapes[0].keys.items()
+        }
+        self._sql(
+            "create or replace temp table points as"
+            f" select rowid as place, ts, coalesce({numbers['equity_usd']}) as equity,"
+            f" coalesce({numbers['nav_usd']}) as nav"
+            " from staged where is_object and event_id = md5(raw) and ts in (select ts from ticks union all"
+            " select ts from staged where ts is not null group by ts having count(*) > 1)"
+        )
+        self._sql(
+            "delete from staged where rowid in ("
+            " select place from points join ticks on points.ts = ticks.ts"
+            " and equity is not distinct from coalesce(equity_usd, nav_usd)"
+            " and nav is not distinct from coalesce(nav_usd, equity_usd)"
+            " union select place from points"
+            " qualify row_number() over (partition by ts, equity, nav order by place) > 1)"
+        )
+        self._sql("drop table temp.points")
+
     def _refuse_non_objects(self) -> None:
         self._sql(
             "create or replace temp view objects as select rowid as ordinal, * from staged"
-            f" where is_object and strlen(raw) <= {_MAX_LINE}"
+            f" where is_object and flaw is null and strlen(raw) <= {MAX_LINE}"
         )
+        self._sql("insert into refused select rowid, flaw from staged where flaw is not null")
         self._sql(
-            f"insert into refused select rowid, 'expected a line of at most {_MAX_LINE:,} bytes, found '"
-            f" || format('{{:,}}', strlen(raw)) from staged where strlen(raw) > {_MAX_LINE}"
+            f"insert into refused select rowid, 'expected a line of at most {MAX_LINE:,} bytes, found '"
+            f" || format('{{:,}}', strlen(raw)) from staged where strlen(raw) > {MAX_LINE} and flaw is null"
         )
         invalid = self._rows(
             "select rowid, raw from staged where line_no is not null and not is_object and not json_valid(raw)"
@@ -315,9 +366,11 @@ class _LogImport:
             source = sources[file]
             if line_no is None:
                 wanted.setdefault(source, set()).add(ordinal - self._bulk_base[source])
-        numbers = {source: line_numbers(self._folder / source, at) for source, at in wanted.items()}
+        numbers = {source: line_numbers(self._paths[source], at) for source, at in wanted.items()}
         for ordinal, event_id, file, line_no, reason, raw in refused:
             source = sources[file]
-            line = line_no or numbers[source][ordinal - self._bulk_base[source]]
+            place = ordinal - self._bulk_base.get(source, 0)
+            # a file that changed since is numbered by its lines that are not blank
+            line = line_no or numbers[source].get(place, place + 1)
             reject(self._connection, event_id=event_id, now=self._now, source=source, line=line, reason=reason, raw=raw)
             self._counts[source].rejected += 1

@@ -31,15 +31,27 @@ def import_command(
     from tape.store.database import closing
     from tape.store.database import migrate as migrate_database
     from tape.store.importer import import_logs
+    from tape.store.legacy import find_logs
 
     session: Session = context.obj
     if not logs_dir.is_dir():
-        raise typer.BadParameter(f"expected a folder, found nothing at {logs_dir}")
+        raise typer.BadParameter(f"expected a folder, found {_what_is_at(logs_dir)}")
     session.alone()
+    found = find_logs(logs_dir)
     migrate_database(session.database, session.settings.resources())
-    with closing(session.open(read_only=False)) as connection, import_progress(logs_dir) as on_file:
-        report = import_logs(connection, logs_dir, now=datetime.now(UTC), on_file=on_file)
+    with closing(session.open(read_only=False)) as connection, import_progress(logs_dir, found.count) as on_file:
+        report = import_logs(connection, logs_dir, now=datetime.now(UTC), found=found, on_file=on_file)
     print_import(report, as_json=as_json)
+
+
+def _what_is_at(path: Path) -> str:
+    """What somebody gave who was asked for a folder of logs."""
+    from tape.store.legacy import log_folder
+
+    if not path.exists():
+        return f"nothing at {path}"
+    folder = log_folder(path.absolute())
+    return f"a file, {path}" + ("" if folder is None else f": import its folder, {folder}")
 
 
 def backup(

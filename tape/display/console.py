@@ -24,6 +24,11 @@ def terminal() -> Console:
     return console
 
 
+def printable(text: str) -> str:
+    """One line of text for a terminal: control characters, as a file name may hold them, are shown as escapes."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+
+
 def new_table(title: str | None = None) -> Table:
     return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
 

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
-from tape.display.console import new_table, terminal
+from tape.display.console import new_table, printable, terminal
 
 if TYPE_CHECKING:
     from tape.load import Loaded
@@ -24,18 +26,15 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def import_progress(folder: Path) -> Iterator[Callable[[Path], None]]:
-    """A progress bar over the files of a folder, on a terminal only."""
-    from tape.store.legacy import CONFIGS, log_files
-
-    total = sum(len(paths) for _, paths in log_files(folder)) + sum((folder / name).is_file() for name in CONFIGS)
+def import_progress(folder: Path, count: int) -> Iterator[Callable[[Path], None]]:
+    """A progress bar over ``count`` files of a folder, on a terminal only."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("reading", total=total)
+        task = progress.add_task("reading", total=count)
 
         def on_file(path: Path) -> None:
-            progress.update(task, description=str(path.relative_to(folder)), advance=1)
+            progress.update(task, description=escape(str(path.relative_to(folder))), advance=1)
 
         yield on_file
 
@@ -57,23 +56,42 @@ def replay_progress() -> Iterator[Callable[[Replayed], None]]:
 
 
 def print_import(report: ImportReport, *, as_json: bool) -> None:
-    """Per file: lines read, stored, already there, rejected."""
+    """Per file: lines read, stored, already there, rejected; then what else is to be said, and what was not read."""
     if as_json:
         files = {file: asdict(count) for file, count in report.files.items()}
-        print(json.dumps({"files": files, "total": asdict(report.total)}))
+        unread = [asdict(each) for each in report.unread]
+        print(json.dumps({"files": files, "total": asdict(report.total), "unread": unread, "notes": report.notes}))
         return
     table = new_table()
     table.add_column("file", no_wrap=True)
     for name in ("read", "stored", "already there", "rejected"):
         table.add_column(name, justify="right")
-    rows = [*report.files.items(), ("total", report.total)]
+    rows = [*report.listed(_MOST_FILES), ("total", report.total)]
     for at, (file, count) in enumerate(rows):
         numbers = [f"{value:,}" for value in (count.read, count.stored, count.known, count.rejected)]
-        table.add_row(file, *numbers, end_section=at == len(rows) - 2)
+        table.add_row(Text(printable(file)), *numbers, end_section=at == len(rows) - 2)
     console = terminal()
     console.print(table)
     if report.total.rejected:
         console.print("rejected lines are kept with their reason: tape show rejected_events")
+    for line in [*report.notes[:_MOST_FILES], *_not_read(report)]:
+        console.print(Text(printable(line)), soft_wrap=True)
+
+
+_MOST_FILES = 100
+"""Files that are listed one by one; the JSON has all of them."""
+
+
+def _not_read(report: ImportReport) -> list[str]:
+    if not report.unread:
+        return []
+    lines = []
+    for each in report.unread[:_MOST_FILES]:
+        more = f" and {each.count - len(each.paths):,} more" if each.count > len(each.paths) else ""
+        lines.append(f"  {', '.join(each.paths)}{more}: {each.reason}")
+    if others := sum(each.count for each in report.unread[_MOST_FILES:]):
+        lines.append(f"  {others:,} more: tape import --json lists them")
+    return [f"not read: {sum(each.count for each in report.unread):,} files or folders", *lines]
 
 
 def print_rebuilt(done: Rebuilt, *, as_json: bool) -> None:

@@ -266,9 +266,20 @@ def test_a_nav_array_is_read_where_there_is_no_nav_log(imported: LogStore) -> No
     assert imported.column("line", "rejected_events") == [2]
 
 
-def test_a_nav_array_is_left_alone_where_there_is_a_nav_log(imported: LogStore) -> None:
-    report = imported.load({NAV: text(NAV_POINT), "nav_log.json": json.dumps([{"t": 1, "nav": 1}])})
-    assert report.files.keys() == {NAV}
+def test_a_nav_array_is_read_beside_a_nav_log_and_a_point_in_both_is_one_tick(imported: LogStore) -> None:
+    newest = {"t": "2025-11-01T12:27:00+00:00", "equity": 2570.0, "nav": 2565.25}
+    also = {"nav": 2564.5, "equity": 2564.5, "t": 1762000000.5}
+    report = imported.load({NAV: text(NAV_POINT), "nav_log.json": json.dumps([also, {**also, "nav": 2564.75}, newest])})
+    assert imported.column("nav_usd", "ticks") == [2564.5, 2564.75, 2565.25]
+    assert report.files[NAV] == FileCount(read=1, stored=1)
+    assert report.files["nav_log.json"] == FileCount(read=3, stored=2, known=1)
+
+
+def test_a_nav_log_that_comes_after_the_array_stores_only_the_other_points(imported: LogStore) -> None:
+    imported.load({"nav_log.json": json.dumps([{"t": 1762000000.5, "nav": 2564.5, "equity": 2564.5}])})
+    report = imported.lines(NAV, NAV_POINT, {**NAV_POINT, "t": 1762000001.5})
+    assert report.files[NAV] == FileCount(read=2, stored=1, known=1)
+    assert imported.load().total.stored == 0
 
 
 def test_a_nav_array_that_is_none_is_refused_whole(imported: LogStore) -> None:

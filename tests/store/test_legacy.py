@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tape.store.counter import FileCount
-from tape.store.legacy import LOGS, log_files
+from tape.store.legacy import LOGS, find_logs
 from tests.store.old_logs import (
     ACK,
     ATTEMPT,
@@ -217,7 +217,7 @@ def test_every_log_is_found_with_its_parts_oldest_first(tmp_path: Path, log: obj
     paths = [at.parent / name.format(at.name) for name in names]
     write_files(tmp_path, {str(path.relative_to(tmp_path)): b"" for path in reversed(paths)})
     write_files(tmp_path, {str((at.parent / f"{at.name}_old.jsonl").relative_to(tmp_path)): b""})
-    assert log_files(tmp_path) == [(log, paths)]
+    assert find_logs(tmp_path).logs == [(log, paths)]
 
 
 def test_archives_beside_the_execution_folder_count_too(imported: LogStore) -> None:
