@@ -333,7 +333,8 @@ class Executor:
     def _intents(self, now: datetime, account: Account) -> Sequence[Intent]:
         """What the strategy asks for; one that fails asks for nothing."""
         try:
-            return list(self._strategy.decide(now, dict(self._markets.now), account, self._router.is_working))
+            markets = {symbol: quote for symbol, quote in self._markets.now.items() if not quote.is_price_only}
+            return list(self._strategy.decide(now, markets, account, self._router.is_working))
         except Exception:  # noqa: BLE001 (whatever a strategy does: logged once, counted)
             self._strategy_failed()
             return ()

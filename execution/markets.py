@@ -31,8 +31,14 @@ class Markets:
         self.before, self.now = self.now, dict(quotes)
 
     def at(self, symbol: str, ts: datetime) -> Quote | None:
-        """The newest known quote that stood at an instant and was of the moment then."""
+        """The newest known quote that stood at an instant and was of the moment then.
+
+        A price alone is asked for because of a trade, so that the first one comes after it: it speaks for that trade
+        as long as it is of its moment.
+        """
         for quote in (self.now.get(symbol), self.before.get(symbol)):
+            if quote is not None and quote.is_price_only and is_fresh(quote, ts) and quote.ts - ts <= QUOTE_MAX_AGE:
+                return quote
             if quote is not None and quote.ts <= ts:
                 return quote if is_fresh(quote, ts) else None
         return None

@@ -17,6 +17,7 @@ policy's patience (1 - taker bias): a bias of 0.5 waits once, 0.25 one and a hal
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -26,12 +27,22 @@ from tape.execution.autotune import Policy
 from tape.execution.events import Event, OrderAttempted
 from tape.execution.intents import Intent
 from tape.execution.positions import PositionBook
-from tape.execution.venues.venue import WOULD_TAKE, Acked, Ended, Order, Quote, Side, Traded, Venue, leg_of, sign
+from tape.execution.venues.venue import (
+    DOLLARS,
+    WOULD_TAKE,
+    Acked,
+    Ended,
+    Order,
+    Quote,
+    Side,
+    Traded,
+    Venue,
+    leg_of,
+    sign,
+)
 
+_LOG = logging.getLogger(__name__)
 MAKER_WAIT_S = 4.0
-DOLLARS = ("USDT", "USDC", "USD", "FDUSD", "BUSD")
-"""Currencies that count as one dollar."""
-
 Quotes = Callable[[str, datetime], Quote | None]
 """The quote of a symbol that stood at an instant."""
 
@@ -46,6 +57,8 @@ class Router:
         self._book = book
         self._new_id = new_id
         self._maker_wait_s = maker_wait_s
+        self._unpriced: set[str] = set()
+        """Assets of fees without a price, once they are said."""
         self.is_hedged = False
         """The account is in hedge mode: an order names the position that it moves."""
         self._pending: list[Attempt] = []
@@ -141,7 +154,7 @@ class Router:
         return [working.acked(update, quotes(update.symbol, update.ts))]
 
     def _traded(self, working: WorkingOrder, trade: Traded, quotes: Quotes) -> list[Event]:
-        working.trade(trade, fee_usd(trade, quotes), self._book.apply(trade))
+        working.trade(trade, self._fee_usd(trade, quotes), self._book.apply(trade))
         filled = working.filled(trade, quotes(trade.symbol, trade.ts))
         return [filled, *(self._finish(working, trade.status, trade.ts) if trade.status == "FILLED" else [])]
 
@@ -154,12 +167,19 @@ class Router:
             trade.client_order_id,
         ):  # two names that the client gave: the venue has used the order id a second time
             whole = self._foreign[key] = WorkingOrder(order)
-        fee, realized = fee_usd(trade, quotes), self._book.apply(trade)
+        fee, realized = self._fee_usd(trade, quotes), self._book.apply(trade)
         whole.trade(trade, fee, None)
         alone.trade(trade, fee, realized)
         if trade.status == "FILLED":
             del self._foreign[key]
         return [whole.filled(trade, quotes(trade.symbol, trade.ts)), *alone.closed(trade.ts)]
+
+    def _fee_usd(self, trade: Traded, quotes: Quotes) -> float | None:
+        fee = fee_usd(trade, quotes)
+        if fee is None and trade.fee_asset not in self._unpriced:
+            self._unpriced.add(trade.fee_asset)
+            _LOG.warning("fees in %s have no price: they are recorded as unknown in dollars", trade.fee_asset)
+        return fee
 
     def _ended(self, working: WorkingOrder, update: Ended) -> list[Event]:
         attempt, order = working.attempt, working.order
@@ -196,7 +216,7 @@ def maker_price(side: Side, quote: Quote, offset_bps: float) -> float:
 
 def fee_usd(trade: Traded, quotes: Quotes) -> float | None:
     """A trade's fee in dollars: in the traded asset at the trade's price, in another at its mark; null: it has none."""
-    asset = trade.fee_asset
+    asset = trade.fee_asset.strip().upper()
     if asset in DOLLARS or trade.fee == 0:
         return trade.fee
     symbols = [asset + dollar for dollar in DOLLARS]

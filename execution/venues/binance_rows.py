@@ -17,6 +17,8 @@ from tape.execution.venues.venue import Holding, PositionSide, Side, VenueUnavai
 Row = Mapping[str, Any]
 OrderKey = tuple[str, str]
 """Symbol and order id: the exchange numbers the orders of each symbol apart."""
+UNKNOWN_ASSET = "unknown"
+"""The asset of a fee where the exchange states none: it has no price."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -75,7 +77,7 @@ def trade_of(row: Row) -> Trade:
         qty=number_of(row, "qty"),
         price=number_of(row, "price"),
         fee=number_of(row, "commission"),
-        fee_asset=text_of(row, "commissionAsset"),
+        fee_asset=str(row.get("commissionAsset") or "").strip().upper() or UNKNOWN_ASSET,
         is_maker=flag_of(row, "maker"),
         position_side=position_side_of(row),
     )

@@ -36,6 +36,7 @@ from tape.execution.venues.binance_rows import (
 )
 from tape.execution.venues.ccxt_requests import RequestFailed, Requests
 from tape.execution.venues.venue import (
+    DOLLARS,
     WOULD_TAKE,
     Account,
     Acked,
@@ -149,6 +150,9 @@ class CcxtVenue:
         self._since_ms = None if trades_since is None else ms_of(trades_since)
         self._asked_from_ms: dict[str, int] = {}
         self._last_trade: dict[str, int] = {}
+        self._listed: frozenset[str] = frozenset()
+        self._fee_symbols: set[str] = set()
+        """Symbols, none of ``symbols``, whose price is that of an asset in which fees were paid."""
         self._unread = set(self.symbols)
         """Symbols whose trades are to be asked for at once."""
         self._turn = 0
@@ -190,6 +194,7 @@ class CcxtVenue:
             self._follow(sent, now)
         self._read_trades()
         fills = self._orders_of_trades()
+        self._see_fee_assets()
         self._read_quotes()
         return self._tell(now, fills)
 
@@ -224,8 +229,9 @@ class CcxtVenue:
         if self._since_ms is None:
             self._since_ms = int(self._requests.exchange.milliseconds() - ahead_ms)
         known = self._requests.call("load_markets")
-        listed = {market.get("id") for market in known.values()} if isinstance(known, dict) else set()
-        if missing := [symbol for symbol in self.symbols if symbol not in listed]:
+        markets = known.values() if isinstance(known, dict) else ()
+        self._listed = frozenset(str(market.get("id")) for market in markets)
+        if missing := [symbol for symbol in self.symbols if symbol not in self._listed]:
             self._requests.exchange.markets = None
             raise VenueUnavailable(f"{self._name}: not listed: {', '.join(missing)}")
         if self.is_trading:
@@ -236,18 +242,31 @@ class CcxtVenue:
     # reading
 
     def _read_quotes(self) -> None:
-        only = {"symbol": self.symbols[0]} if len(self.symbols) == 1 else {}
-        marks = {str(row.get("symbol")): row for row in self._requests.rows("fapiPublicGetPremiumIndex", only)}
-        books = {str(row.get("symbol")): row for row in self._requests.rows("fapiPublicGetTickerBookTicker", only)}
+        wanted = [*self.symbols, *sorted(self._fee_symbols)]
+        # the exchange gives one symbol or all; all of them weigh as much as five or ten alone
+        asked = [{"symbol": symbol} for symbol in wanted] if len(self.symbols) == 1 else [{}]
+        marks = self._by_symbol("fapiPublicGetPremiumIndex", asked)
+        books = self._by_symbol("fapiPublicGetTickerBookTicker", asked)
         quotes = {}
-        for symbol in self.symbols:
+        for symbol in wanted:
             mark, book = marks.get(symbol), books.get(symbol)
             if mark is None or book is None:
                 continue
             bid, ask, price = number_of(book, "bidPrice"), number_of(book, "askPrice"), number_of(mark, "markPrice")
             if 0 < bid <= ask and price > 0:  # an empty side of the book is stated as 0
-                quotes[symbol] = Quote(symbol, instant_of(book if "time" in book else mark, "time"), bid, ask, price)
+                ts = instant_of(book if "time" in book else mark, "time")
+                quotes[symbol] = Quote(symbol, ts, bid, ask, price, symbol in self._fee_symbols)
         self._quotes = quotes
+
+    def _by_symbol(self, method: str, asked: Iterable[Row]) -> dict[str, Row]:
+        return {str(row.get("symbol")): row for each in asked for row in self._requests.rows(method, each)}
+
+    def _see_fee_assets(self) -> None:
+        """Finds the symbols that tell what the fees of the trades to be told are worth."""
+        for asset in {trade.fee_asset for trade in self._trades}.difference(DOLLARS):
+            symbols = [asset + dollar for dollar in DOLLARS]
+            if not any(symbol in self.symbols for symbol in symbols):
+                self._fee_symbols.update([symbol for symbol in symbols if symbol in self._listed][:1])
 
     def _read_account(self, now: datetime) -> None:
         stated = self._requests.row("fapiPrivateV3GetAccount")

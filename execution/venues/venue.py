@@ -21,6 +21,9 @@ PositionSide = Literal["BOTH", "LONG", "SHORT"]
 """Which position of a symbol is meant. LONG and SHORT: an account in hedge mode holds both at once. BOTH: an account in
 one-way mode has one position, or the venue does not say."""
 
+DOLLARS = ("USDT", "USDC", "USD", "FDUSD", "BUSD")
+"""Currencies that count as one dollar."""
+
 Leg = Literal["LONG", "SHORT"]
 LEGS: tuple[Leg, Leg] = ("LONG", "SHORT")
 
@@ -40,13 +43,17 @@ def leg_of(side: Side, reduce_only: bool) -> Leg:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """The market of one symbol at one moment; ``bid <= ask``, all positive."""
+    """The market of one symbol at one moment; ``bid <= ask``, all positive.
+
+    ``is_price_only``: it tells what an asset is worth that fees are paid in, and is no market to trade in.
+    """
 
     symbol: str
     ts: datetime
     bid: float
     ask: float
     mark: float
+    is_price_only: bool = False
 
     @property
     def mid(self) -> float:
