@@ -326,11 +326,12 @@ class Sync:
 
 
 def sync_status(home: Path, now: float) -> dict[str, Any] | None:
-    """What the sync of a home last said, and ``lag_s``: how long Firestore may lack what is new; ``None``: no word."""
+    """What the sync of a home last said, and ``lag_s``: how long Firestore may lack what is new, negative if the
+    clock was set back since; ``None``: no word."""
     status = _read_json(home / STATUS)
     if not isinstance(status, dict) or "ok_ts" not in status:
         return None
-    return {**status, "lag_s": max(0.0, now - status["ok_ts"])}
+    return {**status, "lag_s": now - status["ok_ts"]}
 
 
 def restored(snapshot: Mapping[str, Any] | None, local: Any, now: datetime) -> list[SymbolToggled]:

@@ -146,6 +146,11 @@ class Publisher:
         self._put_on_record(writing)
         return done
 
+    def expire(self) -> None:
+        """Make every file due: time has not simply passed, so no cadence says how old a file is."""
+        for publication in self.publications:
+            publication.tried_at = None
+
     def close(self) -> None:
         self._rounds.close()
         self._cursor.close()

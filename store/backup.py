@@ -225,11 +225,7 @@ def delete_covered_segments(home: Path, kept: Sequence[Path], *, older_than: dat
     Raises:
         BackupFailed: a backup cannot be read; nothing was deleted.
     """
-    candidates = [
-        path
-        for path in sorted(journal_folder(home).glob(f"*{SUFFIX}.gz"))
-        if datetime.fromtimestamp(path.stat().st_mtime, UTC) < older_than
-    ]
+    candidates = old_segments(home, older_than=older_than)
     if not candidates or not kept:
         return []
     covered = set.intersection(*map(_finished_in, kept))
@@ -239,6 +235,15 @@ def delete_covered_segments(home: Path, kept: Sequence[Path], *, older_than: dat
     for path in gone:
         path.unlink()
     return [path.name for path in gone]
+
+
+def old_segments(home: Path, *, older_than: datetime) -> list[Path]:
+    """Return the compressed segments that were written before an instant."""
+    return [
+        path
+        for path in sorted(journal_folder(home).glob(f"*{SUFFIX}.gz"))
+        if datetime.fromtimestamp(path.stat().st_mtime, UTC) < older_than
+    ]
 
 
 def _finished_in(backup: Path) -> set[str]:

@@ -3,37 +3,76 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import duckdb
 
+from tape.store.errors import StoreError
 from tape.store.schema import EVENT_TABLES
 
 
 @dataclass(frozen=True)
 class TableStatus:
-    """One table: its rows and the event times it spans, ``None`` when it is empty."""
+    """One table: its rows, and the event times up to now that it spans, ``None`` when there are none."""
 
     name: str
     rows: int
     first: datetime | None
     last: datetime | None
+    ahead: int = 0
+    """Rows whose time has not come."""
+    ahead_until: datetime | None = None
+    """The latest time of these."""
 
 
-def table_status(connection: duckdb.DuckDBPyConnection) -> list[TableStatus]:
-    """Every event table, and what was refused (by the time it was refused)."""
-    parts = [f"select '{name}', count(*), min(ts), max(ts) from {name}" for name in EVENT_TABLES]
-    parts.append("select 'rejected_events', count(*), min(rejected_ts), max(rejected_ts) from rejected_events")
-    return [TableStatus(*row) for row in connection.execute(" union all ".join(parts)).fetchall()]
+class NothingYet(StoreError):
+    """The time of every event is still to come."""
 
 
-def newest_event(connection: duckdb.DuckDBPyConnection) -> datetime | None:
-    """The event time of the newest event that is no test noise, ``None`` in an empty store."""
-    parts = [
-        f"select max(ts) as ts from {name} where not is_test" for name in EVENT_TABLES if name != "config_snapshots"
-    ]
-    row = connection.execute(f"select max(ts) from ({' union all '.join(parts)})").fetchone()
-    return None if row is None else row[0]
+def table_status(connection: duckdb.DuckDBPyConnection, now: datetime) -> list[TableStatus]:
+    """Return every event table, and what was refused (by the time it was refused)."""
+    times = {**dict.fromkeys(EVENT_TABLES, "ts"), "rejected_events": "rejected_ts"}
+    parts = [f"select '{name}', count(*), min({ts}), max({ts}) from {name}" for name, ts in times.items()]
+    found = [TableStatus(*row) for row in connection.execute(" union all ".join(parts)).fetchall()]
+    return [_up_to(connection, each, times[each.name], now) for each in found]
+
+
+def _up_to(connection: duckdb.DuckDBPyConnection, whole: TableStatus, ts: str, now: datetime) -> TableStatus:
+    """Without what is later than now; only a table that has such rows is read for that."""
+    if whole.last is None or whole.last <= now:
+        return whole
+    first, last, ahead = connection.execute(
+        f"select min({ts}) filter ({ts} <= $now), max({ts}) filter ({ts} <= $now), count(*) filter ({ts} > $now)"
+        f" from {whole.name}",
+        {"now": now},
+    ).fetchall()[0]
+    return TableStatus(whole.name, whole.rows, first, last, ahead, whole.last)
+
+
+def newest_event(connection: duckdb.DuckDBPyConnection, now: datetime) -> datetime | None:
+    """Return the time of the newest event that is over and no test noise, ``None`` in an empty store.
+
+    One line of a wrong year must not lead astray whoever asks for the newest state: an event later than now does not
+    count before its time.
+
+    Raises:
+        NothingYet: there are events, and all of them are later than now.
+    """
+    names = [name for name in EVENT_TABLES if name != "config_snapshots"]
+    parts = [f"select max(ts) as ts from {name} where not is_test and ts <= $now" for name in names]
+    ((newest,),) = connection.execute(f"select max(ts) from ({' union all '.join(parts)})", {"now": now}).fetchall()
+    if newest is not None:
+        assert isinstance(newest, datetime)  # noqa: S101 (a column of instants)
+        return newest
+    parts = [f"select min(ts) as ts from {name} where not is_test" for name in names]
+    ((first,),) = connection.execute(f"select min(ts) from ({' union all '.join(parts)})").fetchall()
+    if first is not None:
+        raise NothingYet(f"newest: expected an event that is over, found only later ones, the first of {_z(first)}")
+    return None
+
+
+def _z(instant: datetime) -> str:
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def relation_names(connection: duckdb.DuckDBPyConnection) -> list[str]:

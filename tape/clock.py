@@ -1,42 +1,123 @@
-"""The instants an owner publishes for: the wall clock's, which may be set back.
+"""The instants an owner publishes for: the wall clock's, which may be set.
 
 Laws kept here:
 - what is published never goes back by the little that a clock is corrected by: the last instant is kept so long;
-- a clock that is set back by more is followed, because events are stamped by it too: else files would show, until it
-  has caught up, what was the case before. It is said once.
+- a clock that is set by more, back or forward, is followed, because events are stamped by it too: else files would
+  show what was the case before, or nothing new. Each step is said once, and kept for ``tape doctor``.
+
+A step is what the wall clock gains or loses against the time since boot. That time goes on while a machine sleeps, so
+a sleep is no step; it is told by the monotonic clock, which stands still meanwhile.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from tape.doctor.checks import span
 
 _LOG = logging.getLogger("tape")
 KEPT = timedelta(seconds=2)
+_TOGETHER_S = 0.1
+"""Two clocks that are read within this time say the same moment."""
+
+
+def since_boot_s() -> float:
+    """Seconds since the machine was started, those it slept included; nobody sets this clock."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+@dataclass(frozen=True)
+class Step:
+    """The wall clock was set at ``at``, by its new time, by ``by_s`` seconds, forward if positive."""
+
+    at: datetime
+    by_s: float
+    boot_s: float
+    """The time since boot when that was found."""
 
 
 class Clock:
     """``last``: the instant of the newest publication of owners before this one."""
 
-    def __init__(self, last: datetime | None, wall: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        last: datetime | None,
+        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+        boot_s: Callable[[], float] = since_boot_s,
+        awake_s: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._last = last
         self._wall = wall
-        self.steps_back = 0
-        """How often the wall clock was found set back."""
+        self._boot_s = boot_s
+        self._awake_s = awake_s
+        self._asleep_s = boot_s() - awake_s()
+        self._read: tuple[datetime, float] | None = None
+        """The wall clock and the time since boot when they were read last."""
+        self._lock = threading.Lock()
+        self.steps_back = self.steps_forward = self.sleeps = 0
+        """How often the wall clock was found set, and the machine found to have slept."""
+        self.last_step: Step | None = None
+
+    @property
+    def breaks(self) -> int:
+        """How often time has not simply passed: what is published is then older or newer than its cadence says."""
+        return self.steps_back + self.steps_forward + self.sleeps
 
     def now(self) -> datetime:
-        """The instant to publish for."""
-        now, last = self._wall(), self._last
-        if last is not None and now < last:
-            if last - now <= KEPT:
+        """Return the instant to publish for."""
+        with self._lock:
+            now, boot_s = self._together()
+            self._notice_sleep(boot_s)
+            last = self._last
+            if last is not None and timedelta(0) < last - now <= KEPT:
                 return last
-            self.steps_back += 1
-            _LOG.warning(
-                "the clock was set back: published last for %s, now it is %s; files go back with it, and what is"
-                " stamped later is seen when that time comes",
-                last.isoformat(),
-                now.isoformat(),
-            )
-        self._last = now
-        return now
+            if (moved_s := self._moved_s(now, boot_s)) is not None:
+                self._step(Step(now, moved_s, boot_s), last)
+            self._read = now, boot_s
+            self._last = now
+            return now
+
+    def _together(self) -> tuple[datetime, float]:
+        """Both clocks at one moment: read again where this thread had to wait between the two."""
+        for _ in range(20):
+            before_s, now = self._boot_s(), self._wall()
+            boot_s = self._boot_s()
+            if boot_s - before_s <= _TOGETHER_S:
+                break
+        return now, boot_s
+
+    def _moved_s(self, now: datetime, boot_s: float) -> float | None:
+        """By how much the wall clock was set since it was read last; ``None``: by no more than a correction."""
+        if self._read is None:
+            before = self._last
+            return None if before is None or before - now <= KEPT else (now - before).total_seconds()
+        wall, read_s = self._read
+        moved_s = (now - wall).total_seconds() - (boot_s - read_s)
+        return moved_s if abs(moved_s) > KEPT.total_seconds() else None
+
+    def _notice_sleep(self, boot_s: float) -> None:
+        before_s, self._asleep_s = self._asleep_s, boot_s - self._awake_s()
+        if self._asleep_s - before_s > KEPT.total_seconds():
+            self.sleeps += 1
+            slept = span(self._asleep_s - before_s)
+            _LOG.warning("the machine slept for %s: nothing was stored or published meanwhile", slept)
+
+    def _step(self, step: Step, last: datetime | None) -> None:
+        is_back = step.by_s < 0
+        self.steps_back += is_back
+        self.steps_forward += not is_back
+        self.last_step = step
+        then = "files go back with it, and what is stamped later is seen when that time comes"
+        _LOG.warning(
+            "the clock was set %s by %s: published last for %s, now it is %s; %s",
+            "back" if is_back else "forward",
+            span(abs(step.by_s)),
+            "-" if last is None else last.isoformat(),
+            step.at.isoformat(),
+            then if is_back else "windows and ages go forward with it",
+        )

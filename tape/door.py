@@ -223,7 +223,7 @@ class _Handler(socketserver.BaseRequestHandler):
         tables, journal, missing = [], [], []
         try:
             with self.server.cursor() as cursor:
-                tables = [vars(table) for table in table_status(cursor)]
+                tables = [vars(table) for table in table_status(cursor, datetime.now(UTC))]
                 journal = [vars(each) | {"gaps": each.gaps} for each in certificates(cursor)]
                 missing = [str(gap) for gap in gaps(cursor, self.server.owner.home)]
         except duckdb.Error as error:
@@ -275,7 +275,7 @@ class _Handler(socketserver.BaseRequestHandler):
         files = [state_file(name) for name in dict.fromkeys(map(str, _said(request, "files", list)))]
         folder = Path(_said(request, "out", str))
         with self.server.cursor() as cursor:
-            newest = newest_event(cursor) if request.get("as_of") == "newest" else None
+            newest = newest_event(cursor, datetime.now(UTC)) if request.get("as_of") == "newest" else None
         given = newest or _instant(None if request.get("as_of") == "newest" else _said(request, "as_of", str, None))
         logs = owner.home / "logs"
         if given is not None:

@@ -1,7 +1,10 @@
 """What an owner does beside its work, now and then: forgets what is too old, makes backups, compresses.
 
 Laws kept here: what makes room is done first; what fails does not stop the rest; a segment of the journal goes only
-when every kept backup holds it.
+when every kept backup holds it; nothing goes by its age while nobody knows whether the clock is right.
+
+A clock that is set ahead by years makes everything old at once. So where the store has publications, but nothing at all
+of the days just before now, its owner waits until it has published for a day by this clock, and says so meanwhile.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from tape.store.backup import (
     forget_all_but,
     is_backup_due,
     next_name,
+    old_segments,
 )
 from tape.store.database import closing, is_fatal, transaction
 from tape.store.errors import StoreError
@@ -32,6 +36,8 @@ from tape.store.errors import StoreError
 _LOG = logging.getLogger("tape")
 _MIRROR_ARCHIVE_IDLE = timedelta(hours=1)
 """How long a rotated log stays as it is for those who still read it."""
+_LOOKED_BACK = timedelta(days=8)
+"""A clock that is set ahead by more than this finds nothing of the days before."""
 
 
 class Unkept(StoreError):
@@ -57,6 +63,9 @@ class Housekeeping:
         self._settings = settings
         self._disk = disk
         self._writing = writing
+        self.held: str | None = None
+        """Why nothing goes by its age at the moment, if something would."""
+        self._is_held = self._is_told = False
 
     def run_once(self) -> None:
         """Does all that is to be done.
@@ -66,6 +75,8 @@ class Housekeeping:
             duckdb.Error: the database is broken.
         """
         now = datetime.now(UTC)
+        self._is_held = self._has_jumped(now)
+        self.held = None
         tasks: list[Callable[[datetime], None]] = [
             self._forget_copies_and_segments,
             self._compress,
@@ -100,6 +111,10 @@ class Housekeeping:
         forget_all_but(self._copies, self._settings.backup.keep)
         kept = backups(self._copies)
         before = now - timedelta(days=self._settings.store.journal_days)
+        if self._is_held:
+            if old_segments(self._home, older_than=before):
+                self._hold(now)
+            return
         for name in delete_covered_segments(self._home, kept, older_than=before):
             _LOG.info("deleted %s: stored, and all of it in %s", name, ", ".join(path.name for path in kept))
 
@@ -114,15 +129,39 @@ class Housekeeping:
 
     def _forget_rows(self, now: datetime) -> None:
         store = self._settings.store
-        self._forget("marks", "ts", now - timedelta(days=store.marks_days))
-        self._forget("exports", "as_of", now - timedelta(days=store.exports_days))
+        self._forget(now, "marks", "ts", now - timedelta(days=store.marks_days))
+        self._forget(now, "exports", "as_of", now - timedelta(days=store.exports_days))
 
-    def _forget(self, table: str, column: str, before: datetime) -> None:
+    def _has_jumped(self, now: datetime) -> bool:
+        """Whether there are publications of long ago, and neither rows nor publications of the last week."""
+        span = {"since": now - _LOOKED_BACK, "until": now - timedelta(days=1)}
+        query = """
+            select
+                exists(from exports where as_of <= $since)
+                and not exists(from exports where as_of > $since and as_of <= $until)
+                and not exists(from marks where ts > $since and ts <= $until)
+        """
+        with closing(self._connection.cursor()) as cursor:
+            ((has_jumped,),) = cursor.execute(query, span).fetchall()
+        return bool(has_jumped)
+
+    def _hold(self, now: datetime) -> None:
+        held = (
+            f"nothing is deleted by age: the store knows nothing of the days before {now:%Y-%m-%d}, so the clock may"
+            " have been set ahead; if it stays, deleting goes on after a day"
+        )
+        if not self._is_told:
+            _LOG.warning("%s", held)
+        self.held, self._is_told = held, True
+
+    def _forget(self, now: datetime, table: str, column: str, before: datetime) -> None:
         """Deletes old rows, when there is at least a day of them and room to write that down."""
         # closed at once: a result not read to its end keeps its transaction, and then no checkpoint empties the log
         with closing(self._connection.cursor()) as cursor:
             late = cursor.execute(f"select min({column}) < ? from {table}", [before - timedelta(days=1)]).fetchone()
-            if late is not None and late[0] and not self._disk.is_full():
+            if late is not None and late[0] and self._is_held:
+                self._hold(now)
+            elif late is not None and late[0] and not self._disk.is_full():
                 with self._writing, transaction(cursor):
                     cursor.execute(f"delete from {table} where {column} < ?", [before])
 

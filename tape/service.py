@@ -34,8 +34,10 @@ from typing import Any, NoReturn
 
 import duckdb
 
-from tape.clock import Clock
+from tape.clock import Clock, since_boot_s
 from tape.disk import Disk, free_bytes
+from tape.doctor.checks import State
+from tape.doctor.store import ahead_check
 from tape.execution.events import ConfigChanged
 from tape.exporters.firestore import Sync, sync_status
 from tape.exporters.live_mirrors import Mirrors
@@ -48,6 +50,7 @@ from tape.readiness import not_ready
 from tape.settings import Settings, own_version
 from tape.signals import called_by_signals
 from tape.store import backup as copies
+from tape.store.ahead import events_ahead
 from tape.store.backup import backups
 from tape.store.damaged import mark_damaged, rebuild_status
 from tape.store.database import closing, is_damage, lock_down, set_clocks
@@ -66,6 +69,7 @@ _PUBLISH_EVERY_S = 0.1
 _MIRROR_EVERY_S = 0.25
 _HOUSEKEEPING_EVERY_S = 30.0
 _DISK_EVERY_S = 1.0
+_AHEAD_EVERY_S = 5.0
 _CACHES_EVERY_S = 5.0
 _END_S = 1.5
 """How long the steps under way and the last round may take at the end; the journal has what they do not reach."""
@@ -103,6 +107,9 @@ class Owner:
         """Whether a thread is left behind in the middle of a step."""
         self._ended: set[str] = set()
         """The workers that have done their last step."""
+        self._told_ahead: set[str] = set()
+        """The sources with events later than now that were named already."""
+        self._looked_ahead_at: dict[str, int] | None = None
         self._stop = threading.Event()
         self._asked_at: float | None = None
         """When it was asked to end, monotonic seconds."""
@@ -185,6 +192,7 @@ class Owner:
             Worker("caches", _CACHES_EVERY_S, self._keep_caches, room=room, last=self._keep_caches),
             Worker("housekeeping", _HOUSEKEEPING_EVERY_S, self.housekeeping.run_once, room=room),
             Worker("disk", _DISK_EVERY_S, self.disk.look),
+            Worker("ahead", _AHEAD_EVERY_S, self._look_ahead, last=self._look_ahead),
         ]
         self._threads = [
             threading.Thread(target=worker.run, args=(self._stop, self.break_off), name=worker.name, daemon=True)
@@ -313,12 +321,15 @@ class Owner:
     def _publish(self) -> None:
         if self.disk.is_full():
             return
-        steps, is_first = self.clock.steps_back, self.publisher.nav is None
+        breaks, is_first = self.clock.breaks, self.publisher.nav is None
         with self.publishing:
-            self.publisher.publish_due(self.versions, self.clock.now(), writing=self.writing)
+            as_of = self.clock.now()
+            if self.clock.breaks != breaks:
+                self.publisher.expire()
+            self.publisher.publish_due(self.versions, as_of, writing=self.writing)
         if is_first:
             next(worker for worker in self.workers if worker.name == "caches").wake.set()
-        if self.clock.steps_back != steps:
+        if self.clock.breaks != breaks:
             self._record_config()
 
     def _keep_caches(self) -> None:
@@ -341,6 +352,19 @@ class Owner:
     def _mirror(self) -> bool:
         """Mirrors a slice; whether there may be more."""
         return not self.disk.is_full() and self.mirrors.run_once(self.writing, self.versions) > 0
+
+    def _look_ahead(self) -> None:
+        """Say once of each source that its events are stamped later than now, and again when it begins anew."""
+        if self.versions == self._looked_ahead_at:
+            return
+        versions, now = self.versions, datetime.now(UTC)
+        with closing(self.connection.cursor()) as cursor:
+            found = events_ahead(cursor, now)
+        check = ahead_check([each for each in found if each.source not in self._told_ahead], now)
+        if check.state is not State.OK:
+            _LOG.warning("events ahead: %s; %s", check.found, check.advice)
+        self._told_ahead = {each.source for each in found}
+        self._looked_ahead_at = versions
 
     def back_up(self, to: Path) -> Path:
         """A verified copy of the database, as ``Housekeeping`` makes it."""
@@ -369,6 +393,15 @@ class Owner:
         for gap in gaps(self.connection, self.home):
             _LOG.warning("%s", gap)
 
+    def _clock_status(self) -> dict[str, Any]:
+        step = self.clock.last_step
+        return {
+            "steps": self.clock.steps_back + self.clock.steps_forward,
+            "step_by_s": None if step is None else round(step.by_s, 3),
+            "step_age_s": None if step is None else round(since_boot_s() - step.boot_s, 3),
+            "held": self.housekeeping.held,
+        }
+
     def status(self) -> dict[str, Any]:
         """How the owner does, as JSON; ``ready`` unless ``not_ready`` has reasons."""
         now, reasons = time.monotonic(), not_ready(self)
@@ -382,6 +415,7 @@ class Owner:
             "database_bytes": self.database.stat().st_size,
             "wal_bytes": wal.stat().st_size if wal.exists() else 0,
             "disk_free_bytes": free_bytes(self.home),
+            "clock": self._clock_status(),
             "workers": {
                 worker.name: {
                     "idle_s": round(now - worker.worked_at, 3),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -132,7 +133,7 @@ def _status_of_file(home: Path) -> dict[str, Any]:
     with closing(
         open_database(home / "logs" / "tape.duckdb", load_settings(home).resources(), read_only=True)
     ) as opened:
-        tables = [vars(table) for table in table_status(opened)]
+        tables = [vars(table) for table in table_status(opened, datetime.now(UTC))]
         journal = [vars(each) | {"gaps": each.gaps} for each in certificates(opened)]
         missing = [str(gap) for gap in gaps(opened, home)]
     now = time.time()

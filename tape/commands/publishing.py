@@ -27,7 +27,7 @@ def export(
         typer.Option(
             parser=_instant_or_newest,
             metavar="T",
-            help="The instant (RFC 3339, UTC unless it says otherwise), or newest.",
+            help="The instant (RFC 3339, UTC unless it says otherwise), or newest: that of the newest event up to now.",
         ),
     ] = None,
     out: Annotated[
@@ -100,7 +100,7 @@ def _export_from_file(session: Session, names: list[str], as_of: object, folder:
     if not session.database.exists():
         migrate_database(session.database, session.settings.resources())
     with closing(session.open()) as connection:
-        newest = newest_event(connection) if as_of == NEWEST else None
+        newest = newest_event(connection, datetime.now(UTC)) if as_of == NEWEST else None
         instant = as_of if isinstance(as_of, datetime) else newest or datetime.now(UTC)
         with open_round(connection, as_of=instant, configured=session.settings.configured) as reading:
             if names:

@@ -53,12 +53,24 @@ def status_line(status: dict[str, Any]) -> str:
         f"{len(ages)} files" + ("" if oldest is None else f", oldest {oldest} {span(ages[oldest])}"),
         f"gaps {sum(each['gaps'] for each in status['journal']):,}",
         *([] if status.get("sync") is None else [_sync_shown(status["sync"])]),
+        *_ahead(status),
         *_failing(status),
     ]
     return "; ".join(parts)
 
 
+def _ahead(status: dict[str, Any]) -> list[str]:
+    """Which tables hold events whose time has not come: no number counts them before."""
+    return [
+        f"{table['name']}: {table['ahead']:,} of {table['rows']:,} rows are later than now,"
+        f" up to {_second(table['ahead_until'])}"
+        for table in status["tables"]
+        if table.get("ahead")
+    ]
+
+
 def _lines(status: dict[str, Any]) -> Iterator[str]:
+    yield from _ahead(status)
     for producer in status["journal"]:
         refused = f", refused {producer['refused']:,}" if producer["refused"] else ""
         yield (

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.text import Text
 
 from tape.display.console import WIDTH, plain, terminal
 from tape.display.values import Kind, Shown, style_of, text_of
+from tape.doctor.checks import span
 from tape.exporters.state_files import finite
+from tape.store.ahead import TOLERATED
 from tape.store.catalog import unit_in
 from tape.store.columns import unit_by_name
 from tape.store.schema import METADATA
@@ -68,6 +70,9 @@ class Lines:
                 _cell(_fitting(column, width, value), column, width, style_of(column, value))
                 for column, width, value in found
             )
+            if (ahead_s := (row["ts"] - datetime.now(UTC)).total_seconds()) > TOLERATED.total_seconds():
+                words = f"stamped {span(ahead_s)} later than now: no number counts it before"
+                self._line([Text(words, style="yellow")])
 
     def _under_heads(self) -> None:
         if self._lines and (not self._console.is_terminal or self._lines < max(self._console.height - 3, 10)):

@@ -75,6 +75,11 @@ def span(seconds: float) -> str:
     return f"{seconds / 86_400:,.0f} days"
 
 
+def age(seconds: float) -> str:
+    """How old something is, in words; never 0 for what is dated ahead of the clock."""
+    return f"{span(seconds)} old" if seconds >= 0 else f"dated {span(-seconds)} ahead"
+
+
 def size(count: float) -> str:
     """Bytes as people read them: ``812 B``, ``1.4 MB``."""
     for unit in ("B", "KB", "MB"):

@@ -26,7 +26,7 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from tape.doctor.checks import Check, Finding, State, check_of, span
+from tape.doctor.checks import Check, Finding, State, age, check_of, span
 from tape.exporters.contract import Flags, StateFile
 from tape.exporters.documents import DocumentRefused, sequence
 from tape.exporters.publisher import Export
@@ -171,8 +171,8 @@ def _shown(value: Any) -> str:
 
 def file_check(file: StateFile, findings: Iterable[Finding], published: Published | None, now: datetime) -> Check:
     """The line of a contract file."""
-    age = "" if published is None else f"{span(max(0.0, (now - published.as_of).total_seconds()))} old, equal to SQL"
-    return check_of("files", file.name, findings, fine=age, expected="there, valid, fresh, equal to what SQL says")
+    fine = "" if published is None else f"{age((now - published.as_of).total_seconds())}, equal to SQL"
+    return check_of("files", file.name, findings, fine=fine, expected="there, valid, fresh, equal to what SQL says")
 
 
 _PUBLISHED_WRONG = "one of the files is not what the store says: see its own line above"

@@ -18,7 +18,7 @@ import duckdb
 import orjson
 
 from tape.doctor import logs
-from tape.doctor.checks import Check, Finding, size, span
+from tape.doctor.checks import Check, Finding, age, size
 from tape.doctor.files import GRACE_S
 from tape.doctor.home import Home, content
 from tape.execution import events
@@ -53,7 +53,7 @@ def log_checks(home: Home) -> Iterator[Check]:
 def _fine(path: Path) -> str:
     if not path.exists():
         return "nothing to write yet"
-    return f"{size(path.stat().st_size)}, the last line {span(max(0.0, time.time() - path.stat().st_mtime))} ago"
+    return f"{size(path.stat().st_size)}, the last line {age(time.time() - path.stat().st_mtime)}"
 
 
 def _settled(home: Home, name: str) -> list[Finding]:

@@ -11,7 +11,9 @@ from tape.disk import free_bytes
 from tape.doctor import store
 from tape.doctor.checks import Check
 from tape.doctor.home import Home
+from tape.execution.events import Ticked
 from tape.exporters.firestore import sync_status
+from tape.store.ahead import events_ahead
 from tape.store.backup import backups
 from tape.store.damaged import last_rebuild
 from tape.store.database import closing
@@ -36,11 +38,15 @@ def store_checks(home: Home, now: datetime) -> Iterator[Check]:
                 [now - store.RECENT],
             ).fetchall()[0]
             yield store.rejected_check(store.Rejected(*row))
-            ((newest,),) = cursor.execute("select max(ts) from ticks").fetchall()
+            ((newest,),) = cursor.execute("select max(ts) from ticks where ts <= ?", [now]).fetchall()
+            ahead = events_ahead(cursor, now)
         limits = home.settings.limits or {}
-        yield store.ticks_check(newest, now, float(limits.get("nav_freshness_seconds", _NAV_FRESHNESS_S)))
+        ticks = sum(each.rows for each in ahead if each.table == Ticked.table)
+        yield store.ticks_check(newest, now, float(limits.get("nav_freshness_seconds", _NAV_FRESHNESS_S)), ticks)
+        yield store.ahead_check(ahead, now)
     if home.status is not None:
         yield store.workers_check(home.status["workers"])
+        yield store.clock_check(home.status["clock"])
     free, settings = min(map(free_bytes, (home.logs, journal_folder(home.folder)))), home.settings.store
     yield store.disk_check(free, settings.warn_free, settings.keep_free)
     wal = home.logs / "tape.duckdb.wal"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tape.doctor.checks import Check, Finding, State, check_of, size, span
+from tape.doctor.checks import Check, Finding, State, age, check_of, size, span
+from tape.store.ahead import TOLERATED, Ahead
 from tape.store.damaged import Rebuilt
 from tape.store.database import bytes_of
 from tape.store.gaps import Gap
@@ -104,17 +105,17 @@ def backup_check(made: datetime | None, since: datetime | None, every_h: float, 
     if not every_h:
         return Check("store", "backup", State.OK, "switched off: [backup] every_h = 0", "switched off")
     every = timedelta(hours=every_h)
-    age = None if made is None else now - made
+    old = None if made is None else now - made
     expected = f"one every {span(every.total_seconds())}"
     found = []
     advice = "tape backup DEST makes one now; the log of `tape serve` says why it made none"
-    if age is None:
+    if old is None:
         if since is None or now - since > timedelta(seconds=FIRST_BACKUP_S):
             found.append(Finding(State.DEGRADED, "none", expected, advice))
-    elif age > 1.1 * every + timedelta(hours=1):
-        state = State.BROKEN if age > 3 * every + timedelta(hours=1) else State.DEGRADED
-        found.append(Finding(state, f"the last is {span(age.total_seconds())} old", expected, advice))
-    fine = "the first is to come" if age is None else f"{span(age.total_seconds())} old, verified"
+    elif old > 1.1 * every + timedelta(hours=1) or old < -TOLERATED:
+        state = State.BROKEN if old > 3 * every + timedelta(hours=1) else State.DEGRADED
+        found.append(Finding(state, f"the last is {age(old.total_seconds())}", expected, advice))
+    fine = "the first is to come" if old is None else f"{age(old.total_seconds())}, verified"
     return check_of("store", "backup", found, fine=fine, expected=expected)
 
 
@@ -134,17 +135,79 @@ def _worker_findings(workers: Mapping[str, Mapping[str, Any]]) -> Iterator[Findi
             yield Finding(State.BROKEN, words, f"a step within {span(STUCK_S)}", f"{_SEE}; restart it")
 
 
-def ticks_check(newest: datetime | None, now: datetime, freshness_s: float) -> Check:
-    """Whether the executor still tells how the account does; a home without any tick has none to tell."""
+def ticks_check(newest: datetime | None, now: datetime, freshness_s: float, ahead: int = 0) -> Check:
+    """Whether the executor still tells how the account does; a home without any tick has none to tell.
+
+    ``newest``: the newest tick up to now; ``ahead``: how many are later, which nobody sees before their time.
+    """
     found = []
-    age_s = 0.0 if newest is None else (now - newest).total_seconds()
-    if age_s > freshness_s:
-        words = f"the newest is {span(age_s)} old"
-        found.append(
-            Finding(State.DEGRADED, words, f"at most {span(freshness_s)}", "start the executor, or see its log")
-        )
-    fine = "none yet" if newest is None else f"the newest is {span(max(0.0, age_s))} old"
+    words = "none yet" if newest is None else f"the newest is {age((now - newest).total_seconds())}"
+    advice = "start the executor, or see its log"
+    if ahead:
+        words += f", {ahead:,} later than now"
+        advice = "set the executor's clock right: see events ahead"
+    if (newest is None and ahead) or (newest is not None and (now - newest).total_seconds() > freshness_s):
+        found.append(Finding(State.DEGRADED, words, f"at most {span(freshness_s)} old", advice))
+    fine = words
     return check_of("store", "ticks", found, fine=fine, expected=f"at most {span(freshness_s)} old")
+
+
+def ahead_check(found: Sequence[Ahead], now: datetime) -> Check:
+    """Events whose time has not come: nobody sees them before, so a producer whose clock is ahead seems to be silent.
+
+    What arrived lately is a reason to look; what arrived long ago is only counted, as nothing can be done about it.
+    """
+    findings = []
+    for source in dict.fromkeys(each.source for each in found):
+        rows = [each for each in found if each.source == source]
+        if now - max(each.arrived for each in rows) < RECENT:
+            findings.append(_ahead_finding(source, rows, now))
+    total = sum(each.rows for each in found)
+    until = max((each.until for each in found), default=now)
+    fine = "none" if not found else f"none lately; {total:,} rows of before, up to {_second(until)}"
+    return check_of("store", "events ahead", findings, fine=fine, expected="no event later than now")
+
+
+def _ahead_finding(source: str, rows: Sequence[Ahead], now: datetime) -> Finding:
+    first = rows[0]
+    counted = ", ".join(f"{each.rows:,} of {each.table}" for each in rows)
+    stamped = f"{counted} later than now, up to {_second(max(each.until for each in rows))}"
+    host = f" of {first.hostname}" if first.hostname else ""
+    arrived_s = (max(each.arrived for each in rows) - now).total_seconds()
+    if first.is_imported:
+        words = f"imported from {source}: {stamped}"
+        advice = "no number counts them before; to be rid of them, correct those lines and import into a new home"
+    elif arrived_s > TOLERATED.total_seconds():
+        words = (
+            f"{source}: recorded {span(arrived_s)} from now: its clock is ahead, or this one was set back; {stamped}"
+        )
+        advice = f"set the clocks{host} and of this machine right; no number counts these events before their time"
+    else:
+        lead_s = max((each.lead_s for each in rows if each.lead_s is not None), default=0.0)
+        words = f"{source}: its clock is {span(lead_s)} ahead of its machine's: {stamped}"
+        advice = f"have {source}{host} stamp its events in UTC by a clock that is right; no number counts them before"
+    return Finding(State.DEGRADED, words, "no event later than now", advice)
+
+
+def _second(instant: datetime) -> str:
+    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
+
+
+def clock_check(clock: Mapping[str, Any]) -> Check:
+    """The owner's clock: a step of the last hour, and what waits because nobody knows whether the clock is right."""
+    found = []
+    if clock["held"]:
+        advice = "set the clock right; if it is right, nothing is to be done"
+        found.append(Finding(State.DEGRADED, clock["held"], "days that follow one another", advice))
+    counted = clock["steps"]
+    if clock["step_by_s"] is not None:
+        way = "back" if clock["step_by_s"] < 0 else "forward"
+        step = f"set {way} by {span(abs(clock['step_by_s']))}, {span(clock['step_age_s'])} ago"
+        if clock["step_age_s"] < RECENT.total_seconds():
+            advice = "see who sets it: it is to be kept right by small corrections (NTP); published instants follow it"
+            found.append(Finding(State.DEGRADED, f"{step}; {counted:,} steps since the start", "no step", advice))
+    fine = "not set since the start" if not counted else f"not set lately, {counted:,} steps since the start"
+    return check_of("store", "clock", found, fine=fine, expected="no step")
 
 
 def sync_check(status: Mapping[str, Any], *, is_wanted: bool) -> Check:
@@ -165,6 +228,9 @@ def _sync_findings(status: Mapping[str, Any], is_wanted: bool) -> Iterator[Findi
         return
     if status["error"]:
         yield Finding(State.DEGRADED, f"fails: {status['error']}", "no failure", network)
+    if status["lag_s"] < -TOLERATED.total_seconds():
+        words = f"its last cycle is dated {span(-status['lag_s'])} ahead: the clock was set back since"
+        yield Finding(State.DEGRADED, words, "a cycle that is over", "restart it, and set the machine's clock right")
     if status["lag_s"] > max(LAG_S, STANDS_STILL * status["interval_s"]):
         yield Finding(State.DEGRADED, f"lags {span(status['lag_s'])}{waiting}", f"at most {span(LAG_S)}", network)
     for problem in status["problems"]:

@@ -22,7 +22,7 @@ import pytest
 import pytz
 
 from tape.execution.day import Day
-from tape.execution.events import IntentVetoed, Ticked
+from tape.execution.events import IntentVetoed, MarkObserved, Ticked
 from tape.exporters.contract import STATE_FILES
 from tape.store.backup import backups, forget_all_but, is_backup_due, next_name
 from tape.store.journal import Journal
@@ -30,6 +30,7 @@ from tests.conftest import GivenRows
 from tests.store.old_logs import write_files
 from tests.tape.homes import in_order, mirrored, reaches, rows
 from tests.tape.owners import Serving, wait_for
+from tests.tape.test_cli import fails, tape
 
 HOUR_S = 3600
 VETOES = "execution/risk_vetoes.jsonl"
@@ -139,6 +140,75 @@ def test_what_is_configured_is_in_force_also_when_it_was_recorded_by_a_clock_tha
     with Serving(home, **clock.environment) as again:
         assert again.value("select count(*) from configured_symbols") == 2
         assert again.value("select count(*) from config_snapshots") == 2
+
+
+def test_a_clock_that_is_set_to_another_year_deletes_nothing_and_is_told(home: Path, clock: Clock) -> None:
+    """Marks of the last minutes are years old by the clock of 2030, and none of them goes."""
+    with Journal(home, "executor", clock_ns=clock.now_ns) as journal:
+        for each in range(200):
+            ts = clock.now() - timedelta(days=each / 10)
+            journal.record([MarkObserved(ts=ts, symbol="BTCUSDT", mark_price=100.0)])
+    with Serving(home, **clock.environment) as owner:
+        wait_for(lambda: owner.value("select count(*) from marks") == 200, "the marks are not stored")
+        before = nav(home)["updated_ts"]
+        clock.go_to(datetime(2030, 6, 1, tzinfo=UTC))
+        wait_for(lambda: "the clock was set forward by" in owner.log, "the step is not seen")
+        wait_for(lambda: nav(home)["updated_ts"] > before + 365 * 86_400, "the files do not follow")
+        wait_for(lambda: "nothing is deleted by age" in owner.log, "nobody looks after what is old", seconds=120)
+        assert owner.value("select count(*) from marks") == 200
+        checks = tape("--home", home, "doctor", "--json").json["checks"]
+        told = next(each for each in checks if each["name"] == "clock")
+        assert told["state"] == "degraded"
+        assert "nothing is deleted by age" in told["found"]
+        assert "set forward by 1,2" in told["found"] or "set forward by 1,3" in told["found"], told
+        dated = [each["name"] for each in checks if each["group"] == "files" and each["state"] != "ok"]
+        assert dated == [], "every file is published anew by the new time"
+        clock.set(0)
+        wait_for(lambda: "the clock was set back" in owner.log, "the step back is not seen")
+        wait_for(lambda: nav(home)["updated_ts"] < before + 86_400, "the files do not come back")
+        assert owner.value("select count(*) from marks") == 200
+        assert owner.end() == 0
+
+
+def test_a_producer_whose_clock_is_ahead_is_named_and_shows_nothing_before_its_time(home: Path, clock: Clock) -> None:
+    with Serving(home) as owner, Journal(home, "bot") as journal:
+        journal.record([Ticked(ts=clock.now() - timedelta(seconds=1), equity_usd=1000.0)])
+        wait_for(partial(_shows, home, 1000.0), "the tick is not shown")
+        ahead = clock.now() + timedelta(hours=5, minutes=30)
+        journal.record([Ticked(ts=ahead, equity_usd=2000.0)])
+        soon = clock.now() + timedelta(seconds=8)
+        journal.record([Ticked(ts=soon, equity_usd=1500.0)])
+        wait_for(lambda: "bot: its clock is 5.5 h ahead of its machine's" in owner.log, "nobody is told")
+        wait_for(lambda: owner.value("select count(*) from ticks") == 3, "the ticks are not stored")
+        if clock.now() < soon:
+            seen = nav(home)
+            assert seen["total_equity"] == 1000.0 or seen["updated_ts"] >= soon.timestamp()
+        wait_for(partial(_shows, home, 1500.0), "the tick does not become visible when its time comes")
+        assert nav(home)["updated_ts"] >= soon.timestamp()
+        doctor = tape("--home", home, "doctor", "--json").json
+        told = {each["name"]: each for each in doctor["checks"]}
+        assert told["events ahead"]["state"] == "degraded"
+        assert told["events ahead"]["found"].startswith("bot: its clock is 5.5 h ahead of its machine's")
+        assert "1 later than now" in told["ticks"]["found"]
+        assert "0.0 s old" not in told["ticks"]["found"]
+        said = tape("--home", home, "status").out
+        assert "later than now, up to" in said
+        assert owner.log.count("its clock is 5.5 h ahead") == 1, "once per producer"
+        out = home / "out"
+        assert tape("--home", home, "export", "nav", "--as-of", "newest", "--out", out).code == 0
+        assert json.loads((out / "nav.json").read_bytes())["total_equity"] == 1500.0
+        assert owner.end() == 0
+
+
+def test_a_home_whose_events_are_all_of_the_future_says_so(home: Path, clock: Clock) -> None:
+    with Journal(home, "bot") as journal:
+        journal.record([Ticked(ts=datetime(2528, 1, 1, tzinfo=UTC), equity_usd=2000.0)])
+    words = ("newest: expected an event that is over, found only later ones", "2528-01-01T00:00:00Z")
+    with Serving(home) as owner:
+        wait_for(lambda: owner.value("select count(*) from ticks") == 1, "the tick is not stored")
+        fails(tape("--home", home, "export", "--as-of", "newest", "--out", home / "out"), 1, *words)
+        assert owner.end() == 0
+    fails(tape("--home", home, "export", "--as-of", "newest", "--out", home / "out"), 1, *words)
 
 
 MIDNIGHTS = [

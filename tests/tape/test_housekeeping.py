@@ -70,3 +70,39 @@ def test_what_fails_does_not_stop_the_rest(store: GivenRows, database: Path, tmp
         house(store, tmp_path).run_once()
     assert symbols(store) == []
     assert len(backups(tmp_path / "logs" / "backup")) == 1
+
+
+def test_nothing_goes_by_its_age_where_the_clock_was_set_ahead_by_years(
+    store: GivenRows, database: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The rows are years old by this clock, as those of yesterday are when it is set to 2030."""
+    for days in range(1500, 1540):
+        store.add("marks", NOW - timedelta(days=days), symbol=f"D{days}", mark_price=1.0)
+    store.connection.execute(
+        "insert into exports select 1, 'nav.json', ?, 1, 'x', '{}', 'x'", [NOW - timedelta(days=1500)]
+    )
+    segment = journal_folder(tmp_path) / "executor-run-000001.journal.gz"
+    segment.parent.mkdir(parents=True)
+    segment.write_bytes(b"")
+    os.utime(segment, (0, 0))
+    kept = house(store, tmp_path)
+    for _ in range(2):
+        kept.run_once()
+    assert len(symbols(store)) == 40
+    assert store.connection.execute("select count(*) from exports").fetchone() == (1,)
+    assert segment.exists()
+    assert str(kept.held).startswith("nothing is deleted by age: the store knows nothing of the days before")
+    assert caplog.text.count("nothing is deleted by age") == 1
+
+
+def test_what_is_old_goes_again_once_the_store_has_known_this_clock_for_a_day(
+    store: GivenRows, database: Path, tmp_path: Path
+) -> None:
+    store.add("marks", NOW - timedelta(days=1500), symbol="OLD", mark_price=1.0)
+    store.connection.execute(
+        "insert into exports select 1, 'nav.json', ?, 1, 'x', '{}', 'x'", [NOW - timedelta(days=1, seconds=1)]
+    )
+    kept = house(store, tmp_path)
+    kept.run_once()
+    assert symbols(store) == []
+    assert kept.held is None

@@ -9,6 +9,7 @@ import pytest
 
 from tape.doctor import store
 from tape.doctor.checks import State
+from tape.store.ahead import Ahead
 from tape.store.damaged import Rebuilt
 from tape.store.gaps import Gap
 from tape.store.ingest import Certificate
@@ -130,3 +131,72 @@ SYNCED: dict[str, Any] = {
 def test_a_sync_that_is_behind_says_why(changed: dict[str, Any], is_wanted: bool, words: str) -> None:
     check = store.sync_check({**SYNCED, **changed}, is_wanted=is_wanted)
     assert (check.state, check.found if words else "") == (State.DEGRADED if words else State.OK, words)
+
+
+def ahead(**given: Any) -> Ahead:
+    return Ahead(
+        **{
+            "table": "ticks",
+            "source": "bot",
+            "is_imported": False,
+            "rows": 1,
+            "until": NOW + timedelta(hours=5, minutes=30),
+            "lead_s": 19_800.0,
+            "arrived": NOW,
+            "hostname": "vps",
+            **given,
+        }
+    )
+
+
+def test_a_producer_whose_clock_is_ahead_degrades_and_is_named() -> None:
+    check = store.ahead_check([ahead(), ahead(table="heartbeats", rows=7)], NOW)
+    assert check.state is State.DEGRADED
+    assert check.found.startswith("bot: its clock is 5.5 h ahead of its machine's: 1 of ticks, 7 of heartbeats later")
+    assert "vps" in str(check.advice)
+    assert store.ahead_check([], NOW).found == "none"
+
+
+def test_what_is_recorded_by_a_machine_that_is_ahead_names_both_clocks() -> None:
+    check = store.ahead_check([ahead(arrived=NOW + timedelta(hours=2), lead_s=0.0)], NOW)
+    assert check.state is State.DEGRADED
+    assert check.found.startswith("bot: recorded 2.0 h from now: its clock is ahead, or this one was set back")
+
+
+def test_a_line_of_a_wrong_year_names_its_log_and_degrades_for_an_hour() -> None:
+    line = ahead(source="nav", is_imported=True, lead_s=None, until=datetime(2528, 1, 1, tzinfo=UTC))
+    check = store.ahead_check([line], NOW)
+    assert (check.state, check.found) == (
+        State.DEGRADED,
+        "imported from nav: 1 of ticks later than now, up to 2528-01-01 00:00:00Z",
+    )
+    later = store.ahead_check([line], NOW + timedelta(hours=1))
+    assert (later.state, later.found) == (State.OK, "none lately; 1 rows of before, up to 2528-01-01 00:00:00Z")
+
+
+def test_ticks_of_the_future_are_no_fresh_ones() -> None:
+    assert store.ticks_check(None, NOW, 150, ahead=1).state is State.DEGRADED
+    stale = store.ticks_check(NOW - timedelta(hours=3), NOW, 150, ahead=1)
+    assert (stale.state, stale.found) == (State.DEGRADED, "the newest is 3.0 h old, 1 later than now")
+    assert store.ticks_check(NOW - timedelta(seconds=9), NOW, 150, ahead=1).state is State.OK
+
+
+def test_a_clock_that_was_set_is_told_for_an_hour() -> None:
+    clock = {"steps": 0, "step_by_s": None, "step_age_s": None, "held": None}
+    assert store.clock_check(clock).state is State.OK
+    forward = store.clock_check({**clock, "steps": 1, "step_by_s": 7200.0, "step_age_s": 180.0})
+    assert (forward.state, forward.found) == (
+        State.DEGRADED,
+        "set forward by 2.0 h, 3.0 min ago; 1 steps since the start",
+    )
+    assert store.clock_check({**clock, "steps": 1, "step_by_s": -60.0, "step_age_s": 3601.0}).state is State.OK
+    held = store.clock_check({**clock, "held": "nothing is deleted by age"})
+    assert (held.state, held.found) == (State.DEGRADED, "nothing is deleted by age")
+
+
+def test_a_backup_and_a_sync_that_are_dated_ahead_are_not_young() -> None:
+    backup = store.backup_check(NOW + timedelta(hours=3), NOW - timedelta(days=1), 24, NOW)
+    assert (backup.state, backup.found) == (State.DEGRADED, "the last is dated 3.0 h ahead")
+    sync = store.sync_check({**SYNCED, "lag_s": -3600.0}, is_wanted=True)
+    assert sync.state is State.DEGRADED
+    assert sync.found.startswith("its last cycle is dated 60 min ahead")
