@@ -12,75 +12,56 @@ contract's ``ts`` is the moment the line was written, which the store keeps as `
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from functools import cache
+from collections.abc import Callable, Container, Mapping
+from datetime import datetime
+from functools import cache, partial
 from reprlib import Repr
-from typing import Annotated, Any, ClassVar
+from types import NoneType
+from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
-from pydantic import AliasChoices, AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import AliasChoices, AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 from pydantic.fields import FieldInfo
 
-EPOCH_MS_FROM = 2e10
-"""Epoch numbers of at least this size are milliseconds: 2e10 s is the year 2603, 2e10 ms is August 1970."""
+from tape.execution import values
 
 TEST_STRATEGY = "smoke_test"
 """Events of this strategy are test noise."""
 
 
-def _number(value: object) -> object:
-    """NaN and infinities are unknown; everything else is left to pydantic, which reads numeric strings."""
-    if isinstance(value, bool):
-        raise ValueError(f"expected a number, found {value}")  # noqa: TRY004 (pydantic wants a ValueError)
-    if isinstance(value, (float, str)):
-        try:
-            return value if math.isfinite(float(value)) else None
-        except ValueError:
-            return value
-    return value
+def _unless_empty(read: Callable[[object], Any]) -> BeforeValidator:
+    """Let a producer record empty text where text is required: the store refuses it, and nothing stops the producer."""
+    return BeforeValidator(partial(_read_unless_empty, read))
 
 
-def _instant(value: object) -> object:
-    """RFC 3339 text or a datetime (without offset: UTC), epoch seconds or epoch milliseconds, also as text."""
-    if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            return _from_text(str(value))
-    if isinstance(value, datetime):
-        return value if value.tzinfo else value.replace(tzinfo=UTC)
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        try:
-            return datetime.fromtimestamp(value / 1e3 if abs(value) >= EPOCH_MS_FROM else value, UTC)
-        except (OverflowError, OSError, ValueError) as error:
-            raise ValueError(f"expected an instant, found {value}") from error
-    return value
+def _read_unless_empty(read: Callable[[object], Any], value: object) -> Any:
+    return value if isinstance(value, str) and not value.strip() else read(value)
 
 
-def _from_text(text: str) -> datetime:
-    try:
-        parsed = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ValueError(f"expected an instant, found {text!r}") from error
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-
-
-def _id(value: object) -> object:
-    """Ids come as text or as integers; they are compared as text."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-Number = Annotated[float, BeforeValidator(_number)]
-MaybeNumber = Annotated[float | None, BeforeValidator(_number)]
-Instant = Annotated[datetime, BeforeValidator(_instant)]
-Id = Annotated[str, BeforeValidator(_id)]
-Symbol = Annotated[str, BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value)]
+Number = Annotated[float, BeforeValidator(values.number)]
+MaybeNumber = Annotated[float | None, BeforeValidator(values.number)]
+MaybeWhole = Annotated[int | None, BeforeValidator(values.whole_number)]
+Instant = Annotated[datetime, BeforeValidator(values.instant)]
+MaybeInstant = Annotated[datetime | None, BeforeValidator(values.instant)]
+Flag = Annotated[bool, BeforeValidator(values.flag)]
+MaybeFlag = Annotated[bool | None, BeforeValidator(values.flag)]
+Id = Annotated[str, _unless_empty(values.identity)]
+MaybeId = Annotated[str | None, BeforeValidator(values.identity)]
+Text = Annotated[str, _unless_empty(values.text)]
+MaybeText = Annotated[str | None, BeforeValidator(values.text)]
+Symbol = Annotated[str, _unless_empty(values.name)]
+MaybeSymbol = Annotated[str | None, BeforeValidator(values.name)]
+Side = Annotated[str, _unless_empty(values.name)]
+MaybeSide = Annotated[str | None, BeforeValidator(values.name)]
+Items = Annotated[list[JsonValue], BeforeValidator(values.a_list)]
+Document = Annotated[JsonValue, BeforeValidator(values.document)]
+MaybeDocument = Annotated[JsonValue | None, BeforeValidator(values.document)]
 
 
 def _field(text: str, key: str | None, unit: str | None, also: tuple[str, ...] = (), **default: Any) -> Any:
     paths = [path for path in (key, *also) if path is not None]
-    choices = AliasChoices(*(AliasPath(*path.split(".")) for path in paths)) if paths else None
+    # another field's key is no alias: it would be taken from there
+    aliases = [AliasPath(*path.split(".")) for path in paths if path == key or "." in path]
+    choices = AliasChoices(*aliases) if aliases else None
     stated: dict[str, Any] = {"key": key, "unit": unit, "also": list(also)}
     return Field(description=text, validation_alias=choices, json_schema_extra=stated, **default)
 
@@ -103,11 +84,17 @@ def contract_key(name: str, field: FieldInfo) -> str:
     return str(stated.get("key") or name)
 
 
-def contract_paths(name: str, field: FieldInfo) -> tuple[str, ...]:
-    """Every path at which a field may stand in the contract's JSON, the first that is not null counts."""
+def field_paths(name: str, field: FieldInfo, keys: tuple[str, ...] | None = None) -> tuple[str, ...]:
+    """Every path at which a field may stand in JSON; the first whose value is known counts.
+
+    First the contract's key (or ``keys``, where a log has others), then the field's own name, then where else the
+    contract may have it. ``ts`` is no name of its own: in the contract it may be when the line was written.
+    """
     stated = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
     also = stated.get("also")
-    return (contract_key(name, field), *(str(path) for path in also)) if isinstance(also, list) else (name,)
+    others = [str(path) for path in also] if isinstance(also, list) and keys is None else []
+    own = [] if name == "ts" else [name]
+    return tuple(dict.fromkeys([*(keys or (contract_key(name, field),)), *own, *others]))
 
 
 def unit_of(field: FieldInfo) -> str | None:
@@ -137,13 +124,13 @@ class Event(BaseModel):
     whole: ClassVar[str | None] = None
     """The field that takes the contract's document whole, where it is one."""
 
-    event_id: str | None = optional("identity of the event, set by its producer; imported rows: md5 of the raw line")
+    event_id: MaybeId = optional("identity of the event, set by its producer; imported rows: md5 of the raw line")
     ts: Instant = required("event time")
-    is_test: bool = optional("test noise (strategy smoke_test): stored, excluded from every view", default=False)
-    producer: str | None = optional("name of the producing process, or the log an imported row came from")
-    run_id: Id | None = optional("identity of the producer's run")
-    hostname: str | None = optional("host of the producer")
-    pid: int | None = optional("process id of the producer")
+    is_test: Flag = optional("test noise (strategy smoke_test): stored, excluded from every view", default=False)
+    producer: MaybeText = optional("name of the producing process, or the log an imported row came from")
+    run_id: MaybeId = optional("identity of the producer's run")
+    hostname: MaybeText = optional("host of the producer")
+    pid: MaybeWhole = optional("process id of the producer")
 
 
 class Ticked(Event):
@@ -153,15 +140,25 @@ class Ticked(Event):
     event_type = "tick"
 
     ts: Instant = required("event time", "t")
-    equity_usd: MaybeNumber = optional("account equity: wallet balance plus unrealised PnL", "equity", "USD")
+    equity_usd: MaybeNumber = optional(
+        "account equity: wallet balance plus unrealised PnL", "equity", "USD", also=("nav", "nav_usd")
+    )
     nav_usd: MaybeNumber = optional(
-        "net asset value as reported; equal to equity where only one is known", "nav", "USD"
+        "net asset value as reported; equal to equity where only one is known", "nav", "USD", also=("equity",)
     )
     unrealized_pnl_usd: MaybeNumber = optional("unrealised PnL over all positions", "unrealized_pnl", "USD")
     realized_pnl_usd: MaybeNumber = optional("realised PnL of the day as reported", "realized_pnl", "USD")
-    position_count: int | None = optional(
+    position_count: MaybeWhole = optional(
         "positions this tick lists; null: it lists none of them, not even zero", unit="1"
     )
+
+    @model_validator(mode="after")
+    def _with_both_values(self) -> Self:
+        """Equity and NAV are equal where a producer knows only one of them."""
+        if self.equity_usd is None or self.nav_usd is None:
+            known = self.nav_usd if self.equity_usd is None else self.equity_usd
+            self.__dict__.update(equity_usd=known, nav_usd=known)
+        return self
 
 
 class PositionMarked(Event):
@@ -173,9 +170,9 @@ class PositionMarked(Event):
     table = "positions"
     event_type = "position_snapshot"
 
-    tick_id: str | None = optional("event_id of the tick that lists it; null: a snapshot of its own")
+    tick_id: MaybeText = optional("event_id of the tick that lists it; null: a snapshot of its own")
     symbol: Symbol = required("instrument")
-    side: str | None = optional("LONG or SHORT as given; null: the sign of the quantity tells", "mode")
+    side: MaybeSide = optional("LONG or SHORT as given; null: the sign of the quantity tells", "mode")
     qty: Number = required("signed quantity, negative is short", "pos_qty", "base units")
     entry_price: MaybeNumber = optional("average entry price", "entry_px", "quote/base")
     mark_price: MaybeNumber = optional("mark price of the moment", "mark_price", "quote/base")
@@ -202,18 +199,18 @@ class OrderAttempted(Event):
     event_type = "order_attempt"
 
     symbol: Symbol = required("instrument")
-    side: str | None = optional("BUY or SELL")
-    attempt_id: Id | None = optional("identity of the attempt; joins metrics, fills, closes, vetoes, shadow decisions")
-    intent_id: Id | None = optional("identity of the intent behind the attempt")
+    side: MaybeSide = optional("BUY or SELL")
+    attempt_id: MaybeId = optional("identity of the attempt; joins metrics, fills, closes, vetoes, shadow decisions")
+    intent_id: MaybeId = optional("identity of the intent behind the attempt")
     qty: MaybeNumber = optional("requested quantity", unit="base units")
     price_hint: MaybeNumber = optional("price the decision was taken at", unit="quote/base")
-    strategy: str | None = optional("strategy that asked")
-    signal_ts: Instant | None = optional("time of the signal behind the intent")
-    reduce_only: bool | None = optional("may only reduce a position")
+    strategy: MaybeText = optional("strategy that asked")
+    signal_ts: MaybeInstant = optional("time of the signal behind the intent")
+    reduce_only: MaybeFlag = optional("may only reduce a position")
     confidence: MaybeNumber = optional("confidence of the signal", unit="0..1")
     expected_edge: MaybeNumber = optional("expected edge of the signal", unit="1")
     decision_latency_ms: MaybeNumber = optional("signal to decision", unit="ms")
-    nav_snapshot: JsonValue | None = optional("NAV and gross exposure the decision saw")
+    nav_snapshot: MaybeDocument = optional("NAV and gross exposure the decision saw")
     bid_price: MaybeNumber = optional("best bid at decision", unit="quote/base")
     ask_price: MaybeNumber = optional("best ask at decision", unit="quote/base")
     mark_price: MaybeNumber = optional("mark price at decision", unit="quote/base")
@@ -227,20 +224,20 @@ class OrderAcked(Event):
 
     ts: Instant = required("event time: the venue's acknowledgement", "ts_ack")
     symbol: Symbol = required("instrument")
-    side: str = required("BUY or SELL")
+    side: Side = required("BUY or SELL")
     order_id: Id = required("venue's order id; joins fills and closes by (symbol, order_id)", "orderId")
     client_order_id: Id = required("client order id", "clientOrderId")
     request_qty: Number = required("requested quantity", unit="base units")
-    order_type: str = required("order type, e.g. MARKET or LIMIT")
-    status: str = required("venue's status; DRY marks a dry run")
+    order_type: Text = required("order type, e.g. MARKET or LIMIT")
+    status: Text = required("venue's status; DRY marks a dry run")
     price: MaybeNumber = optional("price of the ack; 0 on market orders, which is not a fill", unit="quote/base")
-    position_side: str | None = optional("LONG, SHORT or BOTH", "positionSide")
-    reduce_only: bool | None = optional("may only reduce a position", "reduceOnly")
+    position_side: MaybeSide = optional("LONG, SHORT or BOTH", "positionSide")
+    reduce_only: MaybeFlag = optional("may only reduce a position", "reduceOnly")
     latency_ms: MaybeNumber = optional("submit to acknowledgement", unit="ms")
-    attempt_id: Id | None = optional("attempt the order belongs to")
-    intent_id: Id | None = optional("intent the order belongs to")
-    strategy: str | None = optional("strategy that asked")
-    source: str | None = optional("event type the row was logged under: order_ack or order_executed", "event_type")
+    attempt_id: MaybeId = optional("attempt the order belongs to")
+    intent_id: MaybeId = optional("intent the order belongs to")
+    strategy: MaybeText = optional("strategy that asked")
+    source: MaybeText = optional("event type the row was logged under: order_ack or order_executed", "event_type")
     bid_price: MaybeNumber = optional("best bid at the ack", unit="quote/base")
     ask_price: MaybeNumber = optional("best ask at the ack", unit="quote/base")
     mark_price: MaybeNumber = optional("mark price at the ack", unit="quote/base")
@@ -255,21 +252,21 @@ class OrderFilled(Event):
     ts: Instant = required("event time: the last fill", "ts_fill_last")
     ts_fill_first: Instant = required("time of the first fill")
     symbol: Symbol = required("instrument")
-    side: str = required("BUY or SELL")
+    side: Side = required("BUY or SELL")
     order_id: Id = required("venue's order id; joins acks and closes by (symbol, order_id)", "orderId")
     client_order_id: Id = required("client order id", "clientOrderId")
     executed_qty: Number = required("filled quantity so far", "executedQty", "base units")
     avg_price: Number = required("average fill price so far", "avgPrice", "quote/base")
     fee_total: Number = required("fees so far, in fee_asset", unit="fee asset")
-    fee_asset: str = required("asset the fee is paid in", "feeAsset")
-    trade_ids: list[JsonValue] = required("venue's trade ids", "tradeIds")
-    status: str = required("venue's status")
-    position_side: str | None = optional("LONG, SHORT or BOTH", "positionSide")
-    reduce_only: bool | None = optional("may only reduce a position", "reduceOnly")
+    fee_asset: Text = required("asset the fee is paid in", "feeAsset")
+    trade_ids: Items = required("venue's trade ids", "tradeIds")
+    status: Text = required("venue's status")
+    position_side: MaybeSide = optional("LONG, SHORT or BOTH", "positionSide")
+    reduce_only: MaybeFlag = optional("may only reduce a position", "reduceOnly")
     latency_ms: MaybeNumber = optional("submit to last fill", unit="ms")
-    attempt_id: Id | None = optional("attempt the order belongs to")
-    intent_id: Id | None = optional("intent the order belongs to")
-    strategy: str | None = optional("strategy that asked")
+    attempt_id: MaybeId = optional("attempt the order belongs to")
+    intent_id: MaybeId = optional("intent the order belongs to")
+    strategy: MaybeText = optional("strategy that asked")
     bid_price: MaybeNumber = optional("best bid at the fill", unit="quote/base")
     ask_price: MaybeNumber = optional("best ask at the fill", unit="quote/base")
     mark_price: MaybeNumber = optional("mark price at the fill", unit="quote/base")
@@ -290,12 +287,12 @@ class OrderClosed(Event):
     position_size_before: Number = required("signed position before the close", unit="base units")
     position_size_after: Number = required("signed position after the close", unit="base units")
     closed_qty: MaybeNumber = optional("quantity closed; null: |before - after|", unit="base units")
-    position_side: str | None = optional("LONG, SHORT or BOTH", "positionSide")
-    reduce_only: bool | None = optional("may only reduce a position", "reduceOnly")
+    position_side: MaybeSide = optional("LONG, SHORT or BOTH", "positionSide")
+    reduce_only: MaybeFlag = optional("may only reduce a position", "reduceOnly")
     latency_ms: MaybeNumber = optional("submit to close", unit="ms")
-    attempt_id: Id | None = optional("attempt the closing order belongs to")
-    intent_id: Id | None = optional("intent the closing order belongs to")
-    strategy: str | None = optional("strategy that asked")
+    attempt_id: MaybeId = optional("attempt the closing order belongs to")
+    intent_id: MaybeId = optional("intent the closing order belongs to")
+    strategy: MaybeText = optional("strategy that asked")
 
 
 class OrderFailed(Event):
@@ -305,16 +302,16 @@ class OrderFailed(Event):
     event_type = "order_error"
 
     symbol: Symbol = required("instrument")
-    side: str | None = optional("BUY or SELL")
-    order_type: str | None = optional("order type, e.g. MARKET or LIMIT")
+    side: MaybeSide = optional("BUY or SELL")
+    order_type: MaybeText = optional("order type, e.g. MARKET or LIMIT")
     price: MaybeNumber = optional("price asked for", unit="quote/base")
     qty: MaybeNumber = optional("quantity asked for", unit="base units")
-    error: str | None = optional("the error as the venue or client worded it", "exc")
-    dry_run: bool | None = optional("no order would have reached the venue")
-    position_side: str | None = optional("LONG, SHORT or BOTH")
-    reduce_only: bool | None = optional("may only reduce a position")
-    attempt_id: Id | None = optional("attempt the order belongs to")
-    payload: JsonValue | None = optional("the request as sent, without secrets")
+    error: MaybeText = optional("the error as the venue or client worded it", "exc")
+    dry_run: MaybeFlag = optional("no order would have reached the venue")
+    position_side: MaybeSide = optional("LONG, SHORT or BOTH")
+    reduce_only: MaybeFlag = optional("may only reduce a position")
+    attempt_id: MaybeId = optional("attempt the order belongs to")
+    payload: MaybeDocument = optional("the request as sent, without secrets")
 
 
 class FundingSettled(Event):
@@ -333,13 +330,13 @@ class OrderMeasured(Event):
     table = "order_metrics"
     event_type = "order_metric"
 
-    kind: str | None = optional("null: a router metric; position_close: a note about a close", "event")
-    attempt_id: Id | None = optional("attempt that is measured; several rows: the latest counts")
-    intent_id: Id | None = optional("intent behind the attempt")
-    venue: str | None = optional("venue")
-    route: str | None = optional("route taken, e.g. maker, taker, market")
-    symbol: Symbol | None = optional("instrument")
-    side: str | None = optional("BUY or SELL")
+    kind: MaybeText = optional("null: a router metric; position_close: a note about a close", "event")
+    attempt_id: MaybeId = optional("attempt that is measured; several rows: the latest counts")
+    intent_id: MaybeId = optional("intent behind the attempt")
+    venue: MaybeText = optional("venue")
+    route: MaybeText = optional("route taken, e.g. maker, taker, market")
+    symbol: MaybeSymbol = optional("instrument")
+    side: MaybeSide = optional("BUY or SELL")
     mark_price: MaybeNumber = optional("mark price at decision", "prices.mark", "quote/base")
     submitted_price: MaybeNumber = optional("price submitted", "prices.submitted", "quote/base")
     avg_fill_price: MaybeNumber = optional("average fill price", "prices.avg_fill", "quote/base")
@@ -349,25 +346,25 @@ class OrderMeasured(Event):
     submit_ms: MaybeNumber = optional("decision to submit", "timing_ms.submit", "ms")
     ack_ms: MaybeNumber = optional("submit to acknowledgement", "timing_ms.ack", "ms")
     fill_ms: MaybeNumber = optional("acknowledgement to fill", "timing_ms.fill", "ms")
-    status: str | None = optional("venue's final status", "result.status")
-    retries: int | None = optional("retries", "result.retries", "1")
-    is_cancelled: bool | None = optional("the order was cancelled", "result.cancelled")
+    status: MaybeText = optional("venue's final status", "result.status")
+    retries: MaybeWhole = optional("retries", "result.retries", "1")
+    is_cancelled: MaybeFlag = optional("the order was cancelled", "result.cancelled")
     fees_usd: MaybeNumber = optional("fees", unit="USD")
     slippage_bps: MaybeNumber = optional("slippage as logged, positive is cost; views prefer the prices", unit="bps")
     ack_latency_ms: MaybeNumber = optional("acknowledgement latency as logged", unit="ms")
-    maker_start: bool | None = optional("the router began as maker")
-    is_maker_final: bool | None = optional("the order was filled as maker")
-    used_fallback: bool | None = optional("the router fell back to taker; null counts as false")
-    policy_maker_first: bool | None = optional("policy: begin as maker", "policy.maker_first")
-    policy_taker_bias: str | None = optional("policy: prefer_maker, balanced or prefer_taker", "policy.taker_bias")
-    policy_quality: str | None = optional("policy: router quality it was based on", "policy.quality")
-    policy_reason: str | None = optional("policy: why", "policy.reason")
+    maker_start: MaybeFlag = optional("the router began as maker")
+    is_maker_final: MaybeFlag = optional("the order was filled as maker")
+    used_fallback: MaybeFlag = optional("the router fell back to taker; null counts as false")
+    policy_maker_first: MaybeFlag = optional("policy: begin as maker", "policy.maker_first")
+    policy_taker_bias: MaybeText = optional("policy: prefer_maker, balanced or prefer_taker", "policy.taker_bias")
+    policy_quality: MaybeText = optional("policy: router quality it was based on", "policy.quality")
+    policy_reason: MaybeText = optional("policy: why", "policy.reason")
     policy_offset_bps: MaybeNumber = optional("policy: maker offset", "policy.offset_bps", "bps")
-    autotune_applied: bool | None = optional("a suggestion was applied to the policy")
-    policy_before: JsonValue | None = optional("policy before autotune")
-    policy_after: JsonValue | None = optional("policy after autotune")
+    autotune_applied: MaybeFlag = optional("a suggestion was applied to the policy")
+    policy_before: MaybeDocument = optional("policy before autotune")
+    policy_after: MaybeDocument = optional("policy after autotune")
     pnl_at_close_usd: MaybeNumber = optional("position_close rows: PnL as logged", unit="USD")
-    order_status: str | None = optional("position_close rows: status of the closing order")
+    order_status: MaybeText = optional("position_close rows: status of the closing order")
 
 
 class IntentVetoed(Event):
@@ -377,18 +374,18 @@ class IntentVetoed(Event):
     event_type = "risk_veto"
 
     symbol: Symbol = required("instrument")
-    veto_reason: str = required("reason as logged; views make it canonical")
-    original_reason: str | None = optional("reason before it was made canonical")
-    side: str | None = optional("BUY or SELL")
-    position_side: str | None = optional("LONG or SHORT; its presence marks a raw row")
-    strategy: str | None = optional("strategy that asked")
+    veto_reason: Text = required("reason as logged; views make it canonical")
+    original_reason: MaybeText = optional("reason before it was made canonical")
+    side: MaybeSide = optional("BUY or SELL")
+    position_side: MaybeSide = optional("LONG or SHORT; its presence marks a raw row")
+    strategy: MaybeText = optional("strategy that asked")
     qty_req: MaybeNumber = optional("requested quantity", unit="base units")
-    signal_ts: Instant | None = optional("time of the signal behind the intent")
-    attempt_id: Id | None = optional("attempt that was vetoed", "attempt_id", also=("veto_detail.intent.attempt_id",))
-    intent_id: Id | None = optional("intent that was vetoed", "intent_id", also=("veto_detail.intent.intent_id",))
-    veto_detail: JsonValue | None = optional("what the check saw: reasons, thresholds, observations, the intent")
-    thresholds: JsonValue | None = optional("limits that applied")
-    context: JsonValue | None = optional("account and market around the check")
+    signal_ts: MaybeInstant = optional("time of the signal behind the intent")
+    attempt_id: MaybeId = optional("attempt that was vetoed", "attempt_id", also=("veto_detail.intent.attempt_id",))
+    intent_id: MaybeId = optional("intent that was vetoed", "intent_id", also=("veto_detail.intent.intent_id",))
+    veto_detail: MaybeDocument = optional("what the check saw: reasons, thresholds, observations, the intent")
+    thresholds: MaybeDocument = optional("limits that applied")
+    context: MaybeDocument = optional("account and market around the check")
     bid_price: MaybeNumber = optional("best bid at the veto", unit="quote/base")
     ask_price: MaybeNumber = optional("best ask at the veto", unit="quote/base")
     mark_price: MaybeNumber = optional("mark price at the veto", unit="quote/base")
@@ -402,11 +399,11 @@ class ShadowDecided(Event):
     whole = "decision"
 
     ts: Instant = required("event time: the decision", "timestamp")
-    symbol: Symbol | None = optional("instrument; heartbeats may have none")
-    attempt_id: Id | None = optional("live attempt it shadows; null: none")
-    is_heartbeat: bool = optional("a sign of life, not a decision", "heartbeat", default=False)
-    is_allowed: bool | None = optional("the candidate pipeline would trade", "risk_decision.allowed")
-    decision: JsonValue | None = optional("the decision, whole, as its producer wrote it")
+    symbol: MaybeSymbol = optional("instrument; heartbeats may have none")
+    attempt_id: MaybeId = optional("live attempt it shadows; null: none")
+    is_heartbeat: Flag = optional("a sign of life, not a decision", "heartbeat", default=False)
+    is_allowed: MaybeFlag = optional("the candidate pipeline would trade", "risk_decision.allowed")
+    decision: MaybeDocument = optional("the decision, whole, as its producer wrote it")
 
 
 class HeartbeatSent(Event):
@@ -415,7 +412,7 @@ class HeartbeatSent(Event):
     table = "heartbeats"
     event_type = "heartbeat"
 
-    service: str = required("service")
+    service: Text = required("service")
     lag_s: MaybeNumber = optional("how far its loop lags", "lag_secs", "s")
     queue_depth: MaybeNumber = optional("work waiting", unit="1")
 
@@ -427,9 +424,9 @@ class SymbolToggled(Event):
     event_type = "symbol_toggle"
 
     symbol: Symbol = required("instrument")
-    is_disabled: bool = required("true: no new positions", "disabled")
-    until_ts: Instant | None = optional("end of the toggle; null: until it is toggled again", "disabled_until")
-    reason: str | None = optional("why")
+    is_disabled: Flag = required("true: no new positions", "disabled")
+    until_ts: MaybeInstant = optional("end of the toggle; null: until it is toggled again", "disabled_until")
+    reason: MaybeText = optional("why")
 
 
 class FlagsRecorded(Event):
@@ -438,16 +435,16 @@ class FlagsRecorded(Event):
     table = "flag_snapshots"
     event_type = "flag_snapshot"
 
-    is_intel_on: bool = required("expectancy and symbol scores are computed", "INTEL_V6_ENABLED")
-    is_risk_engine_on: bool = required("the risk engine is on", "RISK_ENGINE_V6_ENABLED")
-    is_pipeline_shadow_on: bool = required("shadow head and compare are computed", "PIPELINE_V6_SHADOW_ENABLED")
-    is_router_autotune_on: bool = required("policy suggestions are computed", "ROUTER_AUTOTUNE_V6_ENABLED")
-    is_feedback_allocator_on: bool = required("allocations are computed", "FEEDBACK_ALLOCATOR_V6_ENABLED")
-    is_router_autotune_apply_on: bool = required("suggestions are applied", "ROUTER_AUTOTUNE_V6_APPLY_ENABLED")
-    env: str = required("environment the runtime says it runs in", "ENV")
-    dry_run: str = required("no order reaches a venue, as the runtime says it", "DRY_RUN")
-    testnet: str = required("the venue's test network, as the runtime says it", "BINANCE_TESTNET")
-    engine_version: str = required("version of the engine, never empty")
+    is_intel_on: Flag = required("expectancy and symbol scores are computed", "INTEL_V6_ENABLED")
+    is_risk_engine_on: Flag = required("the risk engine is on", "RISK_ENGINE_V6_ENABLED")
+    is_pipeline_shadow_on: Flag = required("shadow head and compare are computed", "PIPELINE_V6_SHADOW_ENABLED")
+    is_router_autotune_on: Flag = required("policy suggestions are computed", "ROUTER_AUTOTUNE_V6_ENABLED")
+    is_feedback_allocator_on: Flag = required("allocations are computed", "FEEDBACK_ALLOCATOR_V6_ENABLED")
+    is_router_autotune_apply_on: Flag = required("suggestions are applied", "ROUTER_AUTOTUNE_V6_APPLY_ENABLED")
+    env: Text = required("environment the runtime says it runs in", "ENV")
+    dry_run: Text = required("no order reaches a venue, as the runtime says it", "DRY_RUN")
+    testnet: Text = required("the venue's test network, as the runtime says it", "BINANCE_TESTNET")
+    engine_version: Text = required("version of the engine, never empty")
 
 
 class ConfigChanged(Event):
@@ -456,8 +453,8 @@ class ConfigChanged(Event):
     table = "config_snapshots"
     event_type = "config_snapshot"
 
-    kind: str = required("limits or universe")
-    payload: JsonValue = required("the whole document, in the shape of risk_limits.json or pairs_universe.json")
+    kind: Text = required("limits or universe")
+    payload: Document = required("the whole document, in the shape of risk_limits.json or pairs_universe.json")
 
 
 class RouterHealthLogged(Event):
@@ -467,7 +464,7 @@ class RouterHealthLogged(Event):
     event_type = "router_health"
     whole = "payload"
 
-    payload: JsonValue = required("the line, whole")
+    payload: Document = required("the line, whole")
 
 
 EVENTS: tuple[type[Event], ...] = (
@@ -504,7 +501,8 @@ class EventRefused(ValueError):
 
     def __init__(self, event_type: str, field: str, expected: str, found: str) -> None:
         self.event_type, self.field = event_type, field
-        super().__init__(f"{event_type!s:.60}: {field:.100}: expected {expected}, found {found}")
+        self.reason = f"{field:.100}: expected {expected}, found {found}"
+        super().__init__(f"{event_type!s:.60}: {self.reason}")
 
 
 def parse_event(event_type: str, payload: Mapping[str, Any]) -> Event:
@@ -520,27 +518,113 @@ def parse_event(event_type: str, payload: Mapping[str, Any]) -> Event:
         raise EventRefused(event_type, "event_type", f"one of {', '.join(EVENTS_BY_TYPE)}", _shown(event_type))
     if not isinstance(payload, Mapping):
         raise EventRefused(event_type, "payload", "an object", type(payload).__name__)
-    rest = {_key(key): dict(item) if isinstance(item, Mapping) else item for key, item in payload.items()}
-    values = {name: _take(rest, name, field, event_type) for name, field in event.model_fields.items()}
+    fields, rest = read_fields(event, payload)
+    if event.whole is not None and event.whole not in fields:
+        fields[event.whole] = {key: item for key, item in payload.items() if key != "event_id"}
+        rest = {}
+    if twice := {key: rest.pop(key) for key in rest.keys() & event.model_fields.keys()}:
+        rest["extra"] = twice
+    return event.model_validate({**rest, **fields})
+
+
+def read_fields(
+    event: type[Event], payload: Mapping[str, Any], layout: Layout | None = None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the fields of an event that are known, typed, and what of the payload has no field.
+
+    ``layout``: where the fields stand, if not where the contract has them.
+
+    Raises:
+        EventRefused: a required field is missing, or a field is wrongly typed.
+    """
+    layout = layout or contract_layout(event)
+    rest = {_key(key): item for key, item in payload.items()}
+    given = rest.copy()
+    for parent in layout.parents:
+        if not isinstance(given.get(parent, {}), (Mapping, NoneType)):
+            raise EventRefused(event.event_type, parent, "an object", _shown(given[parent]))
+    fields = {
+        place.name: value for place in layout.places if (value := _read(event, place, layout, given, rest)) is not None
+    }
     for key in ("ts", "event_type"):
         rest.pop(key, None)
-    if payload.get("strategy") == TEST_STRATEGY:
-        values["is_test"] = True
-    if event.whole is None:
-        left = {key: item for key, item in rest.items() if key not in values}
-        values.update({key: item for key, item in left.items() if not isinstance(item, dict) or item})
-    elif values[event.whole] is None:
-        values[event.whole] = dict(payload)
-    try:
-        return event.model_validate({name: value for name, value in values.items() if value is not None})
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0])
-        key = contract_key(name, event.model_fields[name]) if name in event.model_fields else name
-        said = first["msg"].removeprefix("Value error, expected ").partition(", found ")[0]
-        expected = _EXPECTED.get(first["type"].partition("_")[0], said)
-        found = "nothing" if first["type"] == "missing" else _shown(first["input"])
-        raise EventRefused(event_type, key, expected, found) from None
+    if given.get("strategy") == TEST_STRATEGY:
+        fields["is_test"] = True
+    return fields, {key: item for key, item in rest.items() if key not in layout.parents or item}
+
+
+def _read(event: type[Event], place: Place, layout: Layout, given: dict[str, Any], rest: dict[str, Any]) -> Any:
+    """The first value that is known at the paths of a field; what stands there is taken out of ``rest``.
+
+    A value that the field cannot be refuses the event, though a later path may have a good one. A second key with a
+    value of its own stays in ``rest``.
+    """
+    known = seen = None
+    for path in place.paths:
+        if known is None or path[0] not in layout.other_keys:
+            _take_out(rest, path, layout.parents)
+        if (found := _at(given, path)) is None:
+            continue
+        seen = found if seen is None else seen
+        try:
+            known = place.read(found) if known is None else known
+        except ValueError:
+            raise EventRefused(event.event_type, ".".join(path), place.expected, _shown(found)) from None
+    if known is None and place.is_required:
+        key = ".".join(place.paths[0])
+        if seen is None or seen == "":
+            raise EventRefused(event.event_type, key, "a value", "nothing")
+        raise EventRefused(event.event_type, key, place.expected, _shown(seen))
+    return known
+
+
+class Place(NamedTuple):
+    """Where a field stands, the first path whose value is known counts, and how its values are read."""
+
+    name: str
+    paths: tuple[tuple[str, ...], ...]
+    read: Callable[[object], Any]
+    expected: str
+    is_required: bool
+
+
+class Layout(NamedTuple):
+    """Where all fields of an event stand.
+
+    ``parents``: the objects that hold some of them; ``other_keys``: keys at which fields may stand whose first is
+    another.
+    """
+
+    places: tuple[Place, ...]
+    parents: frozenset[str]
+    other_keys: frozenset[str]
+
+
+def layout_of(
+    event: type[Event], keys: Mapping[str, tuple[str, ...]], may_lack: Container[str] = (), left: Container[str] = ()
+) -> Layout:
+    """The places of the fields. ``keys``: paths that differ from the contract's; ``may_lack``: required fields that
+    need not be there; ``left``: fields that are not read."""
+    documents = document_fields(event)
+    places = []
+    for name, field in event.model_fields.items():
+        if name in left:
+            continue
+        read: Any = next(part.func for part in field.metadata if isinstance(part, BeforeValidator))
+        read = read.args[0] if isinstance(read, partial) else read
+        paths = tuple(tuple(path.split(".")) for path in field_paths(name, field, keys.get(name)))
+        is_required = field.is_required() and name not in may_lack and name != event.whole
+        places.append(Place(name, paths, read, _EXPECTED[read], is_required))
+    parents = {path[0] for place in places for path in place.paths if len(path) > 1} - documents
+    first = {place.paths[0][0] for place in places}
+    others = {path[0] for place in places for path in place.paths if len(path) == 1} - first
+    return Layout(tuple(places), frozenset(parents), frozenset(others))
+
+
+@cache
+def contract_layout(event: type[Event]) -> Layout:
+    """The places of the fields in the contract's JSON."""
+    return layout_of(event, {})
 
 
 _REPR = Repr()
@@ -560,33 +644,30 @@ def _key(key: object) -> str:
     return str(key).encode("utf-8", "replace").decode()
 
 
-_EXPECTED = {
-    "missing": "a value",
-    "float": "a number",
-    "int": "a whole number",
-    "bool": "true or false",
-    "string": "text",
-    "list": "a list",
-    "datetime": "an instant",
+_EXPECTED: dict[Any, str] = {
+    values.number: "a number",
+    values.whole_number: "a whole number",
+    values.instant: "an instant",
+    values.flag: "true or false",
+    values.identity: "text",
+    values.text: "text",
+    values.name: "text",
+    values.a_list: "a list",
+    values.document: "a document",
 }
 
 
-def _take(rest: dict[str, Any], name: str, field: FieldInfo, event_type: str) -> Any:
-    """The first value that is known at the field's paths; what stands at its own key is taken out of ``rest``."""
-    key, *also = contract_paths(name, field)
-    *parents, leaf = key.split(".")
-    holder: Any = rest
-    for parent in parents:
-        holder = {} if holder.get(parent) is None else holder[parent]
-        if not isinstance(holder, dict):
-            raise EventRefused(event_type, parent, "an object", _shown(holder))
-    found = [holder.pop(leaf, None), *(_at(rest, path) for path in also)]
-    if name != "ts" and name in rest:
-        found.append(rest.pop(name))
-    return next((value for value in found if value is not None and not (isinstance(value, str) and not value)), None)
-
-
-def _at(value: Any, path: str) -> Any:
-    for part in path.split("."):
-        value = value.get(part) if isinstance(value, dict) else None
+def _at(value: Any, path: tuple[str, ...]) -> Any:
+    for part in path:
+        value = value.get(part) if isinstance(value, Mapping) else None
     return value
+
+
+def _take_out(rest: dict[str, Any], path: tuple[str, ...], parents: Container[str]) -> None:
+    """Takes what stands at a path out of a copy of the payload; an inner object is copied before it is changed."""
+    first, *below = path
+    if not below:
+        rest.pop(first, None)
+    elif first in parents and isinstance(rest.get(first), Mapping):
+        rest[first] = dict(rest[first])
+        _take_out(rest[first], tuple(below), below)

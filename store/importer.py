@@ -27,10 +27,19 @@ from tape.store.config_files import import_config
 from tape.store.counter import FileCount, end_import, last_ingest_seq, reject, sum_of
 from tape.store.database import transaction
 from tape.store.errors import NoLogs
-from tape.store.json_rows import LineTree, time_paths, typed_rows, with_shape_and_ts
+from tape.store.json_rows import (
+    LineTree,
+    keys_are_distinct,
+    read_line,
+    read_ts,
+    time_paths,
+    typed_lines,
+    typed_rows,
+    with_shape_and_ts,
+)
 from tape.store.legacy import CONFIGS, LOGS, NAV_ARRAY, FoundLogs, Log, Unread, find_logs, logs_nearby, name_below
 from tape.store.log_bytes import LogBytes
-from tape.store.log_lines import MAX_LINE, LogReader, line_numbers, why_not_json
+from tape.store.log_lines import MAX_LINE, LogReader, as_python_reads, line_numbers, why_not_json
 from tape.store.log_names import is_array
 
 COMPUTED = "computed:"
@@ -38,6 +47,8 @@ COMPUTED = "computed:"
 
 _SLICE = 245_760
 """Rows inserted per statement: two row groups, one for each thread. Twice as many exceed the memory limit."""
+_ODD_LINES = 5_000
+"""Lines read one by one at a time."""
 
 
 @dataclass
@@ -115,6 +126,7 @@ class _LogImport:
         for path in paths:
             on_file(path)
             self._stage(path)
+        self._restage_odd_json()
         self._drop_known()
         if self._log.name == "nav":
             self._drop_known_points()
@@ -173,21 +185,22 @@ class _LogImport:
             return False
         return True
 
-    def _staged(self, lines: str) -> str:
+    def _staged(self, lines: str, *also: str) -> str:
         """SQL: lines (raw, line_no, and json: the line where it is JSON, else null) as they are staged.
 
-        ``keys`` is a hash of the names of its keys, level by level.
+        ``keys`` is a hash of the names of its keys, level by level; ``json`` is null where it is the line.
         """
         heads = ", ".join(f"'$.{path}'" for path in ("event_id", "event_type", *time_paths(self._log.shapes)))
+        passed = ", ".join(("line_no", "flaw", *also))
         lines = (
-            "(select raw, json, line_no, flaw, heads[1] as own_id, heads[2] as kind, heads[3:] as times"
+            f"(select raw, json, {passed}, heads[1] as own_id, heads[2] as kind, heads[3:] as times"
             f" from (select *, json_extract_string(json, [{heads}]) as heads from {lines}))"
         )
         return (
             "select raw, coalesce(json[1] = '{', false) as is_object,"
             f" coalesce(nullif(own_id, ''), md5(raw)) as event_id, kind, shape, ts,"
-            f" hash(json_keys(json, [{self._tree.levels}])) as keys,"
-            f" cast(? as smallint) as file, line_no, flaw from {with_shape_and_ts(self._log.shapes, lines)}"
+            f" hash(json_keys(json, [{self._tree.levels}])) as keys, nullif(cast(json as varchar), raw) as json,"
+            f" cast(? as smallint) as file, {passed} from {with_shape_and_ts(self._log.shapes, lines)}"
         )
 
     def _stage_by_line(self, opened: LogBytes, path: Path, file: int) -> None:
@@ -204,6 +217,35 @@ class _LogImport:
             self._report.notes.append(
                 f"{name_below(path, self._folder)}: {reader.nul_count:,} NUL bytes (a hole in the file) left out"
             )
+
+    def _restage_odd_json(self) -> None:
+        """Stages lines once more that Python reads as JSON and DuckDB reads differently, or not at all.
+
+        Of a key that is there twice the last counts; half a surrogate pair is a question mark.
+        """
+        examples = self._rows(
+            f"select keys, json_keys(raw, [{self._tree.levels}]) from staged"
+            " where rowid in (select min(rowid) from staged where is_object group by keys)"
+        )
+        doubled = [keys for keys, names in examples if not keys_are_distinct(names)]
+        found = self._rows(
+            "select rowid, raw from staged where is_object and keys in (select unnest(?::ubigint[]))"
+            " or line_no is not null and flaw is null and not is_object and not json_valid(raw)",
+            [doubled],
+        )
+        cleaned = [(ordinal, raw, clean) for ordinal, raw in found if (clean := as_python_reads(raw)) is not None]
+        if not cleaned:
+            return
+        lines = (
+            "(select unnest(?::bigint[]) as ordinal, unnest(?::varchar[]) as raw, unnest(?::varchar[]) as json,"
+            " cast(null as bigint) as line_no, cast(null as varchar) as flaw)"
+        )
+        columns = ("json", "is_object", "event_id", "kind", "shape", "ts", "keys")
+        self._sql(
+            f"update staged set {', '.join(f'{name} = again.{name}' for name in columns)}"
+            f" from ({self._staged(lines, 'ordinal')}) as again where staged.rowid = again.ordinal",
+            [0, *(list(column) for column in zip(*cleaned, strict=True))],
+        )
 
     def _drop_known(self) -> None:
         """Leaves one staged line per event that no table holds yet, the first; rowids keep the order of the lines."""
@@ -223,7 +265,7 @@ class _LogImport:
         A line with an ``event_id`` of its own stands.
         """
         numbers = {
-            name: ", ".join(f"try_cast(json_extract_string(raw, '$.{path}') as double)" for path in paths)
+            name: ", ".join(f"try_cast(json_extract_string(coalesce(json, raw), '$.{path}') as double)" for path in paths)
             for name, paths in self._log.shapes[0].keys.items()
         }
         self._sql(
@@ -245,7 +287,8 @@ class _LogImport:
 
     def _refuse_non_objects(self) -> None:
         self._sql(
-            "create or replace temp view objects as select rowid as ordinal, * from staged"
+            "create or replace temp view objects as"
+            " select rowid as ordinal, * replace (coalesce(json, raw) as raw) from staged"
             f" where is_object and flaw is null and strlen(raw) <= {MAX_LINE}"
         )
         self._sql("insert into refused select rowid, flaw from staged where flaw is not null")
@@ -279,6 +322,7 @@ class _LogImport:
 
         ``place``: the same among the lines of the same event.
         """
+        self._read_odd_times()
         events_of = " ".join(
             f"when {number} then {at}" for at, shapes in enumerate(self._log.tables.values()) for number in shapes
         )
@@ -290,6 +334,18 @@ class _LogImport:
             " where event is not null"
         )
 
+    def _read_odd_times(self) -> None:
+        """Reads the event times that are not written as usual; a line without one keeps none, and comes last."""
+        odd = self._rows("select ordinal, shape, raw from objects where ts is null and shape is not null")
+        times = [(ordinal, ts) for ordinal, shape, raw in odd if (ts := read_ts(self._log.shapes[shape], raw))]
+        if times:
+            self._sql(
+                "update staged set ts = odd.ts"
+                " from (select unnest(?::bigint[]) as ordinal, unnest(?::timestamptz[]) as ts) as odd"
+                " where staged.rowid = odd.ordinal",
+                [list(column) for column in zip(*times, strict=True)],
+            )
+
     def _store(self) -> None:
         base = last_ingest_seq(self._connection)
         for number, event in enumerate(self._log.tables):
@@ -300,7 +356,7 @@ class _LogImport:
     def _store_event(self, event: type[events.Event], where: str, base: int) -> None:
         """Types and inserts the lines of an event in their order, a slice at a time, so that memory stays bounded.
 
-        What the quick form of ``typed_rows`` passes on goes through the other; what that refuses is noted.
+        What the quick form of ``typed_rows`` leaves goes through the other, and what that leaves is read line by line.
         """
         shapes = self._log.tables[event]
         found = [(shape, names) for number, shape in shapes.items() for names in self._key_sets(number)]
@@ -317,27 +373,52 @@ class _LogImport:
             for tree in trees:
                 if lines := self._slice_lines():
                     self._insert(event, typed_rows(tree, shapes, lines, with_extra=with_extra))
-            if lines := self._slice_lines():
-                rows = typed_rows(trees[-1], shapes, lines, with_extra=False)
-                self._sql(f"insert into refused select ordinal, refusal from ({rows}) join slice using (ordinal)")
+            self._read_odd_lines(event)
         self._sql("drop table if exists temp.slice")
+
+    def _read_odd_lines(self, event: type[events.Event]) -> None:
+        """Reads what is left of the slice line by line; what that refuses is noted."""
+        while left := self._rows(
+            "select ordinal, event_id, shape, raw from slice join objects using (ordinal)"
+            f" where ordinal not in (select ordinal from refused) order by ordinal limit {_ODD_LINES}"
+        ):
+            read: list[tuple[int, str, str]] = []
+            refused: list[tuple[int, str]] = []
+            for ordinal, event_id, shape, raw in left:
+                try:
+                    read.append((ordinal, event_id, read_line(self._log.shapes[shape], raw)))
+                except events.EventRefused as refusal:
+                    refused.append((ordinal, refusal.reason))
+                except (ValueError, RecursionError):
+                    refused.append((ordinal, why_not_json(raw)))
+            self._sql(
+                "create or replace temp table odd as select unnest(?::bigint[]) as ordinal,"
+                " unnest(?::varchar[]) as event_id, unnest(?::varchar[]) as fields",
+                [list(column) for column in zip(*read, strict=True)] or [[], [], []],
+            )
+            self._insert(event, typed_lines(event, "odd"))
+            self._sql("drop table temp.odd")
+            self._sql(
+                "insert into refused select unnest(?::bigint[]), unnest(?::varchar[])",
+                [list(column) for column in zip(*refused, strict=True)] or [[], []],
+            )
 
     def _slice_lines(self) -> str | None:
         low, high = self._rows("select min(ordinal), max(ordinal) from slice")[0]
         return None if low is None else f"(from objects where ordinal between {low} and {high})"
 
     def _insert(self, event: type[events.Event], rows: str) -> None:
-        """Moves the rows of the slice that are not refused into their table.
+        """Moves the rows of the slice that are not odd into their table.
 
-        Whether they are is asked by a value from either side of the join: a filter on ``refusal`` alone would be
+        Whether they are is asked by a value from either side of the join: a filter on ``is_odd`` alone would be
         planned below it, where every line is parsed once more.
         """
         self._sql(
             f"""
             insert into {event.table} by name
-            select * exclude (ordinal, refusal, seq), ? as producer
+            select * exclude (ordinal, is_odd, seq), ? as producer
             from (
-                select typed.*, seq, case when refusal is null then seq end as ingest_seq
+                select typed.*, seq, case when not is_odd then seq end as ingest_seq
                 from ({rows}) as typed join (select ordinal, ingest_seq as seq from slice) using (ordinal)
             )
             where ingest_seq is not null

@@ -370,6 +370,8 @@ def _sorted_out(event: type[Event], fields: bytes) -> bytes:
         raise _Misfit(f"{event.event_type}: expected an object, found {type(given).__name__}")
     known = {name: value for name, value in given.items() if name in event.model_fields and value not in (None, "")}
     extra = {name: value for name, value in given.items() if name not in event.model_fields}
+    if isinstance(twice := extra.get("extra"), dict) and twice.keys() <= event.model_fields.keys():
+        extra = {**extra, **extra.pop("extra")}  # what `parse_event` found at a field's second key
     shape = _shape(event)
     try:
         made = shape.decoder.decode(orjson.dumps(known))

@@ -160,7 +160,7 @@ class Journal:
             event = parse_event(event_type, payload)
         except EventRefused as refusal:
             kept = {"event_type": event_type, "reason": str(refusal), "payload": payload}
-            self._append([_to_json([REFUSED, kept])])
+            self._append([to_json([REFUSED, kept])])
             raise
         return self._append([self._encode(event)], durable=durable)
 
@@ -202,7 +202,7 @@ class Journal:
             fields = {**event.__pydantic_extra__, **fields}
         if "event_id" not in fields:
             fields["event_id"] = self.new_id()
-        return _to_json([event.event_type, fields])
+        return to_json([event.event_type, fields])
 
     def _append(self, items: list[bytes], *, durable: bool = False) -> int:
         if not items:
@@ -573,7 +573,8 @@ def write_whole(fd: int, line: bytes) -> int:
     return written
 
 
-def _to_json(item: list[Any]) -> bytes:
+def to_json(item: Any) -> bytes:
+    """JSON of an event's fields, as the journal writes them."""
     try:
         return orjson.dumps(item, default=_simpler, option=_OPTIONS)
     except TypeError:

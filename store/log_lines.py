@@ -25,6 +25,8 @@ _KEPT_WHOLE = 16_777_216
 _KEPT_OF_LONGER = 65_536
 _BATCH_LINES, _BATCH_CHARACTERS = 20_000, 8_388_608
 
+from tape.store.journal import to_json
+
 
 class LogLine(NamedTuple):
     """A line that is not blank. ``flaw``: why the reader refuses it; None: it is read on."""
@@ -180,6 +182,15 @@ class _Line:
         digest = "" if self._digest is None else self._digest.hexdigest()
         kept = _text(self.kept.replace(b"\0", b"\\x00"))
         return f"{kept} (the first {_KEPT_OF_LONGER:,} of {self.length:,} bytes, md5 {digest})"
+
+
+def as_python_reads(raw: str) -> str | None:
+    """Write an object anew as Python reads it, so that every other reader finds the same; ``None``: it is none."""
+    try:
+        line = json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+    return to_json(line).decode() if isinstance(line, dict) else None
 
 
 def why_not_json(raw: str) -> str:

@@ -263,7 +263,7 @@ def test_every_key_of_the_contract_becomes_its_field(event: type[Event]) -> None
     parsed = parse_event(event.event_type, contract_payload(event))
     for number, (name, field) in enumerate(event.model_fields.items(), 1):
         if name == event.whole:
-            assert getattr(parsed, name) == contract_payload(event)
+            assert getattr(parsed, name) == {k: v for k, v in contract_payload(event).items() if k != "event_id"}
             continue
         expected: Any = {
             float: number + 0.5,

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tape.execution.events import EPOCH_MS_FROM, OrderAcked, OrderClosed, OrderFilled, contract_key, unit_of
+from tape.execution.events import OrderAcked, OrderClosed, OrderFilled, contract_key, unit_of
+from tape.execution.values import EPOCH_MS_FROM
 from tape.store.schema import python_type
 from tests.store.old_logs import (
     ACK,
@@ -93,9 +94,9 @@ def test_the_reason_says_what_was_expected_and_what_was_found(imported: LogStore
     )
     assert imported.reasons() == [
         "realizedPnlUsd: expected a number, found 'abc'",
-        "fees_total: expected a number, found nothing",
+        "fees_total: expected a value, found nothing",
         "ts_close: expected an instant, found 'yesterday'",
-        "tradeIds: expected a list, found '7'",
+        "tradeIds: expected a list, found 7",
     ]
 
 
@@ -105,7 +106,7 @@ def test_an_optional_number_that_is_none_is_refused_by_name(imported: LogStore, 
     assert imported.reasons()[0].startswith("closed_qty: expected a number, found ")
 
 
-@pytest.mark.parametrize(("value", "reason"), [("maybe", "'maybe'"), (2, "'2'"), ([], "'[]'")])
+@pytest.mark.parametrize(("value", "reason"), [("maybe", "'maybe'"), (2, "2"), ([], "[]")])
 def test_an_optional_flag_that_is_none_is_refused_by_name(imported: LogStore, value: object, reason: str) -> None:
     imported.lines(EXECUTED, {**CLOSE, "reduceOnly": value})
     assert imported.reasons() == [f"reduceOnly: expected true or false, found {reason}"]
@@ -120,9 +121,9 @@ def test_numeric_strings_are_numbers_and_nan_is_unknown(imported: LogStore, writ
     assert imported.column("unrealized_pnl_usd", "ticks") == [number]
 
 
-@pytest.mark.parametrize("last", ["0", "-2.5", "true", '"x"', "null"])
-@pytest.mark.parametrize(("first", "fees"), [("1", [1.0]), ('"2"', [2.0]), ("true", []), ('"x"', []), ("null", [None])])
-def test_of_a_key_that_is_there_twice_the_first_value_is_typed(
+@pytest.mark.parametrize("first", ["0", "-2.5", "true", '"x"', "null"])
+@pytest.mark.parametrize(("last", "fees"), [("1", [1.0]), ('"2"', [2.0]), ("true", []), ('"x"', []), ("null", [None])])
+def test_of_a_key_that_is_there_twice_the_last_value_is_typed(
     imported: LogStore, first: str, last: str, fees: list[float | None]
 ) -> None:
     line = json.dumps(without(METRIC, "fees_usd"))[:-1] + f', "fees_usd": {first}, "fees_usd": {last}}}'
@@ -201,7 +202,7 @@ def test_a_line_kept_whole_has_no_extra(imported: LogStore) -> None:
 
 SECONDS = st.one_of(
     st.floats(0, 4e9),
-    st.floats(-1e9, EPOCH_MS_FROM, exclude_max=True),
+    st.floats(-1e9, 2.5e11),
     st.integers(0, 10**15).map(lambda micros: micros / 1e6),
     st.integers(0, 2**33).map(lambda halves: 1.7e9 + halves / 2**21),
 )
