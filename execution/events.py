@@ -34,7 +34,8 @@ def _unless_empty(read: Callable[[object], Any]) -> BeforeValidator:
 
 
 def _read_unless_empty(read: Callable[[object], Any], value: object) -> Any:
-    return value if isinstance(value, str) and not value.strip() else read(value)
+    found = read(value)
+    return "" if found is None and isinstance(value, str) else found
 
 
 Number = Annotated[float, BeforeValidator(values.number)]
@@ -170,7 +171,7 @@ class PositionMarked(Event):
     table = "positions"
     event_type = "position_snapshot"
 
-    tick_id: MaybeText = optional("event_id of the tick that lists it; null: a snapshot of its own")
+    tick_id: MaybeId = optional("event_id of the tick that lists it; null: a snapshot of its own")
     symbol: Symbol = required("instrument")
     side: MaybeSide = optional("LONG or SHORT as given; null: the sign of the quantity tells", "mode")
     qty: Number = required("signed quantity, negative is short", "pos_qty", "base units")
@@ -572,9 +573,8 @@ def _read(event: type[Event], place: Place, layout: Layout, given: dict[str, Any
             raise EventRefused(event.event_type, ".".join(path), place.expected, _shown(found)) from None
     if known is None and place.is_required:
         key = ".".join(place.paths[0])
-        if seen is None or seen == "":
-            raise EventRefused(event.event_type, key, "a value", "nothing")
-        raise EventRefused(event.event_type, key, place.expected, _shown(seen))
+        found = "nothing" if seen is None or seen == "" else _shown(seen)
+        raise EventRefused(event.event_type, key, place.expected, found)
     return known
 
 
@@ -649,7 +649,7 @@ _EXPECTED: dict[Any, str] = {
     values.whole_number: "a whole number",
     values.instant: "an instant",
     values.flag: "true or false",
-    values.identity: "text",
+    values.identity: "an id",
     values.text: "text",
     values.name: "text",
     values.a_list: "a list",

@@ -265,7 +265,9 @@ class _LogImport:
         A line with an ``event_id`` of its own stands.
         """
         numbers = {
-            name: ", ".join(f"try_cast(json_extract_string(coalesce(json, raw), '$.{path}') as double)" for path in paths)
+            name: ", ".join(
+                f"try_cast(json_extract_string(coalesce(json, raw), '$.{path}') as double)" for path in paths
+            )
             for name, paths in self._log.shapes[0].keys.items()
         }
         self._sql(

@@ -501,6 +501,7 @@ _INTEGERS = "UBIGINT BIGINT HUGEINT"
 _PLAIN_NAME = "[!-~]*"
 _MAY_BE_JSON = (
     "{x} >= '[' and {x} < chr(92) or {x} >= chr(123) and {x} < '|' or {x} = 'true' or {x} = 'false' or {x} = ''"
+    " or strlen({x}) < 10 and regexp_matches({x}, '(?i)^-?(nan|inf)')"
 )
 _ODD_ID = f"{_MAY_BE_JSON} or {{x}} >= '-' and {{x}} < ':' and regexp_matches({{x}}, '^-?[0-9]+[.e]')"
 _ODD_TEXT = f"{_MAY_BE_JSON} or {{x}} >= '-' and {{x}} < ':'"

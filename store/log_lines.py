@@ -15,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from tape.store.journal import to_json
 from tape.store.json_items import NoArray, array_items
 from tape.store.log_bytes import LogBytes, LogDamaged
 
@@ -24,8 +25,6 @@ _KEPT_WHOLE = 16_777_216
 """Bytes up to which a line is kept whole; of a longer one, which is refused anyway, the beginning is kept."""
 _KEPT_OF_LONGER = 65_536
 _BATCH_LINES, _BATCH_CHARACTERS = 20_000, 8_388_608
-
-from tape.store.journal import to_json
 
 
 class LogLine(NamedTuple):

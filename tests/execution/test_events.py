@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from pydantic import JsonValue, ValidationError
+from pydantic.fields import FieldInfo
 
 from tape.execution.events import (
     EVENTS,
@@ -258,6 +259,21 @@ def contract_payload(event: type[Event]) -> dict[str, Any]:
     return payload
 
 
+def expected_words(name: str, field: FieldInfo) -> str:
+    """What a refusal says that it expected."""
+    if name.endswith("_id"):
+        return "an id"
+    return {
+        float: "a number",
+        int: "a whole number",
+        bool: "true or false",
+        str: "text",
+        datetime: "an instant",
+        list: "a list",
+        dict: "a document",
+    }[python_type(field.annotation)]
+
+
 @pytest.mark.parametrize("event", EVENTS)
 def test_every_key_of_the_contract_becomes_its_field(event: type[Event]) -> None:
     parsed = parse_event(event.event_type, contract_payload(event))
@@ -298,21 +314,16 @@ def test_what_the_contract_demands_is_refused_by_its_key_when_it_is_missing(even
             with pytest.raises(EventRefused) as refused:
                 parse_event(event.event_type, {**without, **missing})
             assert (refused.value.event_type, refused.value.field) == (event.event_type, key)
-            assert str(refused.value) == f"{event.event_type}: {key}: expected a value, found nothing"
+            assert (
+                str(refused.value)
+                == f"{event.event_type}: {key}: expected {expected_words(name, field)}, found nothing"
+            )
 
 
 @pytest.mark.parametrize("event", EVENTS)
 def test_a_wrongly_typed_value_is_refused_by_its_key_in_the_contract(event: type[Event]) -> None:
-    words = {
-        float: "a number",
-        int: "a whole number",
-        bool: "true or false",
-        str: "text",
-        datetime: "an instant",
-        list: "a list",
-    }
     for name, field in event.model_fields.items():
-        if (kind := python_type(field.annotation)) is dict:
+        if python_type(field.annotation) is dict:
             continue
         payload = contract_payload(event)
         *parents, leaf = contract_key(name, field).split(".")
@@ -323,7 +334,7 @@ def test_a_wrongly_typed_value_is_refused_by_its_key_in_the_contract(event: type
         with pytest.raises(EventRefused) as refused:
             parse_event(event.event_type, payload)
         key = contract_key(name, field)
-        expected = f"{event.event_type}: {key}: expected {words[kind]}, found {{'not': 'this'}}"
+        expected = f"{event.event_type}: {key}: expected {expected_words(name, field)}, found {{'not': 'this'}}"
         assert (refused.value.field, str(refused.value)) == (key, expected)
 
 
@@ -371,7 +382,7 @@ def test_a_parent_that_is_null_holds_nothing_and_what_is_left_of_one_is_kept() -
 def test_when_the_line_was_written_is_left_out_where_the_event_has_a_time_of_its_own() -> None:
     tick = parse_event("tick", {"t": NOON, "ts": "2020-01-01T00:00:00Z", "event_type": "tick"})
     assert (tick.ts, tick.model_extra) == (NOON, {})
-    with pytest.raises(EventRefused, match="tick: t: expected a value, found nothing"):
+    with pytest.raises(EventRefused, match="tick: t: expected an instant, found nothing"):
         parse_event("tick", {"ts": NOON})
 
 

@@ -364,7 +364,7 @@ def test_a_dictionary_of_the_contract_is_recorded_as_its_event(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("event_type", "payload", "message"),
     [
-        ("heartbeat", {"ts": 0}, "heartbeat: service: expected a value, found nothing"),
+        ("heartbeat", {"ts": 0}, "heartbeat: service: expected text, found nothing"),
         ("tick", {"t": 0, "equity": "much", "odd": [1]}, "tick: equity: expected a number, found 'much'"),
         ("tock", {"t": 0}, "tock: event_type: expected one of tick, "),
     ],

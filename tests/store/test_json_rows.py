@@ -94,7 +94,7 @@ def test_the_reason_says_what_was_expected_and_what_was_found(imported: LogStore
     )
     assert imported.reasons() == [
         "realizedPnlUsd: expected a number, found 'abc'",
-        "fees_total: expected a value, found nothing",
+        "fees_total: expected a number, found nothing",
         "ts_close: expected an instant, found 'yesterday'",
         "tradeIds: expected a list, found 7",
     ]
