@@ -286,6 +286,18 @@ class WorkingOrder:
         return {"attempt_id": intent.attempt_id, "intent_id": intent.intent_id, "strategy": intent.strategy}
 
 
+@dataclass(slots=True)
+class AtWork:
+    """The orders that an executor has at work, as it takes them up again after a restart.
+
+    ``working``: in the market; ``pending``: attempts whose next order was not sent yet; ``foreign``: orders of others.
+    """
+
+    working: list[WorkingOrder] = field(default_factory=list)
+    pending: list[Attempt] = field(default_factory=list)
+    foreign: list[WorkingOrder] = field(default_factory=list)
+
+
 def slippage_bps(side: Side, fill: float, mark: float) -> float:
     """Positive is cost (semantics 2)."""
     return sign(side) * (fill - mark) / mark * 1e4

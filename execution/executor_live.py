@@ -27,6 +27,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tape.execution import pipeline_v6_shadow as shadow
+from tape.execution.attempts import AtWork
 from tape.execution.autotune import Autotune, Policy, RiskMode
 from tape.execution.config import Limits, Universe, parse_limits, parse_universe
 from tape.execution.day import Day
@@ -156,6 +157,14 @@ class Executor:
         self._risk_snapshot, self._intel = Every(RISK_SNAPSHOT_S), Every(INTEL_S)
         self._shadow_beat = Every(SHADOW_HEARTBEAT_S)
 
+    def at_work(self) -> AtWork:
+        """The orders at work, for an executor that takes this one's place."""
+        return self._router.at_work()
+
+    def restore(self, at_work: AtWork) -> None:
+        """Takes up the orders of an executor before, at the start."""
+        self._router.restore(at_work)
+
     def step(self, now: datetime) -> None:
         """One tick.
 
@@ -212,7 +221,7 @@ class Executor:
             self._unheard = with_sides(self._unheard, self.book if self._has_book else None, account)
         if not self._has_book:
             self._open_book(account, self._unheard)
-        heard: list[Event] = []
+        heard = self._router.give_up(now)
         try:
             while self._unheard:
                 heard += self._on_update(self._unheard.pop(0))

@@ -21,7 +21,7 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from tape.execution.attempts import Attempt, WorkingOrder
+from tape.execution.attempts import Attempt, AtWork, WorkingOrder
 from tape.execution.attempts import slippage_bps as slippage_bps
 from tape.execution.autotune import Policy
 from tape.execution.events import Event, OrderAttempted
@@ -43,6 +43,8 @@ from tape.execution.venues.venue import (
 
 _LOG = logging.getLogger(__name__)
 MAKER_WAIT_S = 4.0
+_MOST_FOREIGN = 500
+"""Orders of others that are handed on at a restart, the newest; an older one begins anew when it trades again."""
 Quotes = Callable[[str, datetime], Quote | None]
 """The quote of a symbol that stood at an instant."""
 
@@ -57,6 +59,7 @@ class Router:
         self._book = book
         self._new_id = new_id
         self._maker_wait_s = maker_wait_s
+        self._given_up: list[Attempt] = []
         self._unpriced: set[str] = set()
         """Assets of fees without a price, once they are said."""
         self.is_hedged = False
@@ -110,6 +113,28 @@ class Router:
         return any(each.order.symbol == symbol for each in self._working.values()) or any(
             each.intent.symbol == symbol for each in self._pending
         )
+
+    def at_work(self) -> AtWork:
+        """Everything that later updates can be about."""
+        foreign = list(self._foreign.values())[-_MOST_FOREIGN:]
+        return AtWork(list(self._working.values()), list(self._pending), foreign)
+
+    def restore(self, at_work: AtWork) -> None:
+        """Takes up the orders of a run before, in a router that has none.
+
+        A maker order among them is not replaced by a taker order when it ends: its market is a past one.
+        """
+        for working in at_work.working:
+            working.deadline, working.is_cancelling = None, False
+            self._working[working.order.client_order_id] = working
+        for whole in at_work.foreign:
+            self._foreign[whole.order.symbol, whole.order_id, whole.order.side] = whole
+        self._given_up = list(at_work.pending)
+
+    def give_up(self, now: datetime) -> list[Event]:
+        """The metrics of attempts that a run before took on, and of which nothing is in the market any more."""
+        given_up, self._given_up = self._given_up, []
+        return [attempt.measured(self._venue.name, "CANCELED", now) for attempt in given_up]
 
     def on_update(self, update: Acked | Traded | Ended, quotes: Quotes) -> list[Event]:
         """What an update puts on record. What it makes necessary goes out with the next ``send``."""

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -39,6 +39,9 @@ from tape.store.errors import StoreError
 from tape.store.journal import Journal
 from tape.store.owner_lock import trading
 from tape.symbols import say_unlisted
+
+if TYPE_CHECKING:
+    from tape.execution.venues.ccxt import CcxtVenue
 
 _LOG = logging.getLogger("tape")
 _TOLD_EVERY_S = 60.0
@@ -103,21 +106,30 @@ def live_executor(home: Path, settings: Settings) -> Iterator[Loop]:
         StoreError: the venue cannot be had as it is configured, the home has an executor, or it cannot be recorded.
     """
     with trading(home):
-        account = _account(home) if settings.executor.venue == "paper" else None
-        venue = _real(settings) if account is None else account.venue(settings, datetime.now(UTC))
-        with Journal(home, "executor") as journal:
-            executor = executor_of(home, settings, venue, journal.record, journal.new_id)
-            loop = Loop(executor, settings.executor.interval_s, account.save if account else lambda: None)
-            yield loop
-            if account is not None:
+        if settings.executor.venue == "paper":
+            account = _account(home)
+            venue = account.venue(settings, datetime.now(UTC))
+            with Journal(home, "executor") as journal:
+                executor = executor_of(home, settings, venue, journal.record, journal.new_id)
+                yield Loop(executor, settings.executor.interval_s, account.save)
                 account.save(is_last=True)
+            return
+        real = _real(settings)
+        from tape.ccxt_account import CcxtAccount
+
+        kept = CcxtAccount(home, real)
+        with Journal(home, "executor") as journal:
+            executor = executor_of(home, settings, real, kept.recording(journal), journal.new_id)
+            kept.resume(executor)
+            yield Loop(executor, settings.executor.interval_s, kept.save)
+            kept.save()
 
 
 def _account(home: Path) -> PaperAccount:
     return PaperAccount(home / "logs" / "cache" / "paper_account.json")
 
 
-def _real(settings: Settings) -> Venue:
+def _real(settings: Settings) -> CcxtVenue:
     flags = settings.flags
     if settings.executor.trading and (flags.dry_run.strip() != "0" or not flags.is_risk_engine_on):
         raise StoreError(

@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import isclose
 from typing import Any, Literal, cast
@@ -84,6 +84,11 @@ class _Sent:
     has_never_arrived: bool = False
 
     @property
+    def is_over(self) -> bool:
+        """Nothing more can happen to it, as far as the exchange has said."""
+        return self.status in _ENDED or self.status == "FILLED" or self.has_never_arrived
+
+    @property
     def key(self) -> OrderKey | None:
         """Symbol and order id, once the order id is known."""
         return None if self.order_id is None else (self.order.symbol, self.order_id)
@@ -98,6 +103,24 @@ class _Behind:
 
     client_order_id: str
     filled_qty: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an account was read and told at ``now``, and the orders that are at work.
+
+    ``since_ms``: trades are told from this instant on; ``asked_from_ms``: of symbols without one, up to where there was
+    none; ``last_trade``: number of the last trade read, by symbol; ``trades`` and ``refused``: read, and not told yet.
+    """
+
+    now: datetime
+    since_ms: int
+    symbols: tuple[str, ...]
+    asked_from_ms: dict[str, int]
+    last_trade: dict[str, int]
+    trades: list[Trade]
+    refused: list[tuple[Order, str]]
+    sent: list[_Sent]
 
 
 class CcxtVenue:
@@ -197,6 +220,41 @@ class CcxtVenue:
         self._see_fee_assets()
         self._read_quotes()
         return self._tell(now, fills)
+
+    def progress(self) -> Progress | None:
+        """How far the account was read; null: the venue was never reached."""
+        if self._now is None or self._since_ms is None:
+            return None
+        return Progress(
+            now=self._now,
+            since_ms=self._since_ms,
+            symbols=self.symbols,
+            asked_from_ms=dict(self._asked_from_ms),
+            last_trade=dict(self._last_trade),
+            trades=list(self._trades),
+            refused=list(self._refused),
+            sent=[replace(sent) for sent in self._sent.values()],
+        )
+
+    def restore(self, progress: Progress) -> None:
+        """Goes on from where a venue before was: what happened since is told by the next ``advance``.
+
+        Orders at work are cancelled, where trading is on, and followed to their end. A symbol that is new is read from
+        the instant of the progress on.
+
+        Raises:
+            ValueError: the venue has gone on already.
+        """
+        if self._now is not None:
+            raise ValueError(f"{self._name}: expected a venue that was never asked to go on, found it at {self._now}")
+        self._since_ms = progress.since_ms
+        new = {symbol: ms_of(progress.now) for symbol in self.symbols if symbol not in progress.symbols}
+        self._asked_from_ms = {**progress.asked_from_ms, **new}
+        self._last_trade = dict(progress.last_trade)
+        self._trades, self._refused = list(progress.trades), list(progress.refused)
+        self._unread |= {trade.symbol for trade in self._trades}
+        for sent in progress.sent:
+            self._sent[sent.order.client_order_id] = replace(sent, is_unwanted=self.is_trading and not sent.is_over)
 
     def submit(self, order: Order) -> None:
         """Sends an order, where trading is on."""
@@ -384,17 +442,22 @@ class CcxtVenue:
         sent.is_unwanted = sent.order_id is None  # what may still arrive is asked back again
 
     def _follow(self, sent: _Sent, now: datetime) -> None:
-        if sent.status in _ENDED or sent.status == "FILLED" or sent.has_never_arrived:
+        """Asks for an order that is not over, then for its end where it is unwanted and not over yet."""
+        if sent.is_over:
             return
         sent.sent_at = sent.sent_at or now
-        if sent.is_unwanted:
+        self._look_at(sent, now)
+        if sent.is_unwanted and not sent.is_over:
             self._take_back(sent)
+            self._look_at(sent, now)
+
+    def _look_at(self, sent: _Sent, now: datetime) -> None:
         try:
             self._learn(sent, self._requests.row("fapiPrivateGetOrder", _named(sent)))
         except RequestFailed as error:
             if error.code not in _NO_SUCH_ORDER:
                 raise
-            sent.has_never_arrived = sent.order_id is None and now - sent.sent_at > _ARRIVES_WITHIN
+            sent.has_never_arrived = sent.order_id is None and now - (sent.sent_at or now) > _ARRIVES_WITHIN
 
     def _learn(self, sent: _Sent, row: Row) -> None:
         order_id, status, executed = text_of(row, "orderId"), text_of(row, "status"), number_of(row, "executedQty")
