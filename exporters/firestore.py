@@ -37,6 +37,7 @@ from tape.exporters.firestore_client import Outcome, RemoteFailed
 from tape.exporters.state_files import replace_file, to_json
 from tape.store.errors import StoreError
 from tape.store.journal import Journal
+from tape.store.own_files import ForeignFile, digest_of
 
 _LOG = logging.getLogger(__name__)
 INTERVAL_S = 20.0
@@ -157,8 +158,10 @@ class Sync:
 
         Raises:
             SyncRuns: another sync of this home runs.
+            ForeignFile: the file in which the sync says how it goes is another program's.
         """
         with _claim(self.home):
+            _refuse_foreign_status(self.home / STATUS)
             while not (stop.is_set() or self._closing.is_set()):
                 began = time.monotonic()
                 wait_s = self.step(time.time(), began)
@@ -369,6 +372,17 @@ def _read_json(path: Path) -> Any:
         return orjson.loads(path.read_bytes())
     except (OSError, ValueError):
         return None
+
+
+def _refuse_foreign_status(path: Path) -> None:
+    """
+    Raises:
+        ForeignFile: the file is no status of a sync.
+    """
+    found = _read_json(path)
+    is_own = isinstance(found, dict) and {"pid", "env", "cycled_ts", "ok_ts", "waiting"} <= found.keys()
+    if not is_own and path.exists() and digest_of(path) is not None:
+        raise ForeignFile(path, "another program's content", "move it away")
 
 
 @contextmanager

@@ -20,13 +20,18 @@ from tape.execution import events
 from tape.exporters.contract import state_file
 from tape.exporters.state_files import render, to_json, write_atomically
 from tape.store.importer import COMPUTED
+from tape.store.own_files import OwnFiles
 from tape.store.round import Round, Row
 
 ORDER_EVENTS = (events.OrderAcked, events.OrderFilled, events.OrderClosed, events.OrderFailed)
 
 
-def write_logs(reading: Round, folder: Path) -> list[Path]:
-    """Writes the six logs below ``folder`` in the layout of a logs folder; returns their paths."""
+def write_logs(reading: Round, folder: Path, *, own: OwnFiles | None = None) -> list[Path]:
+    """Writes the six logs below ``folder`` in the layout of a logs folder; returns their paths.
+
+    Raises:
+        ForeignFile: with ``own``: one of them is another program's; nothing was written.
+    """
     logs: dict[str, Iterable[bytes]] = {
         "execution/orders_executed.jsonl": _event_lines(reading, ORDER_EVENTS),
         "execution/order_metrics.jsonl": _event_lines(reading, (events.OrderMeasured,)),
@@ -35,11 +40,14 @@ def write_logs(reading: Round, folder: Path) -> list[Path]:
         "pipeline_v6_shadow.jsonl": _event_lines(reading, (events.ShadowDecided,)),
         "pipeline_v6_compare.jsonl": _compare_lines(reading),
     }
+    if own is not None:
+        for name in logs:
+            own.refuse(folder / name)
     paths = []
     for name, lines in logs.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        paths.append(write_atomically(path, lines))
+        paths.append(write_atomically(path, lines, own=own))
     return paths
 
 

@@ -27,6 +27,8 @@ from tape.execution import events
 from tape.exporters.jsonl_mirrors import ORDER_EVENTS, contract_line, dump, pair_line, router_health_line, summary_line
 from tape.exporters.mirror_files import ROTATE_BYTES, MirrorFile, newest_part, open_part
 from tape.store.database import is_fatal, is_memory_short, roll_back, transaction
+from tape.store.errors import StoreError
+from tape.store.own_files import OwnFiles
 from tape.store.round import Row, fetch_rows
 
 _LOG = logging.getLogger(__name__)
@@ -46,6 +48,8 @@ EVENT_MIRRORS: dict[str, tuple[type[events.Event], ...]] = {
     "execution/risk_vetoes.jsonl": (events.IntentVetoed,),
     "pipeline_v6_shadow.jsonl": (events.ShadowDecided,),
 }
+LOGS = (*EVENT_MIRRORS, "router_health.jsonl", "pipeline_v6_compare.jsonl")
+"""The six logs, below the folder of logs."""
 
 
 @dataclass
@@ -87,16 +91,24 @@ class Mirror(Protocol):
 class Mirrors:
     """All live logs of a home; ``run_once``, again and again, brings them up to date."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, logs: Path, *, rotate_bytes: int = ROTATE_BYTES) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        logs: Path,
+        *,
+        rotate_bytes: int = ROTATE_BYTES,
+        own: OwnFiles | None = None,
+    ) -> None:
         self._cursor = connection.cursor()
         self._cursor.execute("set variable as_of = timestamptz 'infinity'")
         self._logs = logs
         self._rotate_bytes = rotate_bytes
+        self._own = own
         imported = not_imported(self._cursor)
         self.mirrors: list[Mirror] = [
             *(EventMirror(self._cursor, name, kinds, imported) for name, kinds in EVENT_MIRRORS.items()),
-            RouterHealthMirror(logs),
-            CompareMirror(self._cursor, logs, imported),
+            RouterHealthMirror(logs, own),
+            CompareMirror(self._cursor, logs, imported, own),
         ]
         self._files: dict[str, MirrorFile] = {}
         self._marks: dict[str, Watermark] = {}
@@ -167,7 +179,13 @@ class Mirrors:
         """Begins with what disk and database say."""
         roll_back(self._cursor)
         mark = self._load(name)
-        file = MirrorFile(self._logs / name, mark.byte_offset, last_seq=mark.last_seq, rotate_bytes=self._rotate_bytes)
+        file = MirrorFile(
+            self._logs / name,
+            mark.byte_offset,
+            last_seq=mark.last_seq,
+            rotate_bytes=self._rotate_bytes,
+            own=self._own,
+        )
         if file.offset != mark.byte_offset:
             # on record before anything is appended: what is might grow beyond the offset of the log before
             mark = Watermark(name, mark.last_seq, file.offset)
@@ -193,7 +211,8 @@ class Mirrors:
 
     def _fail(self, name: str, error: Exception) -> None:
         if name not in self.errors:
-            _LOG.error("%s cannot be written: %s", name, error, exc_info=error)
+            is_known = isinstance(error, StoreError)
+            _LOG.error("%s cannot be written: %s", name, error, exc_info=None if is_known else error)
         self.failures += 1
         self.errors[name] = (str(error) or type(error).__name__).splitlines()[0]
 
@@ -265,14 +284,17 @@ class EventMirror:
 
 
 class _Published:
-    """A published state file that is looked at again when it was replaced."""
+    """A published state file that is looked at again when it was replaced; another program's counts as none."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, own: OwnFiles | None) -> None:
         self._path = path
+        self._own = own
         self._seen = self._now = (0, 0)
 
     def document(self) -> dict[str, Any] | None:
         """The document when it is another file than at the last ``took``, else ``None``."""
+        if self._own is not None and not self._own.is_own(self._path):
+            return None
         try:
             with self._path.open("rb") as file:
                 stat = os.fstat(file.fileno())
@@ -291,8 +313,8 @@ class RouterHealthMirror:
     name = "router_health.jsonl"
     tables: tuple[str, ...] = ()
 
-    def __init__(self, logs: Path) -> None:
-        self._published = _Published(logs / "state" / "router_health.json")
+    def __init__(self, logs: Path, own: OwnFiles | None = None) -> None:
+        self._published = _Published(logs / "state" / "router_health.json", own)
         log = newest_part(logs / self.name)
         last = _last_line(log)
         self._last = self._next = without_clocks(last)
@@ -360,9 +382,11 @@ class CompareMirror:
     name = "pipeline_v6_compare.jsonl"
     tables: tuple[str, ...] = ()
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, logs: Path, not_imported: str) -> None:
+    def __init__(
+        self, cursor: duckdb.DuckDBPyConnection, logs: Path, not_imported: str, own: OwnFiles | None = None
+    ) -> None:
         self._cursor = cursor
-        self._published = _Published(logs / "state" / "pipeline_v6_compare_summary.json")
+        self._published = _Published(logs / "state" / "pipeline_v6_compare_summary.json", own)
         self._not_imported = not_imported
         self._log = logs / self.name
 

@@ -21,6 +21,7 @@ from typing import BinaryIO, cast
 import orjson
 
 from tape.store.journal import sync_folder, sync_names, write_whole
+from tape.store.own_files import ForeignFile, OwnFiles
 
 ROTATE_BYTES = 10 * 1024 * 1024
 
@@ -33,16 +34,31 @@ class MirrorFile:
     """
 
     def __init__(
-        self, path: Path, offset: int, *, last_seq: int | None = None, rotate_bytes: int = ROTATE_BYTES
+        self,
+        path: Path,
+        offset: int,
+        *,
+        last_seq: int | None = None,
+        rotate_bytes: int = ROTATE_BYTES,
+        own: OwnFiles | None = None,
     ) -> None:
+        """
+        Raises:
+            ForeignFile: with ``own``: another program has written into the log.
+        """
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
+        self._own = own
+        foreign_bytes = None if own is None else _foreign_bytes(own, path)
         self._rotate_bytes = rotate_bytes
         archived = [] if last_seq is None else self._archived_behind(last_seq)
         is_same_log = not archived and path.exists() and offset <= path.stat().st_size
         self.offset = offset if is_same_log else 0
         self.in_archives = bool(archived)
+        if foreign_bytes is not None and has_foreign_lines(path, max(self.offset, foreign_bytes)):
+            raise _shared(path)
         self._written = self._recover()
+        self._size = path.stat().st_size if path.exists() else 0
         for archive in archived:
             self._written.update(_ids_in(archive))
 
@@ -79,12 +95,18 @@ class MirrorFile:
         self._path.rename(archive)
         sync_folder(folder)
         sync_folder(self._path.parent)
+        self._size = 0
+        if self._own is not None:
+            self._own.begin_log(self._path)
         return True
 
     def _append(self, new: bytes) -> int:
         fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         try:
             size = os.fstat(fd).st_size
+            # an empty log was begun anew by whoever rotates logs here; any other size is another writer's
+            if self._own is not None and size not in (0, self._size):
+                raise _shared(self._path)
             try:
                 write_whole(fd, new)
                 os.fsync(fd)
@@ -96,7 +118,8 @@ class MirrorFile:
                 raise
         finally:
             os.close(fd)
-        return size + len(new)
+        self._size = size + len(new)
+        return self._size
 
     def _archived_behind(self, last_seq: int) -> list[Path]:
         """The rotated logs that reach farther than a row of this number: the database does not know that they were."""
@@ -122,8 +145,44 @@ class MirrorFile:
         return found
 
 
-_ARCHIVED = re.compile(r"\.(\d+)\+*(?:\.gz)?$")
-"""What the name of a rotated log ends with: the number of its last row."""
+_ARCHIVED = re.compile(r"\.\d{8}T\d{6}\.\d{6}\.(\d+)\+*(?:\.gz)?$")
+"""What the name of a log ends with that was rotated here: when, and the number of its last row."""
+
+
+def is_archived_mirror(path: Path) -> bool:
+    """Whether a file has the name of a log that was rotated here."""
+    return _ARCHIVED.search(path.name) is not None
+
+
+def _foreign_bytes(own: OwnFiles, path: Path) -> int:
+    """How many bytes at the beginning of a log are another program's; an empty log is begun.
+
+    Raises:
+        ForeignFile: there is a log that nobody has begun here.
+    """
+    if (known := own.foreign_bytes(path)) is not None:
+        return known
+    if path.exists() and path.stat().st_size:
+        raise _shared(path)
+    own.begin_log(path)
+    return 0
+
+
+def _shared(path: Path) -> ForeignFile:
+    return ForeignFile(
+        path,
+        "what another program has written",
+        "nothing is appended and nothing rotated: stop that program and start Tape with --take-over",
+    )
+
+
+def has_foreign_lines(path: Path, start: int) -> bool:
+    """Whether a whole line of a log behind this many bytes has no ``event_id``, which every line written here has."""
+    if not path.exists():
+        return False
+    with path.open("rb") as file:
+        file.seek(start)
+        return any(line.strip(b"\0\n") and _event_id(line) is None for line in file if line.endswith(b"\n"))
 
 
 def newest_part(log: Path) -> Path:

@@ -196,7 +196,9 @@ class NavCaches:
         while True:
             version, there = _version(path), _content(path)
             if there is not None and self._written.get(path, there) != there:
-                raise ForeignFile(path, "what another program writes there now; it is left alone until the next start")
+                raise ForeignFile(
+                    path, "what another program writes meanwhile", "it is left alone until the next start"
+                )
             document = None if there is None else _document(there, kind)
             content = make(document)
             # what another program has written since is read again rather than lost

@@ -23,6 +23,7 @@ from tape.exporters.state_files import render, replace_file, write_atomically
 from tape.store.database import is_fatal, is_memory_short, roll_back, transaction
 from tape.store.errors import StoreError
 from tape.store.journal import sync_folder
+from tape.store.own_files import ForeignFile, OwnFiles
 from tape.store.round import LiveRounds, Round, open_round, tables_beneath
 from tape.store.schema import EXPORTS
 from tape.store.views import sql_objects
@@ -78,6 +79,18 @@ class Export:
     md5: str
 
 
+@dataclass(frozen=True)
+class _Rendered:
+    """A file's content, not yet in its place."""
+
+    due: Publication
+    content: bytes
+    export: Export
+
+
+_LEFT_ALONE = "it is left alone: stop that program and start Tape with --take-over"
+
+
 class Publisher:
     """Publishes into ``folder``; ``intervals``: seconds by file stem, in place of the contract's ``every_s``."""
 
@@ -89,11 +102,13 @@ class Publisher:
         configured: str,
         intervals: Mapping[str, float] | None = None,
         files: Iterable[StateFile] = STATE_FILES,
+        own: OwnFiles | None = None,
     ) -> None:
         self._cursor = connection.cursor()
         self._rounds = LiveRounds(connection, configured)
         self._configured = configured
         self._folder = folder
+        self._own = own
         folder.mkdir(parents=True, exist_ok=True)
         given = intervals or {}
         self.publications = [publication_of(file, given.get(file.stem)) for file in files]
@@ -132,17 +147,18 @@ class Publisher:
         self._put_on_record(writing)
         at = time.monotonic() if at is None else at
         todo = [publication for publication in self.publications if publication.is_due(versions, at, is_last=is_last)]
-        done: list[str] = []
+        rendered: list[_Rendered] = []
         while todo:
             try:
                 with self._rounds.open(as_of, versions) as reading:
                     while todo:
-                        self._publish(todo[0], reading, versions, at)
-                        done.append(todo.pop(0).file.name)
+                        rendered.append(self._render(todo[0], reading))
+                        todo.pop(0)
             except Exception as error:
                 if is_fatal(error) or is_memory_short(error) or not todo:
                     raise
                 _fail(todo.pop(0), error, at)
+        done = [each.due.file.name for each in self._fitting(rendered, at) if self._put_in_place(each, versions, at)]
         self._put_on_record(writing)
         return done
 
@@ -155,22 +171,51 @@ class Publisher:
         self._rounds.close()
         self._cursor.close()
 
-    def _publish(self, due: Publication, reading: Round, versions: Mapping[str, int], at: float) -> None:
+    def _render(self, due: Publication, reading: Round) -> _Rendered:
         content = render(due.file, reading)
         digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
         export = Export(due.file.name, reading.as_of, reading.last_seq, self._digests[due.file.view], digest)
-        self.latest[due.file.name] = export
-        replace_file(self._folder / due.file.name, [content])
-        if due.file.name == "nav.json":
-            self.nav = content, reading.as_of
+        return _Rendered(due, content, export)
+
+    def _fitting(self, rendered: list[_Rendered], at: float) -> list[_Rendered]:
+        """Those that may be put in place: no other program's file lies there, and their content is on record."""
+        if self._own is None:
+            return rendered
+        fitting = []
+        for each in rendered:
+            try:
+                self._own.refuse(self._folder / each.export.file, _LEFT_ALONE)
+            except ForeignFile as error:
+                _fail(each.due, error, at)
+            else:
+                fitting.append(each)
+        try:
+            self._own.intend({self._folder / each.export.file: each.export.md5 for each in fitting})
+        except OSError as error:
+            for each in fitting:
+                _fail(each.due, error, at)
+            return []
+        return fitting
+
+    def _put_in_place(self, rendered: _Rendered, versions: Mapping[str, int], at: float) -> bool:
+        due, export = rendered.due, rendered.export
+        self.latest[export.file] = export
+        try:
+            replace_file(self._folder / export.file, [rendered.content])
+        except OSError as error:
+            _fail(due, error, at)
+            return False
+        if export.file == "nav.json":
+            self.nav = rendered.content, export.as_of
         if due.error is not None:
-            _LOG.info("%s is published again", due.file.name)
+            _LOG.info("%s is published again", export.file)
         due.published_at = due.tried_at = at
         due.error = None
         due.published += 1
         due.versions = {table: versions.get(table, 0) for table in tables_beneath(due.file.view)}
         self._last_id += 1
         self._unrecorded[self._last_id] = export
+        return True
 
     def _put_on_record(self, writing: AbstractContextManager[object]) -> None:
         """Records what is published; before that is done nothing more is."""
@@ -211,7 +256,9 @@ class NotRepublished(StoreError):
     """A publication cannot be made again: it is not on record, or no longer comes out the same."""
 
 
-def republish(connection: duckdb.DuckDBPyConnection, export_id: int, folder: Path) -> Path:
+def republish(
+    connection: duckdb.DuckDBPyConnection, export_id: int, folder: Path, *, own: OwnFiles | None = None
+) -> Path:
     """Makes one recorded publication again, to the byte, in ``folder``.
 
     The bytes decide: SQL that was changed since may still say the same of the rows of that time.
@@ -237,7 +284,7 @@ def republish(connection: duckdb.DuckDBPyConnection, export_id: int, folder: Pat
         )
         raise NotRepublished(f"export {export_id}: {name}: expected md5 {md5}, found {found}: {why}")
     folder.mkdir(parents=True, exist_ok=True)
-    return write_atomically(folder / name, [content])
+    return write_atomically(folder / name, [content], own=own)
 
 
 def code_digest(file: StateFile) -> str:
@@ -255,7 +302,8 @@ def publication_of(file: StateFile, every_s: float | None) -> Publication:
 def _fail(publication: Publication, error: Exception, at: float) -> None:
     """Counts a failure."""
     if publication.error is None:
-        _LOG.error("%s cannot be published: %s", publication.file.name, error, exc_info=error)
+        is_known = isinstance(error, StoreError)
+        _LOG.error("%s cannot be published: %s", publication.file.name, error, exc_info=None if is_known else error)
     publication.failures += 1
     publication.error = (str(error) or type(error).__name__).splitlines()[0]
     publication.tried_at = at

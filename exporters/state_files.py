@@ -5,12 +5,13 @@ A reader never sees half a file. A file's bytes depend on the stored rows and th
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
 import re
 import threading
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import orjson
 
 from tape.exporters.contract import STATE_FILES, StateFile
 from tape.store.journal import sync_folder
+from tape.store.own_files import OwnFiles
 from tape.store.round import Round
 
 
@@ -41,43 +43,64 @@ def document(file: StateFile, row: dict[str, Any]) -> dict[str, Any]:
     return file.model.model_validate(row).model_dump(by_alias=True)
 
 
-def publish(reading: Round, folder: Path, files: Iterable[StateFile] = STATE_FILES) -> list[Path]:
-    """Writes state files into ``folder``, which is created when missing; returns their paths."""
+def publish(
+    reading: Round, folder: Path, files: Iterable[StateFile] = STATE_FILES, *, own: OwnFiles | None = None
+) -> list[Path]:
+    """Writes state files into ``folder``, which is created when missing; returns their paths.
+
+    Raises:
+        ForeignFile: one of them is another program's; nothing was written.
+    """
+    files = list(files)
+    if own is not None:
+        for file in files:
+            own.refuse(folder / file.name)
     folder.mkdir(parents=True, exist_ok=True)
-    return [write_atomically(folder / file.name, [render(file, reading)]) for file in files]
+    return [write_atomically(folder / file.name, [render(file, reading)], own=own) for file in files]
 
 
-def write_atomically(path: Path, content: Iterable[bytes]) -> Path:
+def write_atomically(path: Path, content: Iterable[bytes], *, own: OwnFiles | None = None) -> Path:
     """Replaces a file so that a reader sees the old content or the new, whole, and a power cut leaves one of them.
 
-    When it returns the new content stays.
+    When it returns the new content stays. ``own``: the record of own files that the new content is put on.
     """
-    replace_file(path, content)
+    replace_file(path, content, own=own)
     sync_folder(path.parent)
     return path
 
 
-def replace_file(path: Path, content: Iterable[bytes]) -> None:
-    """As ``write_atomically``, but that a power cut may bring the old content back until the folder is synced."""
+def replace_file(path: Path, content: Iterable[bytes], *, own: OwnFiles | None = None) -> None:
+    """As ``write_atomically``, but that a power cut may bring the old content back until the folder is synced.
+
+    Raises:
+        ForeignFile: with ``own``: the file is another program's.
+    """
+    if own is not None:
+        own.refuse(path)
+    digest = hashlib.md5(usedforsecurity=False)
     # of this thread alone: two that write the same file at once must not write into each other's
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_native_id()}.tmp")
     try:
         with temporary.open("wb") as file:
-            file.writelines(content)
+            for part in content:
+                digest.update(part)
+                file.write(part)
             file.flush()
             os.fsync(file.fileno())
+        if own is not None:
+            own.intend({path: digest.hexdigest()})
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-_TEMPORARY = re.compile(r"\..+\.(\d+)\.\d+\.tmp")
+_TEMPORARY = re.compile(r"\.(.+)\.(\d+)\.\d+\.tmp")
 
 
-def forget_unfinished(folder: Path) -> list[str]:
-    """Removes what processes that are gone have left half written in a folder; returns the names."""
+def forget_unfinished(folder: Path, names: Collection[str]) -> list[str]:
+    """Removes what processes that are gone have left half written of files of these names; returns what was removed."""
     found = {path: _TEMPORARY.fullmatch(path.name) for path in folder.glob(".*.tmp")}
-    gone = sorted(path for path, name in found.items() if name and not _is_alive(int(name[1])))
+    gone = sorted(path for path, name in found.items() if name and name[1] in names and not _is_alive(int(name[2])))
     for path in gone:
         path.unlink(missing_ok=True)
     return [path.name for path in gone]

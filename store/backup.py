@@ -30,6 +30,7 @@ from tape.store.journal import SUFFIX, journal_folder, make_folder, sync_folder,
 _LOG = logging.getLogger(__name__)
 _PREFIX = "tape-"
 _NAME = f"{_PREFIX}%Y%m%dT%H%M%SZ.duckdb"
+_LEFT = re.compile(rf"\.{_PREFIX}\d{{8}}T\d{{6}}Z\.duckdb\.")
 _DATED = re.compile(rf"{_PREFIX}\d{{8}}T\d{{6}}Z\.duckdb")
 SMALL = Resources(memory_limit="64MB", threads=1)
 """Of a copy that is opened beside the database itself."""
@@ -179,7 +180,7 @@ def forget_unfinished(folder: Path) -> list[str]:
 
     Beside them lies what DuckDB spilled while it opened them.
     """
-    gone = sorted(folder.glob(f".{_PREFIX}*.duckdb.*"))
+    gone = sorted(path for path in folder.glob(f".{_PREFIX}*.duckdb.*") if _LEFT.match(path.name))
     for path in gone:
         if path.is_dir():
             shutil.rmtree(path)

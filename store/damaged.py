@@ -29,6 +29,7 @@ from tape.store.backup import backups, dated_name, last_seq_of
 from tape.store.counter import last_ingest_seq
 from tape.store.errors import DatabaseDamaged, StoreError
 from tape.store.journal import SUFFIX, journal_folder, sync_folder, write_whole
+from tape.store.own_files import ForeignFile
 
 _LOG = logging.getLogger(__name__)
 
@@ -62,10 +63,21 @@ class Rebuilt:
         return f"rebuilt {self.at[:19]}Z from {source}, {self.segments:,} segments behind it: {lost} ({self.reason})"
 
 
+_MADE_THERE = ("tape.duckdb", "old.duckdb", "scratch", ".unpacked-")
+"""What the names begin with that a rebuild makes in its room."""
+
+
 @contextmanager
 def rebuilding_room(home: Path) -> Iterator[Path]:
-    """The folder in which a new database is made, empty; what a killed rebuild left in it is removed."""
+    """The folder in which a new database is made, empty; what a killed rebuild left in it is removed.
+
+    Raises:
+        ForeignFile: there is a folder of this name that holds something else; nothing was removed.
+    """
     room = home / "logs" / "rebuilding"
+    for path in [room] if room.is_file() else sorted(room.glob("*")):
+        if not path.name.startswith(_MADE_THERE):
+            raise ForeignFile(path, "another program's file", "move it away")
     shutil.rmtree(room, ignore_errors=True)
     room.mkdir(parents=True, mode=0o700)
     try:

@@ -1,25 +1,252 @@
-"""Files of other programs: how they are told from this program's own, and where they are kept once replaced."""
+"""Which files are this program's own, and which another program's: what was written last is on record.
+
+A file is foreign when its bytes are not the last that were written here. The record is ``logs/tape.written``, one line
+for each writing, appended and synced before the file gets its new content:
+
+    <md5 of the new content>  <file>
+    +<bytes of other programs at its beginning>  <log that is appended to>
+
+A file below the home is named relative to it, any other by its whole path. Of a file the last two lines count: a
+process that dies between its line and the renaming leaves the content of the line before, and one whose writing fails
+puts that content on record again before it tries once more. When the record has grown to COMPACT_BYTES, it is written
+anew with the lines that count. An empty file, and one of NULs only, is nobody's.
+
+Laws kept here:
+- nothing foreign is replaced, cut or moved unless it is taken over; what is taken over is copied into
+  ``logs/taken-over`` first;
+- several processes may write to one record.
+"""
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import hashlib
 import os
 import shutil
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from tape.store.errors import StoreError
-from tape.store.journal import make_folder, sync_folder
+from tape.store.journal import make_folder, sync_folder, sync_names, write_whole
 
+RECORD = "tape.written"
 TAKEN_OVER = "taken-over"
 """The folder below ``logs`` that keeps what was replaced of other programs."""
+COMPACT_BYTES = 1_000_000
+_CHUNK = 1024 * 1024
+_Version = tuple[int, int, int]
 
 
 class ForeignFile(StoreError):
     """A file has other bytes than this program wrote there last, so it belongs to somebody else."""
 
-    def __init__(self, path: Path, found: str) -> None:
-        super().__init__(f"{path}: expected what Tape wrote there last, found {found}")
+    def __init__(self, path: Path, found: str, then: str) -> None:
+        super().__init__(f"{path}: expected what Tape wrote there last, found {found}; {then}")
         self.path = path
+
+
+TAKE_OVER = f"`--take-over` replaces it and keeps what is there in logs/{TAKEN_OVER}"
+
+
+class OwnFiles:
+    """The record of a home, and what it says of a file."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self._record = home / "logs" / RECORD
+        self._lock = threading.Lock()
+        self._read: tuple[int, int] | None = None
+        self._compact_from = COMPACT_BYTES
+        self._digests: dict[str, list[str]] = {}
+        self._foreign_bytes: dict[str, int] = {}
+        self._seen: dict[Path, tuple[_Version, str | None]] = {}
+        """The files that were found to be own, and their digest: they are not read again while they are the same."""
+
+    def knows(self, path: Path) -> bool:
+        """Whether the record has ever heard of a file."""
+        self._load()
+        name = self._name(path)
+        return name in self._digests or name in self._foreign_bytes
+
+    def is_own(self, path: Path) -> bool:
+        """Whether a file may be replaced: it is as it was written last, there is none, or nothing is in it."""
+        try:
+            version = _version(path)
+            if path in self._seen and self._seen[path][0] == version:
+                return True
+            digest = digest_of(path)
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+        self._load()
+        if digest is not None and digest not in self._digests.get(self._name(path), ()):
+            return False
+        self._seen[path] = version, digest
+        return True
+
+    def refuse(self, path: Path, then: str = TAKE_OVER) -> None:
+        """
+        Raises:
+            ForeignFile: the file is another program's.
+        """
+        if not self.is_own(path):
+            raise ForeignFile(path, "another program's content", then)
+
+    def take_over(self, path: Path) -> Path | None:
+        """Makes a foreign file this program's own; returns where a copy of it is kept, ``None`` where it is own."""
+        if self.is_own(path):
+            return None
+        kept = set_aside(self.home / "logs", path)
+        if (digest := digest_of(path)) is not None:
+            self.intend({path: digest})
+        return kept
+
+    def intend(self, digests: Mapping[Path, str]) -> None:
+        """Puts on record what files are about to contain, by md5. When it returns a power cut does not undo it.
+
+        What an own file contains until then stays on record, however often the writing fails.
+        """
+        self._load()
+        lines = []
+        for path, digest in digests.items():
+            name = self._name(path)
+            before = self._seen[path][1] if path.exists() and self.is_own(path) else None
+            if before is not None and self._digests.get(name, [before])[-1] != before:
+                lines.append((before, name))
+            lines.append((digest, name))
+        if lines:
+            self._append(lines)
+
+    def foreign_bytes(self, log: Path) -> int | None:
+        """How many bytes at the beginning of a log are other programs'; ``None``: the record does not know the log."""
+        self._load()
+        return self._foreign_bytes.get(self._name(log))
+
+    def begin_log(self, log: Path, foreign_bytes: int = 0) -> None:
+        """Puts on record that a log is appended to from here on, behind this many bytes of other programs."""
+        if self.foreign_bytes(log) != foreign_bytes:
+            self._append([(f"+{foreign_bytes}", self._name(log))])
+
+    def _name(self, path: Path) -> str:
+        whole = path.parent.resolve() / path.name
+        home = self.home.resolve()
+        return str(whole.relative_to(home) if whole.is_relative_to(home) else whole)
+
+    def _load(self) -> None:
+        """Reads the record where it has changed since."""
+        try:
+            stat = self._record.stat()
+        except FileNotFoundError:
+            self._read, self._digests, self._foreign_bytes = None, {}, {}
+            return
+        with self._lock:
+            if self._read == (stat.st_ino, stat.st_size):
+                return
+            self._digests, self._foreign_bytes = {}, {}
+            content = self._record.read_bytes()
+            for line in content.decode(errors="replace").splitlines():
+                self._take(*line.partition("  ")[::2])
+            self._read = stat.st_ino, len(content)
+
+    def _take(self, said: str, name: str) -> None:
+        if said.startswith("+") and said[1:].isdigit():
+            self._foreign_bytes[name] = int(said[1:])
+        elif len(said) == _DIGITS and name:
+            self._digests[name] = [*self._digests.get(name, []), said][-2:]
+
+    def _append(self, lines: list[tuple[str, str]]) -> None:
+        try:
+            self._put_on_record(lines)
+        except OSError as error:
+            # who may only read a home exports into folders elsewhere, and replaces nothing there the next time
+            if error.errno not in _MAY_NOT_WRITE or not all(Path(name).is_absolute() for _, name in lines):
+                raise
+
+    def _put_on_record(self, lines: list[tuple[str, str]]) -> None:
+        text = "".join(f"{said}  {name}\n" for said, name in lines).encode()
+        with _locked(self._record) as fd:
+            self._load()
+            size = os.fstat(fd).st_size
+            # half a line of a power cut must not swallow this one
+            torn = b"\n" if size and os.pread(fd, 1, size - 1) != b"\n" else b""
+            try:
+                write_whole(fd, torn + text)
+                os.fsync(fd)
+            except OSError:
+                os.ftruncate(fd, size)
+                raise
+            if size == 0:
+                sync_names(self._record)
+            with self._lock:
+                for said, name in lines:
+                    self._take(said, name)
+                self._read = os.fstat(fd).st_ino, size + len(torn) + len(text)
+            if size > self._compact_from:
+                self._compact_from = max(COMPACT_BYTES, 2 * self._compact())
+
+    def _compact(self) -> int:
+        """Writes the record anew with the lines that count; returns its size. Whoever waits for its lock opens that."""
+        lines = [f"+{count}  {name}\n" for name, count in self._foreign_bytes.items()]
+        for name, digests in self._digests.items():
+            # not those of a folder that was exported to and is gone since
+            if (self.home / name).parent.exists():
+                lines += [f"{digest}  {name}\n" for digest in digests]
+        part = self._record.with_name(f".{RECORD}.part")
+        with part.open("w") as file:
+            file.writelines(lines)
+            file.flush()
+            os.fsync(file.fileno())
+            size = file.tell()
+        part.rename(self._record)
+        sync_folder(self._record.parent)
+        return size
+
+
+_DIGITS = 32
+_MAY_NOT_WRITE = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+@contextmanager
+def _locked(record: Path) -> Iterator[int]:
+    """The open record, for one process at a time."""
+    record.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        fd = os.open(record, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            try:
+                is_newest = os.fstat(fd).st_ino == record.stat().st_ino
+            except FileNotFoundError:
+                is_newest = False
+            if is_newest:
+                yield fd
+                return
+        finally:
+            os.close(fd)
+
+
+def _version(path: Path) -> _Version:
+    stat = path.stat()
+    return stat.st_ino, stat.st_mtime_ns, stat.st_size
+
+
+def digest_of(path: Path) -> str | None:
+    """The md5 of a file, ``None`` where nothing is in it but NULs.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    digest, is_empty = hashlib.md5(usedforsecurity=False), True
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+            is_empty = is_empty and not chunk.strip(b"\0")
+    return None if is_empty else digest.hexdigest()
 
 
 def set_aside(logs: Path, path: Path) -> Path:
@@ -36,7 +263,7 @@ def set_aside(logs: Path, path: Path) -> Path:
             number += 1
             kept = named.with_name(f"{named.name}-{number}")
     with os.fdopen(fd, "wb") as copy, path.open("rb") as source:
-        shutil.copyfileobj(source, copy, 1024 * 1024)
+        shutil.copyfileobj(source, copy, _CHUNK)
         copy.flush()
         os.fsync(copy.fileno())
     sync_folder(folder)

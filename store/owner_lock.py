@@ -7,19 +7,23 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tape.store.errors import ExecutorRuns, OwnerRuns
+from tape.store.own_files import ForeignFile
 
 _PATIENCE_S = 0.3
 """How long a lock may be that of somebody who only asks, and has it for a moment."""
 
 
-CLAIMS = ("tape.pid", "executor.pid")
+CLAIMS = ("tape.pid", "tape-executor.pid")
 """Files under ``logs`` that hold a claim, and nothing that happened."""
+_OLD_EXECUTOR_CLAIM = "executor.pid"
+"""Of an older version. Other programs have a file of this name too, so it is only looked at."""
 
 
 def _path(home: Path) -> Path:
@@ -39,12 +43,14 @@ def owning(home: Path) -> Iterator[None]:
 
 @contextmanager
 def trading(home: Path) -> Iterator[None]:
-    """Holds the executor's claim, in the same way: ``flock`` on ``logs/executor.pid``.
+    """Holds the executor's claim, in the same way: ``flock`` on ``logs/tape-executor.pid``.
 
     Raises:
         ExecutorRuns: another process holds it.
     """
-    with _holding(home / "logs" / "executor.pid", home, ExecutorRuns):
+    if (pid := _holder(home / "logs" / _OLD_EXECUTOR_CLAIM)) is not None:
+        raise ExecutorRuns(home, pid)
+    with _holding(home / "logs" / "tape-executor.pid", home, ExecutorRuns):
         yield
 
 
@@ -54,6 +60,8 @@ def _holding(path: Path, home: Path, refusal: type[OwnerRuns | ExecutorRuns]) ->
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         _lock(fd, home, refusal)
+        if re.fullmatch(rb"(\d+\s*)?", os.pread(fd, 64, 0)) is None:
+            raise ForeignFile(path, "another program's content", "move it away")
         os.ftruncate(fd, 0)
         os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
         yield
@@ -76,8 +84,13 @@ def _lock(fd: int, home: Path, refusal: type[OwnerRuns | ExecutorRuns]) -> None:
 
 def owner_pid(home: Path) -> int | None:
     """The pid of the running owner of a home, ``None`` when there is none."""
+    return _holder(_path(home))
+
+
+def _holder(path: Path) -> int | None:
+    """The pid in a file that somebody holds, ``None`` where nobody does."""
     try:
-        fd = os.open(_path(home), os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     try:
@@ -100,4 +113,5 @@ def refuse_beside_owner(home: Path) -> None:
 
 
 def _pid(fd: int) -> int:
-    return int(os.pread(fd, 32, 0).strip() or 0)
+    said = os.pread(fd, 32, 0).strip()
+    return int(said) if said.isdigit() else 0

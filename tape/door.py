@@ -10,7 +10,7 @@ Requests:
   within the limits of ``tape.queries``, its rows capped. Rows come with ``columns`` and their ``types``
 - ``{"request": "round", "queries": [..], "as_of": .., "known_seq": ..}``: several selects on one state of the store,
   what they share computed once, within the limits of one query; ``answers``, each like that of a query
-- ``{"request": "export", "as_of": .., "files": [..], "out": ..}``; no files: the six JSONL logs
+- ``{"request": "export", "as_of": .., "files": [..], "out": .., "take_over": ..}``; no files: the six JSONL logs
 - ``{"request": "republish", "export_id": .., "out": ..}``
 - ``{"request": "backup", "to": ..}``
 
@@ -29,6 +29,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -38,6 +39,7 @@ import orjson
 
 from tape.doctor.examine import examine_owner
 from tape.exporters.contract import state_file
+from tape.exporters.home_files import adopt, take_over
 from tape.exporters.jsonl_mirrors import write_logs
 from tape.exporters.publisher import republish
 from tape.exporters.state_files import publish
@@ -49,6 +51,7 @@ from tape.store.database import closing, is_damage, is_fatal, set_clocks
 from tape.store.errors import StoreError
 from tape.store.gaps import gaps
 from tape.store.ingest import certificates
+from tape.store.own_files import ForeignFile
 from tape.store.query import arrow_stream, one_select
 from tape.store.round import open_round
 from tape.store.status import newest_event, relation_names, table_status
@@ -75,6 +78,8 @@ class Door:
 
     def __init__(self, owner: Owner) -> None:
         self._path = owner.home / "logs" / SOCKET
+        if self._path.exists() and not self._path.is_socket():
+            raise ForeignFile(self._path, "no socket", "move it away")
         self._path.unlink(missing_ok=True)
         with short_name(self._path) as address:
             before = os.umask(0o177)
@@ -286,14 +291,18 @@ class _Handler(socketserver.BaseRequestHandler):
         with self.server.exporting, owner.publishing if is_own else contextlib.nullcontext():
             as_of = given or owner.clock.now()
             with open_round(owner.connection, as_of=as_of, configured=owner.settings.configured) as reading:
-                paths = publish(reading, folder, files) if files else write_logs(reading, folder)
+                adopt(owner.own, owner.connection, folder, files)
+                if request.get("take_over") is True:
+                    take_over(owner.own, folder, files)
+                write = partial(publish, files=files) if files else write_logs
+                paths = write(reading, folder, own=owner.own)
         return {"ok": True, "as_of": as_of.isoformat(), "paths": [str(path) for path in paths]}, b""
 
     def _republish(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         export_id, folder = _said(request, "export_id", int), Path(_said(request, "out", str))
         _refuse_own("export as published", folder, self.server.owner.home / "logs" / "state")
         with self.server.exporting, self.server.cursor() as cursor:
-            path = republish(cursor, export_id, folder)
+            path = republish(cursor, export_id, folder, own=self.server.owner.own)
         return {"ok": True, "path": str(path)}, b""
 
     def _backup(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:

@@ -18,6 +18,7 @@ from pathlib import Path
 import duckdb
 
 from tape.disk import Disk
+from tape.exporters.mirror_files import is_archived_mirror
 from tape.settings import Settings
 from tape.store.backup import (
     backup,
@@ -123,7 +124,7 @@ class Housekeeping:
             rows = cursor.execute("select segment from journal_segments where is_finished").fetchall()
         compress_segments(self._home, {name for (name,) in rows})
         for folder in (self._logs / "archive", self._logs / "execution" / "archive"):
-            for path in folder.glob("*.jsonl.*[0-9]"):
+            for path in filter(is_archived_mirror, folder.glob("*.jsonl.*[0-9]")):
                 if now - datetime.fromtimestamp(path.stat().st_mtime, UTC) > _MIRROR_ARCHIVE_IDLE:
                     compress(path)
 

@@ -29,7 +29,7 @@ _ALONE_ENDS_S = 1.5
 _LEFT = "the executor is left in the middle of a step"
 
 
-def run(home: Path, settings: Settings, *, seconds: float | None = None) -> None:
+def run(home: Path, settings: Settings, *, seconds: float | None = None, take_over: bool = False) -> None:
     """Everything in one process until Ctrl-C or SIGTERM, or for so many seconds.
 
     Raises:
@@ -37,7 +37,7 @@ def run(home: Path, settings: Settings, *, seconds: float | None = None) -> None
     """
     refuse_beside_owner(home)
     refuse_unusable(home, settings)
-    owner, stop = Owner(home, settings), threading.Event()
+    owner, stop = Owner(home, settings, take_over=take_over), threading.Event()
     watched = Watched(owner)
     failed: list[Exception] = []
 

@@ -4,7 +4,7 @@ Here, at the edge, the executor gets what it must not reach for itself: a clock,
 files, and, for a paper account, a file that it goes on from after a restart (``logs/cache/paper_account.json``).
 
 Laws kept here:
-- a home has one executor at a time: two would trade one account twice (``flock`` on ``logs/executor.pid``);
+- a home has one executor at a time: two would trade one account twice (``flock`` on ``logs/tape-executor.pid``);
 - what cannot be recorded is not traded: the executor ends, and its supervisor starts it again;
 - a paper account is kept behind every tick that traded. Killed between a tick's record and this, it goes on from the
   tick before: that tick's trades are on record, and not in the account.

@@ -39,9 +39,11 @@ from tape.disk import Disk, free_bytes
 from tape.doctor.checks import State
 from tape.doctor.store import ahead_check
 from tape.execution.events import ConfigChanged
-from tape.exporters.firestore import Sync, sync_status
+from tape.exporters.contract import STATE_FILES
+from tape.exporters.firestore import STATUS, Sync, sync_status
+from tape.exporters.home_files import refuse_foreign, settle
 from tape.exporters.live_mirrors import Mirrors
-from tape.exporters.nav_caches import Day, NavCaches
+from tape.exporters.nav_caches import NAV_LOG, PEAK_STATE, Day, NavCaches
 from tape.exporters.publisher import Publisher
 from tape.exporters.state_files import forget_unfinished
 from tape.housekeeping import Housekeeping
@@ -58,7 +60,8 @@ from tape.store.errors import StoreError
 from tape.store.gaps import gaps
 from tape.store.ingest import Ingest, certificates
 from tape.store.journal import Journal
-from tape.store.owner_lock import owning
+from tape.store.own_files import OwnFiles
+from tape.store.owner_lock import owner_pid, owning
 from tape.store.packed_segments import recall_packed
 from tape.store.writing import Writing
 from tape.sync import make_sync
@@ -88,8 +91,11 @@ class Owner:
         StoreError: a sync is configured that may not start.
     """
 
-    def __init__(self, home: Path, settings: Settings) -> None:
+    def __init__(self, home: Path, settings: Settings, *, take_over: bool = False) -> None:
+        """``take_over``: also where files of other programs lie in the place of its own."""
         self.home = home
+        self.own = OwnFiles(home)
+        self._is_to_take_over = take_over
         self.settings = settings
         self.database = home / "logs" / "tape.duckdb"
         self.started = datetime.now(UTC)
@@ -136,9 +142,12 @@ class Owner:
 
         Raises:
             OwnerRuns: this home has an owner.
+            ForeignFile: a file that it would keep is another program's.
             DatabaseBroken: the database can no longer be used.
             StoreError: the database cannot be opened, or is damaged and cannot be rebuilt without loss.
         """
+        if not self._is_to_take_over and owner_pid(self.home) is None:
+            refuse_foreign(self.own)
         with ExitStack() as stack:
             stack.enter_context(owning(self.home))
             scratch = Path(stack.enter_context(scratch_folder(self.home)))
@@ -165,6 +174,7 @@ class Owner:
         from tape.door import Door
 
         logs = self.home / "logs"
+        settle(self.own, self.connection, take_over=self._is_to_take_over)
         self._clean_up(logs)
         self.clock = Clock(self._last_published())
         self._recall(scratch)
@@ -178,8 +188,9 @@ class Owner:
             logs / "state",
             configured=self.settings.configured,
             intervals=self.settings.intervals,
+            own=self.own,
         )
-        self.mirrors = Mirrors(self.connection, logs)
+        self.mirrors = Mirrors(self.connection, logs, own=self.own)
         self.caches = NavCaches(logs)
         self.housekeeping = Housekeeping(self.connection, self.home, self.settings, self.disk, self.writing)
         door = Door(self)  # before any thread runs: what a thread makes meanwhile would get the socket's umask
@@ -208,7 +219,9 @@ class Owner:
 
     def _clean_up(self, logs: Path) -> None:
         """Removes what killed processes have left half made: none of them can go on with it."""
-        left = [*forget_unfinished(logs / "state"), *forget_unfinished(logs / "cache")]
+        left = forget_unfinished(logs / "state", {file.name for file in STATE_FILES})
+        for path in (logs / PEAK_STATE, logs / NAV_LOG, self.home / STATUS):
+            left += forget_unfinished(path.parent, {path.name})
         left += copies.forget_unfinished(logs / "backup")
         if left:
             _LOG.info("removed what was left half made: %s", ", ".join(left))
@@ -458,14 +471,14 @@ def scratch_prefix(home: Path) -> str:
     return f"tape-{hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:12]}-"
 
 
-def serve(home: Path, settings: Settings) -> None:
+def serve(home: Path, settings: Settings, *, take_over: bool = False) -> None:
     """Runs the owner in the foreground until SIGTERM or SIGINT.
 
     Raises:
         StoreError: as ``Owner.run``.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    owner = Owner(home, settings)
+    owner = Owner(home, settings, take_over=take_over)
     with called_by_signals(owner.stop):
         owner.run()
     leave()

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tape.commands.session import Json, Session, instant
+from tape.commands.session import Json, Session, TakeOver, instant
 
 NEWEST = "newest"
 
@@ -40,9 +40,10 @@ def export(
         int | None,
         typer.Option(metavar="ID", help="One publication of `tape show exports` again, to the byte (needs --out)."),
     ] = None,
+    take_over: TakeOver = False,
     as_json: Json = False,
 ) -> None:
-    """Publish the contract's files, as of now or as of an instant."""
+    """Publish the contract's files, as of now or as of an instant. A file of another program is not replaced."""
     from tape.display.reports import print_published
     from tape.exporters.contract import STATE_FILES, state_file
 
@@ -62,50 +63,63 @@ def export(
     folder = out or session.logs / "state"
     stems = [] if jsonl else [file.stem for file in chosen]
     export_here = _export_through_owner if session.client.has_owner else _export_from_file
-    paths, instant = export_here(session, stems, as_of, folder)
+    paths, instant = export_here(session, stems, as_of, folder, take_over=take_over)
     print_published(paths, folder, instant, as_json=as_json)
 
 
 def _republish(session: Session, export_id: int, folder: Path) -> Path:
     from tape.exporters.publisher import republish
     from tape.store.database import closing
+    from tape.store.own_files import OwnFiles
 
     if session.client.has_owner:
         answer, _ = session.client.ask({"request": "republish", "export_id": export_id, "out": str(folder)})
         return Path(answer["path"])
     with closing(session.open()) as connection:
-        return republish(connection, export_id, folder)
+        return republish(connection, export_id, folder, own=OwnFiles(session.home))
 
 
 def _export_through_owner(
-    session: Session, names: list[str], as_of: object, folder: Path
+    session: Session, names: list[str], as_of: object, folder: Path, *, take_over: bool
 ) -> tuple[list[Path], datetime]:
     """Exports inside the owner; no names: the JSONL logs."""
     instant = as_of.isoformat() if isinstance(as_of, datetime) else as_of
     request = {"request": "export", "as_of": instant, "files": names, "out": str(folder.resolve())}
+    request["take_over"] = take_over
     answer, _ = session.client.ask(request)
     return [Path(path) for path in answer["paths"]], datetime.fromisoformat(answer["as_of"])
 
 
-def _export_from_file(session: Session, names: list[str], as_of: object, folder: Path) -> tuple[list[Path], datetime]:
+def _export_from_file(
+    session: Session, names: list[str], as_of: object, folder: Path, *, take_over: bool
+) -> tuple[list[Path], datetime]:
     """Exports from the file, read-only; no names: the JSONL logs."""
     from tape.exporters.contract import state_file
+    from tape.exporters.home_files import adopt, exported
+    from tape.exporters.home_files import take_over as take_over_files
     from tape.exporters.jsonl_mirrors import write_logs
     from tape.exporters.state_files import publish
     from tape.store.database import closing
     from tape.store.database import migrate as migrate_database
+    from tape.store.own_files import OwnFiles
     from tape.store.round import open_round
     from tape.store.status import newest_event
 
+    own, files = OwnFiles(session.home), [state_file(name) for name in names]
     if not session.database.exists():
+        for path in [] if take_over else exported(folder, files):
+            own.refuse(path)
         migrate_database(session.database, session.settings.resources())
     with closing(session.open()) as connection:
         newest = newest_event(connection, datetime.now(UTC)) if as_of == NEWEST else None
         instant = as_of if isinstance(as_of, datetime) else newest or datetime.now(UTC)
         with open_round(connection, as_of=instant, configured=session.settings.configured) as reading:
-            if names:
-                return publish(reading, folder, [state_file(name) for name in names]), instant
-            return write_logs(reading, folder), instant
+            adopt(own, connection, folder, files)
+            if take_over:
+                take_over_files(own, folder, files)
+            if files:
+                return publish(reading, folder, files, own=own), instant
+            return write_logs(reading, folder, own=own), instant
 
 
 def sync(context: typer.Context) -> None:

@@ -8,17 +8,20 @@ from typing import Annotated
 
 import typer
 
-from tape.commands.session import Session
+from tape.commands.session import Session, TakeOver
 
 MAX = "max"
 
 
-def serve(context: typer.Context) -> None:
-    """Own the database: store what is recorded, publish every file, answer queries. Ends with SIGTERM or Ctrl-C."""
+def serve(context: typer.Context, take_over: TakeOver = False) -> None:
+    """Own the database: store what is recorded, publish every file, answer queries. Ends with SIGTERM or Ctrl-C.
+
+    Where another program keeps files of the same names, it ends at once, names the first one and writes nothing.
+    """
     from tape.service import serve as serve_home
 
     session: Session = context.obj
-    serve_home(session.home, session.settings)
+    serve_home(session.home, session.settings, take_over=take_over)
 
 
 def _speed(text: str) -> float | str:
@@ -48,6 +51,7 @@ def run_runtime(
     publish_every: Annotated[
         float | None, typer.Option(min=1, help="Replay: its seconds from export to export; else two hours.")
     ] = None,
+    take_over: TakeOver = False,
 ) -> None:
     """Run a whole trading runtime: executor, owner and exporters in one process, on paper money unless configured.
 
@@ -57,7 +61,7 @@ def run_runtime(
     if replay is None:
         from tape.run import run as run_home
 
-        run_home(session.home, session.settings, seconds=seconds)
+        run_home(session.home, session.settings, seconds=seconds, take_over=take_over)
         return
     from tape.display.reports import print_replayed, replay_progress
     from tape.replay import PUBLISH_EVERY_S

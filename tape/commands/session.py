@@ -78,4 +78,8 @@ AsOf = Annotated[
         parser=instant, metavar="T", help="The instant to compute for (RFC 3339, UTC unless it says otherwise)."
     ),
 ]
+TakeOver = Annotated[
+    bool,
+    typer.Option("--take-over", help="Also replace files of other programs; they are kept in logs/taken-over."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]

@@ -65,19 +65,19 @@ def read(file: StateFile, raw: bytes | None) -> Published | Finding:
         document = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         found = f"torn: no JSON at byte {error.pos:,} of {len(raw):,}" if raw else "torn: empty"
-        return Finding(State.BROKEN, found, "a whole JSON document", _again(file))
+        return Finding(State.BROKEN, found, "a whole JSON document", _replaced(file))
     try:
         file.model.model_validate_json(raw, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"]) or "document"
         found = f"wrong shape: {key}: {first['msg'].lower()}, found {_shown(first['input'])}"
-        return Finding(State.BROKEN, found, f"docs/schema/{file.stem}.schema.json", _again(file))
+        return Finding(State.BROKEN, found, f"docs/schema/{file.stem}.schema.json", _replaced(file))
     try:
         return Published(file, raw, document, _START + timedelta(microseconds=sequence(file.name, document)))
     except (DocumentRefused, OverflowError):
         return Finding(
-            State.BROKEN, "wrong shape: its clock is no instant", "the instant it was made for", _again(file)
+            State.BROKEN, "wrong shape: its clock is no instant", "the instant it was made for", _replaced(file)
         )
 
 
@@ -85,6 +85,10 @@ def unreadable(file: StateFile, error: OSError) -> Finding:
     """The file cannot even be read."""
     found = f"cannot be read: {error.strerror or error}"
     return Finding(State.BROKEN, found, "a file", f"mend what lies there; {_again(file)}")
+
+
+def _replaced(file: StateFile) -> str:
+    return f"`tape serve --take-over` keeps a copy of it and publishes {file.name} anew"
 
 
 def _again(file: StateFile) -> str:
@@ -140,7 +144,9 @@ def agreement(published: Published, record: Export | None, said: bytes, sql_dige
             found, state = f"edited: {what}", State.BROKEN
         else:
             found, state = f"no publication of its instant on record: {what}", State.BROKEN
-    yield Finding(state, found, "what SQL says of its instant", _again(published.file))
+    is_foreign = not is_recorded and (difference is None or record is not None)
+    then = _replaced(published.file) if is_foreign else _again(published.file)
+    yield Finding(state, found, "what SQL says of its instant", then)
 
 
 def first_difference(found: Any, expected: Any, at: str = "") -> tuple[str, Any, Any] | None:

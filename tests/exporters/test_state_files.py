@@ -151,7 +151,7 @@ def test_what_a_killed_process_left_half_written_is_removed_and_what_a_living_on
         assert killed.wait() == -9
     own = tmp_path / f".nav.json.{os.getpid()}.1.tmp"
     own.touch()
-    (left,) = forget_unfinished(tmp_path)
+    (left,) = forget_unfinished(tmp_path, ["nav.json"])
     assert left.startswith(f".nav.json.{killed.pid}.")
     assert {entry.name for entry in tmp_path.iterdir()} == {"nav.json", own.name}
     assert path.read_bytes() == b"old"

@@ -34,14 +34,14 @@ def wait_for(condition: Callable[[], object], what: str, seconds: float = 60.0) 
 class Serving:
     """A running owner of a home, whose log can be read."""
 
-    def __init__(self, home: Path, **environment: str) -> None:
+    def __init__(self, home: Path, *words: str, **environment: str) -> None:
         self.home = home
         self._log = home / "serve.log"
         home.mkdir(exist_ok=True)
         with self._log.open("ab") as log:
             self._from = log.tell()
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tape", "--home", home, "serve"],
+                [sys.executable, "-m", "tape", "--home", home, "serve", *words],
                 cwd=PROJECT,
                 stdout=subprocess.DEVNULL,
                 stderr=log,

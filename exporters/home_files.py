@@ -1,0 +1,220 @@
+"""Whether the files that an owner keeps in a home are its own: looked at before it begins, and settled once it owns it.
+
+What the record (``tape.store.own_files``) does not know was written by a version that kept none, or by another program.
+The database tells the two apart: a state file counts as own where its bytes are among the publications on record, or
+where it is a later one that a killed owner did not get to record, in this program's own layout to the byte; a log where
+a watermark says how far it was written. Exports are on no such record, and a database that was rebuilt has forgotten
+its publications: where a database with rows remembers none of a file, the layout is enough.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import orjson
+from pydantic import ValidationError
+
+from tape.exporters.contract import STATE_FILES, StateFile, state_file
+from tape.exporters.documents import DocumentRefused, sequence
+from tape.exporters.live_mirrors import LOGS
+from tape.exporters.mirror_files import has_foreign_lines
+from tape.exporters.state_files import to_json
+from tape.store.damaged import last_rebuild, why_rebuild
+from tape.store.database import closing, open_any_revision
+from tape.store.errors import StoreError
+from tape.store.own_files import TAKE_OVER, ForeignFile, OwnFiles, digest_of
+
+_LOG = logging.getLogger("tape")
+
+
+@dataclass
+class _Past:
+    """What a database remembers of the files of a home."""
+
+    may_forget: bool = False
+    """It may have published what it does not remember: with an export, or before it was rebuilt."""
+    digests: dict[str, set[str]] = field(default_factory=dict)
+    """By state file, of its last two publications."""
+    newest: dict[str, datetime] = field(default_factory=dict)
+    """By state file, the instant of the last one."""
+    offsets: dict[str, int] = field(default_factory=dict)
+    """By log, up to where it was written."""
+
+
+def refuse_foreign(own: OwnFiles) -> None:
+    """Before anything is written: whether an owner may keep the files of a home. Writes nothing.
+
+    A database that cannot be read says nothing for now: ``settle`` decides once it is open.
+
+    Raises:
+        ForeignFile: the first file that is another program's.
+    """
+    unknown = [path for path in _files(own.home) if not _is_settled(own, path)]
+    if not unknown:
+        return
+    past = _past_of_closed(own.home)
+    if past is None:
+        return
+    for path in unknown:
+        if not _was_own(own, past, path):
+            raise ForeignFile(path, "another program's content", TAKE_OVER)
+
+
+def settle(own: OwnFiles, connection: duckdb.DuckDBPyConnection, *, take_over: bool) -> None:
+    """Puts the files of a home on record as this program's own; what is foreign only with ``take_over``.
+
+    Raises:
+        ForeignFile: a file is another program's, and is not to be taken over.
+    """
+    paths = [path for path in _files(own.home) if take_over or not _is_settled(own, path)]
+    past = _past_of(own.home, connection) if paths else _Past()
+    for path in paths:
+        is_log, is_settled = path.suffix == ".jsonl", _is_settled(own, path)
+        if is_log and is_settled:
+            _take_over_tail(own, past, path)
+        elif is_settled:
+            continue
+        elif _was_own(own, past, path):
+            _put_on_record(own, past, path)
+        elif not take_over:
+            raise ForeignFile(path, "another program's content", TAKE_OVER)
+        elif is_log:
+            _take_over_log(own, path)
+        else:
+            _LOG.warning("taken over: %s, kept as %s", path, own.take_over(path))
+
+
+def _put_on_record(own: OwnFiles, past: _Past, path: Path) -> None:
+    """Puts a file on record that an older version wrote."""
+    if path.suffix == ".jsonl":
+        own.begin_log(path, _written_to(own, past, path))
+    elif (digest := digest_of(path)) is not None:
+        own.intend({path: digest})
+
+
+def _take_over_log(own: OwnFiles, path: Path) -> None:
+    size = path.stat().st_size
+    own.begin_log(path, size)
+    _LOG.warning("taken over: %s: what is new is appended behind its %s bytes", path, f"{size:,}")
+
+
+def exported(folder: Path, files: Iterable[StateFile]) -> list[Path]:
+    """What an export of these files writes in a folder; no files: the six logs."""
+    return [folder / name for name in [file.name for file in files] or LOGS]
+
+
+def adopt(own: OwnFiles, connection: duckdb.DuckDBPyConnection, folder: Path, files: Iterable[StateFile]) -> None:
+    """Puts on record what an export of an older version wrote, before this one replaces it."""
+    unknown = [path for path in exported(folder, files) if not own.is_own(path) and not own.knows(path)]
+    if not unknown:
+        return
+    is_state = folder.resolve() == (own.home / "logs" / "state").resolve()
+    past = _past_of(own.home, connection) if is_state else _Past(may_forget=True)
+    for path in unknown:
+        is_old = not has_foreign_lines(path, 0) if path.suffix == ".jsonl" else _was_own(own, past, path)
+        if is_old and (digest := digest_of(path)) is not None:
+            own.intend({path: digest})
+
+
+def take_over(own: OwnFiles, folder: Path, files: Iterable[StateFile]) -> None:
+    """Takes over what an export is about to write in a folder; no files: the six logs. What is there is kept."""
+    for path in exported(folder, files):
+        if (kept := own.take_over(path)) is not None:
+            _LOG.warning("taken over: %s, kept as %s", path, kept)
+
+
+def _written_to(own: OwnFiles, past: _Past, path: Path) -> int:
+    """Up to where this program wrote a log; 0 where it was rotated since."""
+    offset = past.offsets.get(_log_name(own, path), 0)
+    return offset if offset <= path.stat().st_size else 0
+
+
+def _take_over_tail(own: OwnFiles, past: _Past, path: Path) -> None:
+    """Takes a log over that another program has appended to."""
+    known = own.foreign_bytes(path)
+    if known is not None and path.exists() and has_foreign_lines(path, max(known, _written_to(own, past, path))):
+        _take_over_log(own, path)
+
+
+def _files(home: Path) -> Iterator[Path]:
+    logs = home / "logs"
+    yield from (logs / "state" / file.name for file in STATE_FILES)
+    yield from (logs / name for name in LOGS)
+
+
+def _is_settled(own: OwnFiles, path: Path) -> bool:
+    """Whether a file is own by the record alone: a log is once it was begun, whoever writes into it since."""
+    if path.suffix == ".jsonl":
+        return own.foreign_bytes(path) is not None or not path.exists() or path.stat().st_size == 0
+    return own.is_own(path)
+
+
+def _log_name(own: OwnFiles, path: Path) -> str:
+    return str(path.relative_to(own.home / "logs"))
+
+
+def _was_own(own: OwnFiles, past: _Past, path: Path) -> bool:
+    if path.suffix == ".jsonl":
+        is_marked = _log_name(own, path) in past.offsets
+        return is_marked and not has_foreign_lines(path, _written_to(own, past, path))
+    if own.knows(path):
+        return False
+    try:
+        raw, digest = path.read_bytes(), digest_of(path)
+    except OSError:
+        return False
+    file = state_file(path.name)
+    return digest in past.digests.get(file.name, ()) or _is_later(past, file, raw)
+
+
+def _is_later(past: _Past, file: StateFile, raw: bytes) -> bool:
+    """Whether a file is as this program lays it out, and of an instant behind its last publication on record."""
+    newest = past.newest.get(file.name)
+    if newest is None and not past.may_forget:
+        return False
+    try:
+        document = orjson.loads(raw)
+        laid_out = to_json(file.model.model_validate(document).model_dump(by_alias=True), indent=True)
+        is_later = newest is None or sequence(file.name, document) > round(newest.timestamp() * 1e6)
+    except (ValueError, ValidationError, DocumentRefused, OverflowError):
+        return False
+    return is_later and laid_out == raw
+
+
+def _past_of_closed(home: Path) -> _Past | None:
+    """What the closed database of a home remembers; ``None`` where it cannot be asked now, and may be rebuilt."""
+    database = home / "logs" / "tape.duckdb"
+    if why_rebuild(home) is not None:
+        return None
+    if not database.exists():
+        return _Past()
+    try:
+        with closing(open_any_revision(database)) as opened:
+            return _past_of(home, opened)
+    except (StoreError, duckdb.Error) as error:
+        _LOG.info("%s cannot be asked yet whose the files are: %s", database, error)
+        return None
+
+
+def _past_of(home: Path, connection: duckdb.DuckDBPyConnection) -> _Past:
+    past = _Past(may_forget=last_rebuild(home) is not None)
+    with closing(connection.cursor()) as cursor:
+        names = {name for (name,) in cursor.execute("select table_name from duckdb_tables()").fetchall()}
+        if "exports" in names:
+            rows = cursor.execute(
+                "select file, arg_max(md5, export_id, 2), arg_max(as_of, export_id) from exports group by file"
+            ).fetchall()
+            for name, digests, newest in rows:
+                past.digests[name], past.newest[name] = set(digests), newest
+        if "ingest_counter" in names:
+            ((stored,),) = cursor.execute("select coalesce(max(last_ingest_seq), 0) from ingest_counter").fetchall()
+            past.may_forget = past.may_forget or stored > 0
+        if "mirror_watermarks" in names:
+            rows = cursor.execute("select mirror, byte_offset from mirror_watermarks").fetchall()
+            past.offsets = {name: int(offset) for name, offset in rows}
+    return past
