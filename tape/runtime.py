@@ -205,7 +205,13 @@ class PaperAccount:
         # another start, another path: the seed alone would make every day the same one
         seed = settings.executor.seed if state is None else settings.executor.seed + int(state["orders"])
         market = RegimeMarket(symbols, seed, now, settings.executor.interval_s, start_prices=quotes)
-        self._venue = PaperVenue(market, equity_usd=settings.executor.equity_usd, seed=settings.executor.seed)
+        self._venue = PaperVenue(
+            market,
+            equity_usd=settings.executor.equity_usd,
+            seed=settings.executor.seed,
+            # an account begun anew must not use the order ids of the one before, which are on record
+            numbers_from=int(now.timestamp()) if state is None else 0,
+        )
         if state is not None:
             self._venue.restore(state)
             _LOG.info("the paper account goes on from %s", state["now"])

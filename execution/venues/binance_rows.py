@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from math import isfinite
 from typing import Any, cast, get_args
 
-from tape.execution.venues.venue import Holding, PositionSide, Side, VenueUnavailable
+from tape.execution.venues.venue import Holding, PositionSide, Quote, Side, VenueUnavailable
 
 Row = Mapping[str, Any]
 OrderKey = tuple[str, str]
@@ -62,6 +62,14 @@ def position_side_of(row: Row) -> PositionSide:
     if stated not in get_args(PositionSide):
         raise VenueUnavailable(f"positionSide: expected BOTH, LONG or SHORT, found {stated!r}")
     return cast(PositionSide, stated)
+
+
+def quote_of(symbol: str, book: Row, mark: Row, is_price_only: bool) -> Quote | None:
+    """The market of a symbol; null where a side of its book is empty, which is stated as 0."""
+    bid, ask, price = number_of(book, "bidPrice"), number_of(book, "askPrice"), number_of(mark, "markPrice")
+    if not (0 < bid <= ask and price > 0):
+        return None
+    return Quote(symbol, instant_of(book if "time" in book else mark, "time"), bid, ask, price, is_price_only)
 
 
 def trade_of(row: Row) -> Trade:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import isclose
@@ -31,6 +31,7 @@ from tape.execution.venues.binance_rows import (
     ms_of,
     number_of,
     position_side_of,
+    quote_of,
     text_of,
     trade_of,
 )
@@ -55,6 +56,8 @@ _WINDOW_MS = 7 * 86_400_000 - 1
 """The longest span that trades may be asked for by time."""
 _ARRIVES_WITHIN = timedelta(seconds=15)
 """The exchange refuses a request older than its receive window (10 s in ccxt); behind this none can still arrive."""
+_TRIES = 3
+"""How often an answer is asked for again that cannot be read."""
 _UNKNOWN_OUTCOME = {-1000, -1001, -1006, -1007}
 _NO_SUCH_ORDER = {-2011, -2013}
 _COULD_NOT_BE_MAKER = -5022
@@ -81,6 +84,8 @@ class _Sent:
     told_qty: float = 0.0
     is_acked: bool = False
     is_unwanted: bool = False
+    has_lost_trade: bool = False
+    """One of its trades could not be read, so that what is told never reaches what was executed."""
     has_never_arrived: bool = False
 
     @property
@@ -179,6 +184,8 @@ class CcxtVenue:
         self._unread = set(self.symbols)
         """Symbols whose trades are to be asked for at once."""
         self._turn = 0
+        self._faults: dict[str, int] = {}
+        """How often an answer about one thing could not be read."""
         self._trades: list[Trade] = []
         """Read, and not told yet."""
 
@@ -310,10 +317,13 @@ class CcxtVenue:
             mark, book = marks.get(symbol), books.get(symbol)
             if mark is None or book is None:
                 continue
-            bid, ask, price = number_of(book, "bidPrice"), number_of(book, "askPrice"), number_of(mark, "markPrice")
-            if 0 < bid <= ask and price > 0:  # an empty side of the book is stated as 0
-                ts = instant_of(book if "time" in book else mark, "time")
-                quotes[symbol] = Quote(symbol, ts, bid, ask, price, symbol in self._fee_symbols)
+            try:
+                quote = quote_of(symbol, book, mark, symbol in self._fee_symbols)
+            except VenueUnavailable as error:
+                self._is_given_up(f"quote of {symbol}", error, "it has none until it can be read")
+                continue
+            if quote is not None:
+                quotes[symbol] = quote
         self._quotes = quotes
 
     def _by_symbol(self, method: str, asked: Iterable[Row]) -> dict[str, Row]:
@@ -361,7 +371,7 @@ class CcxtVenue:
                 if is_old:
                     asked["endTime"] = begin_ms + _WINDOW_MS
             rows = self._requests.rows("fapiPrivateGetUserTrades", asked)
-            trades = sorted((trade_of(row) for row in rows), key=lambda trade: trade.number)
+            trades = sorted(self._readable(symbol, rows), key=lambda trade: trade.number)
             new = [trade for trade in trades if last is None or trade.number > last]
             if new:
                 found = True
@@ -374,6 +384,23 @@ class CcxtVenue:
                 if is_old and new:
                     continue  # only the window's trades are known to be all
                 return found
+
+    def _readable(self, symbol: str, rows: Iterable[Row]) -> Iterator[Trade]:
+        for row in rows:
+            try:
+                yield trade_of(row)
+            except VenueUnavailable as error:
+                if not self._is_given_up(f"trade {row.get('id')} of {symbol}", error, "it is left out"):
+                    raise
+                for sent in self._sent.values():
+                    sent.has_lost_trade |= sent.key == (symbol, str(row.get("orderId")))
+
+    def _is_given_up(self, what: str, error: VenueUnavailable, then: str) -> bool:
+        """Return whether an answer was wrong so often that the account goes on without it, which is said once."""
+        self._faults[what] = self._faults.get(what, 0) + 1
+        if self._faults[what] == _TRIES:
+            logging.getLogger(__name__).error("%s: %s cannot be read: %s; %s", self._name, what, error, then)
+        return self._faults[what] >= _TRIES
 
     def _orders_of_trades(self) -> dict[OrderKey, _Behind]:
         """The orders of the trades to be told, asked for after the last of those was read."""
@@ -391,11 +418,16 @@ class CcxtVenue:
     def _look_up(self, symbol: str, order_id: str) -> _Behind:
         try:
             row = self._requests.row("fapiPrivateGetOrder", {"symbol": symbol, "orderId": order_id})
-        except RequestFailed as error:
-            if error.code not in _NO_SUCH_ORDER:
+            filled_qty = number_of(row, "executedQty") if text_of(row, "status") == "FILLED" else None
+        except VenueUnavailable as error:
+            code = error.code if isinstance(error, RequestFailed) else None
+            is_answer = not isinstance(error, RequestFailed) or (code is not None and code not in _UNKNOWN_OUTCOME)
+            what = f"order {order_id} of {symbol}"
+            if code not in _NO_SUCH_ORDER and not (
+                is_answer and self._is_given_up(what, error, "its trades are told under its number")
+            ):
                 raise
             return _Behind(order_id, None)  # the exchange forgets orders in time, their trades later
-        filled_qty = number_of(row, "executedQty") if text_of(row, "status") == "FILLED" else None
         stated = row.get("clientOrderId")
         client_order_id = "" if stated is None else str(stated).strip()
         return _Behind(client_order_id or order_id, filled_qty)
@@ -534,18 +566,21 @@ def _ended(sent: _Sent, now: datetime, due: Iterable[Trade]) -> Ended | None:
     order = sent.order
     if sent.has_never_arrived:
         return Ended(order.client_order_id, None, order.symbol, now, "REJECTED", "it never reached the venue")
-    status = _ENDED.get(sent.status)
+    is_cut = sent.status == "FILLED" and sent.has_lost_trade and not _reaches(sent.told_qty, sent.executed_qty)
+    status = "EXPIRED" if is_cut else _ENDED.get(sent.status)
     if status is None or not sent.is_acked or not _is_told(sent):
         return None
     ended_at = max([cast(datetime, sent.changed_at), *(trade.ts for trade in due if trade.order == sent.key)])
     if ended_at > now:
         return None
     reason = sent.status.lower().replace("_", " ")
+    if is_cut:
+        reason = "filled, by trades of which one cannot be read"
     return Ended(order.client_order_id, sent.order_id, order.symbol, ended_at, status, reason)
 
 
 def _is_told(sent: _Sent) -> bool:
-    return _reaches(sent.told_qty, sent.executed_qty)
+    return sent.has_lost_trade or _reaches(sent.told_qty, sent.executed_qty)
 
 
 def _reaches(qty: float, whole: float) -> bool:

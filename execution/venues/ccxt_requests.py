@@ -69,6 +69,7 @@ class Requests:
         self._secrets = (api_key, secret)
         self._deadline = 0.0
         self._now: datetime | None = None
+        self._quiet_since: datetime | None = None
         self._quiet_until: datetime | None = None
 
     def begin(self, now: datetime | None) -> None:
@@ -78,6 +79,8 @@ class Requests:
             VenueUnavailable: the exchange asked to be left alone until later.
         """
         self._now = now
+        if now is not None and self._quiet_since is not None and now < self._quiet_since:
+            self._quiet_until = None  # the clock was set back: what it said then is no measure any more
         if now is not None and self._quiet_until is not None and now < self._quiet_until:
             until = f"{self._quiet_until:%Y-%m-%dT%H:%M:%SZ}"
             raise VenueUnavailable(f"{self._name}: the exchange asked to be left alone until {until}")
@@ -113,7 +116,7 @@ class Requests:
             headers = self.exchange.last_response_headers or {}
             told = str(headers.get("Retry-After", ""))
             wait_s = float(told) if told.isdigit() else _PAUSE_S[int(status[1])]
-            self._quiet_until = self._now + timedelta(seconds=wait_s)
+            self._quiet_since, self._quiet_until = self._now, self._now + timedelta(seconds=wait_s)
         said = re.search(r'"msg"\s*:\s*"([^"]{1,120})', text)
         parts = [type(error).__name__, status[1] if status else "", str(number or ""), said[1] if said else ""]
         message = " ".join(part for part in parts if part)

@@ -123,8 +123,12 @@ class PaperVenue:
         fees: Fees = DEFAULT_FEES,
         leverage: float = DEFAULT_LEVERAGE,
         name: str = "paper",
+        numbers_from: int = 0,
     ) -> None:
-        """``leverage``: of every symbol; the initial margin is the notional over it."""
+        """``leverage``: of every symbol; the initial margin is the notional over it.
+
+        ``numbers_from``: orders and trades are numbered from here on, so that two accounts of one home share none.
+        """
         self._market, self._symbols = market, frozenset(market.symbols)
         self._ledger = Ledger(equity_usd, fees, leverage)
         self._seed, self._name = seed, name
@@ -133,7 +137,8 @@ class PaperVenue:
         self._live: dict[str, _Live] = {}
         self._resting: dict[str, list[_Resting]] = {}
         self._timeline: list[tuple[datetime, int, Callable[[datetime], None]]] = []
-        self._count = self._trades = self._puts = 0
+        self._count = self._trades = numbers_from
+        self._puts = 0
         self._updates: list[Update] = []
 
     @property

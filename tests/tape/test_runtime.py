@@ -20,7 +20,7 @@ import pytest
 from tape.execution.config import DEFAULT_LIMITS, DEFAULT_UNIVERSE
 from tape.execution.executor_live import Counts, Executor
 from tape.execution.venues.paper import PaperVenue
-from tape.execution.venues.venue import Ended, Order
+from tape.execution.venues.venue import Acked, Ended, Order
 from tape.runtime import Loop, PaperAccount, config_of, live_executor, refuse_unusable
 from tape.settings import Settings, load_settings
 from tape.store.errors import ExecutorRuns, StoreError
@@ -366,3 +366,15 @@ def test_a_real_account_is_read_only_unless_trading_is_on(tmp_path: Path, monkey
     refuse_unusable(tmp_path, _settings(tmp_path, monkeypatch, **trading_on))
     assert [(each["trading"], each["testnet"]) for each in built] == [(False, False), (True, True)]
     assert built[0]["api_key"] == KEY
+
+
+def test_an_account_begun_anew_uses_no_order_id_of_the_one_before(tmp_path: Path) -> None:
+    numbers = []
+    for start in (NOW, NOW + timedelta(days=1)):
+        account = PaperAccount(tmp_path / f"{start:%d}.json")
+        venue = account.venue(load_settings(tmp_path), start)
+        venue.advance(start)
+        venue.submit(Order("c", "BTCUSDT", "BUY", 0.01))
+        (acked,) = [each for each in venue.advance(start + timedelta(seconds=5)) if isinstance(each, Acked)]
+        numbers.append(int(acked.order_id))
+    assert numbers == [1749990601, 1750077001]

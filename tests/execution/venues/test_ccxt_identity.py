@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from tape.execution.venues.venue import Acked, Ended, Holding, Traded
+from tape.execution.venues.venue import Acked, Ended, Holding, Traded, VenueUnavailable
 from tests.execution.venues.test_ccxt import (
     NOON_MS,
     Exchange,
     Fast,
+    Fault,
     Server,
     at,
     needs_ccxt,
@@ -169,3 +170,87 @@ def test_hedge_mode_is_read_from_the_positions_and_every_trade_names_its_own(
     assert account.is_hedged
     # without an initial margin the leverage is unknown, and the account is there all the same
     assert account.holdings == (Holding("BTCUSDT", 1.0, 99.5, 5.0), Holding("BTCUSDT", -1.0, 99.5, None))
+
+
+# an answer that cannot be read is asked for again, and then the account goes on without it
+
+
+@pytest.mark.parametrize("bad", [{"side": "SIDEWAYS"}, {"qty": None}, {"price": "cheap"}])
+def test_a_trade_that_cannot_be_read_is_asked_for_again_then_left_out_and_said(
+    server: Server, exchange: Exchange, bad: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    foreign(exchange, 5, "BTCUSDT", "web", "2")
+    deal(exchange, 70, 5, "BTCUSDT", "SELL", "1", 1.0)
+    exchange.trades[-1] |= bad
+    deal(exchange, 71, 5, "BTCUSDT", "SELL", "1", 1.0)
+    venue = Fast(server, trades_since=at(0))
+    for second in (2, 3):
+        with pytest.raises(VenueUnavailable):
+            venue.advance(at(second))
+    assert told(venue.advance(at(4))) == [("BTCUSDT", "web", 1.0, "FILLED")]
+    assert venue.advance(at(5)) == []
+    said = [each for each in caplog.messages if "trade 70 of BTCUSDT cannot be read" in each]
+    assert len(said) == 1
+    assert said[0].endswith("; it is left out")
+
+
+def test_an_own_order_is_over_though_one_of_its_trades_cannot_be_read(server: Server, exchange: Exchange) -> None:
+    venue = Fast(server, trading=True)
+    venue.advance(at(0))
+    venue.submit(order("mine"))
+    venue.advance(at(2))
+    exchange.trade("mine", "1", 2.5)
+    exchange.trades[-1]["side"] = "SIDEWAYS"
+    exchange.trade("mine", "1", 2.6)
+    for second in (3, 4):
+        with pytest.raises(VenueUnavailable):
+            venue.advance(at(second))
+    updates = venue.advance(at(5))
+    assert told(updates) == [("BTCUSDT", "mine", 1.0, "PARTIALLY_FILLED")]
+    assert [(each.status, each.reason) for each in of_kind(updates, Ended)] == [
+        ("EXPIRED", "filled, by trades of which one cannot be read")
+    ]
+    assert venue.advance(at(6)) == []
+
+
+def test_an_order_that_the_exchange_refuses_to_show_is_told_under_its_number(
+    server: Server, exchange: Exchange
+) -> None:
+    deal(exchange, 70, 5, "BTCUSDT", "SELL", "1", 1.0)
+    refused = Fault(400, '{"code": -1121, "msg": "Invalid symbol."}')
+    exchange.faults["v1/order"] = [refused, refused, refused]
+    venue = Fast(server, trades_since=at(0))
+    for second in (2, 3):
+        with pytest.raises(VenueUnavailable, match="Invalid symbol"):
+            venue.advance(at(second))
+    assert told(venue.advance(at(4))) == [("BTCUSDT", "5", 1.0, "PARTIALLY_FILLED")]
+
+
+def test_a_failure_of_the_network_is_never_given_up_on(server: Server, exchange: Exchange) -> None:
+    foreign(exchange, 5, "BTCUSDT", "web", "1")
+    deal(exchange, 70, 5, "BTCUSDT", "SELL", "1", 1.0)
+    exchange.faults["v1/order"] = [Fault(502, "")] * 5
+    venue = Fast(server, trades_since=at(0))
+    for second in range(2, 7):
+        with pytest.raises(VenueUnavailable):
+            venue.advance(at(second))
+    assert told(venue.advance(at(7))) == [("BTCUSDT", "web", 1.0, "FILLED")]
+
+
+def test_a_quote_that_cannot_be_read_takes_no_other_with_it(server: Server, exchange: Exchange) -> None:
+    plain = exchange.book
+    exchange.book = lambda symbol: plain(symbol) | ({"bidPrice": None} if symbol == "ETHUSDT" else {})  # type: ignore[method-assign]
+    venue = Fast(server, BOTH)
+    venue.advance(at(0))
+    assert list(venue.quotes()) == ["BTCUSDT"]
+
+
+def test_a_clock_that_is_set_back_does_not_lengthen_a_silence(server: Server, exchange: Exchange) -> None:
+    venue = Fast(server)
+    exchange.faults["v3/account"] = [Fault(429, "{}", {"Retry-After": "30"})]
+    with pytest.raises(VenueUnavailable):
+        venue.advance(at(3600))
+    with pytest.raises(VenueUnavailable, match="left alone"):
+        venue.advance(at(3601))
+    venue.advance(at(1))
+    assert venue.account().equity_usd == 990.25
