@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from math import isclose
 from typing import Any, Literal, cast
@@ -42,6 +42,7 @@ from tape.execution.venues.venue import (
     Account,
     Acked,
     Ended,
+    FundingPaid,
     Order,
     Quote,
     Traded,
@@ -56,6 +57,8 @@ _WINDOW_MS = 7 * 86_400_000 - 1
 """The longest span that trades may be asked for by time."""
 _ARRIVES_WITHIN = timedelta(seconds=15)
 """The exchange refuses a request older than its receive window (10 s in ccxt); behind this none can still arrive."""
+_FUNDING_EVERY = timedelta(minutes=5)
+"""The exchange settles it every hour at most."""
 _TRIES = 3
 """How often an answer is asked for again that cannot be read."""
 _UNKNOWN_OUTCOME = {-1000, -1001, -1006, -1007}
@@ -110,6 +113,15 @@ class _Behind:
     filled_qty: float | None
 
 
+@dataclass(slots=True)
+class Funding:
+    """How far funding was read: up to ``from_ms``, with what was read of that instant, and what was not told yet."""
+
+    from_ms: int | None = None
+    seen: list[str] = field(default_factory=list)
+    untold: list[FundingPaid] = field(default_factory=list)
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far an account was read and told at ``now``, and the orders that are at work.
@@ -126,6 +138,7 @@ class Progress:
     trades: list[Trade]
     refused: list[tuple[Order, str]]
     sent: list[_Sent]
+    funding: Funding
 
 
 class CcxtVenue:
@@ -184,6 +197,8 @@ class CcxtVenue:
         self._unread = set(self.symbols)
         """Symbols whose trades are to be asked for at once."""
         self._turn = 0
+        self._funding = Funding()
+        self._funding_due: datetime | None = None
         self._faults: dict[str, int] = {}
         """How often an answer about one thing could not be read."""
         self._trades: list[Trade] = []
@@ -226,6 +241,7 @@ class CcxtVenue:
         fills = self._orders_of_trades()
         self._see_fee_assets()
         self._read_quotes()
+        self._read_funding(now)
         return self._tell(now, fills)
 
     def progress(self) -> Progress | None:
@@ -241,6 +257,7 @@ class CcxtVenue:
             trades=list(self._trades),
             refused=list(self._refused),
             sent=[replace(sent) for sent in self._sent.values()],
+            funding=replace(self._funding, seen=list(self._funding.seen), untold=list(self._funding.untold)),
         )
 
     def restore(self, progress: Progress) -> None:
@@ -260,6 +277,7 @@ class CcxtVenue:
         self._last_trade = dict(progress.last_trade)
         self._trades, self._refused = list(progress.trades), list(progress.refused)
         self._unread |= {trade.symbol for trade in self._trades}
+        self._funding = progress.funding
         for sent in progress.sent:
             self._sent[sent.order.client_order_id] = replace(sent, is_unwanted=self.is_trading and not sent.is_over)
 
@@ -402,6 +420,39 @@ class CcxtVenue:
             logging.getLogger(__name__).error("%s: %s cannot be read: %s; %s", self._name, what, error, then)
         return self._faults[what] >= _TRIES
 
+    def _read_funding(self, now: datetime) -> None:
+        """Reads now and then what funding was paid; where that fails it is said, and read later."""
+        if self._funding_due is not None and self._funding_due - _FUNDING_EVERY <= now < self._funding_due:
+            return
+        self._funding_due = now + _FUNDING_EVERY
+        funding = self._funding
+        begin_ms = self._since_ms if funding.from_ms is None else funding.from_ms
+        asked = {"incomeType": "FUNDING_FEE", "startTime": begin_ms or 0, "limit": PAGE}
+        try:
+            rows = self._requests.rows("fapiPrivateGetIncome", asked)
+            paid = sorted(((ms_of(instant_of(row, "time")), row) for row in rows), key=lambda entry: entry[0])
+            for ms, row in paid:
+                name = f"{text_of(row, 'tranId')} {text_of(row, 'symbol')}"
+                if name in funding.seen:
+                    continue
+                if ms != funding.from_ms:
+                    funding.from_ms, funding.seen = ms, []
+                funding.seen.append(name)
+                amount, asset = number_of(row, "income"), str(row.get("asset")).strip().upper()
+                if asset in DOLLARS:
+                    funding.untold.append(FundingPaid(text_of(row, "symbol"), instant_of(row, "time"), amount))
+                else:
+                    text = "%s: funding %s of %s %s has no price: it is left out"
+                    logging.getLogger(__name__).error(text, self._name, name, amount, asset)
+        except VenueUnavailable as error:
+            self._faults["funding"] = self._faults.get("funding", 0) + 1
+            if self._faults["funding"] == 1:
+                logging.getLogger(__name__).warning("%s: funding cannot be read at present: %s", self._name, error)
+        else:
+            self._faults.pop("funding", None)
+            if len(rows) >= PAGE:
+                self._funding_due = now  # there is more
+
     def _orders_of_trades(self) -> dict[OrderKey, _Behind]:
         """The orders of the trades to be told, asked for after the last of those was read."""
         orders: dict[OrderKey, _Behind] = {}
@@ -505,6 +556,8 @@ class CcxtVenue:
         for order, reason in self._refused:
             updates.append((now, 2, 0, Ended(order.client_order_id, None, order.symbol, now, "REJECTED", reason)))
         self._refused = []
+        updates += [(paid.ts, 1, 0, paid) for paid in self._funding.untold if paid.ts <= now]
+        self._funding.untold = [paid for paid in self._funding.untold if paid.ts > now]
         newest = {trade.order: trade.number for trade in sorted(self._trades, key=lambda trade: trade.number)}
         due = [trade for trade in self._trades if trade.ts <= now]
         self._trades = [trade for trade in self._trades if trade.ts > now]
