@@ -124,6 +124,8 @@ class Event(BaseModel):
     event_type: ClassVar[str]
     whole: ClassVar[str | None] = None
     """The field that takes the contract's document whole, where it is one."""
+    by_content: ClassVar[bool] = False
+    """Whether an event without an id is known by what it says: order events are, states and signs of life are not."""
 
     event_id: MaybeId = optional("identity of the event, set by its producer; imported rows: md5 of the raw line")
     ts: Instant = required("event time")
@@ -198,6 +200,7 @@ class OrderAttempted(Event):
 
     table = "order_attempts"
     event_type = "order_attempt"
+    by_content = True
 
     symbol: Symbol = required("instrument")
     side: MaybeSide = optional("BUY or SELL")
@@ -222,6 +225,7 @@ class OrderAcked(Event):
 
     table = "order_acks"
     event_type = "order_ack"
+    by_content = True
 
     ts: Instant = required("event time: the venue's acknowledgement", "ts_ack")
     symbol: Symbol = required("instrument")
@@ -249,6 +253,7 @@ class OrderFilled(Event):
 
     table = "order_fills"
     event_type = "order_fill"
+    by_content = True
 
     ts: Instant = required("event time: the last fill", "ts_fill_last")
     ts_fill_first: Instant = required("time of the first fill")
@@ -278,6 +283,7 @@ class OrderClosed(Event):
 
     table = "order_closes"
     event_type = "order_close"
+    by_content = True
 
     ts: Instant = required("event time: the close", "ts_close")
     symbol: Symbol = required("instrument")
@@ -301,6 +307,7 @@ class OrderFailed(Event):
 
     table = "order_errors"
     event_type = "order_error"
+    by_content = True
 
     symbol: Symbol = required("instrument")
     side: MaybeSide = optional("BUY or SELL")
@@ -330,6 +337,7 @@ class OrderMeasured(Event):
 
     table = "order_metrics"
     event_type = "order_metric"
+    by_content = True
 
     kind: MaybeText = optional("null: a router metric; position_close: a note about a close", "event")
     attempt_id: MaybeId = optional("attempt that is measured; several rows: the latest counts")
@@ -373,6 +381,7 @@ class IntentVetoed(Event):
 
     table = "vetoes"
     event_type = "risk_veto"
+    by_content = True
 
     symbol: Symbol = required("instrument")
     veto_reason: Text = required("reason as logged; views make it canonical")
@@ -397,6 +406,7 @@ class ShadowDecided(Event):
 
     table = "shadow_decisions"
     event_type = "shadow_decision"
+    by_content = True
     whole = "decision"
 
     ts: Instant = required("event time: the decision", "timestamp")

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from tape.store.canonical_json import add_functions
 from tape.store.errors import (
     DatabaseDamaged,
     DatabaseLocked,
@@ -188,6 +189,8 @@ def _connect(path: Path, resources: Resources, *, read_only: bool) -> duckdb.Duc
         raise StoreError(f"database {path} cannot be opened: {words}") from error
     connection.execute("set global TimeZone = 'UTC'")
     connection.execute("set TimeZone = 'UTC'")
+    if not read_only:
+        add_functions(connection)
     return connection
 
 

@@ -1,8 +1,10 @@
 """Imports a folder of old logs into the store.
 
 Laws kept here:
-- a line is one event; its identity is its own ``event_id``, else the md5 of the line, so importing twice stores
-  nothing new and a longer snapshot of the same log stores only what is new;
+- a line is one event; its identity is its own ``event_id``, else what an order event says (``identity.py``), else the
+  md5 of the line, so importing twice stores nothing new and a longer snapshot stores only what is new;
+- a refused line is known by its md5 and its place among the equal lines of its log: equal broken lines are each kept,
+  and a log that was rotated since tells nothing new;
 - rows are numbered by (ts, file, line), rotated files oldest first;
 - a line that cannot be stored is kept whole in ``rejected_events`` with file, line and reason; the rest goes on;
 - every file in the folder is read, or listed as not read with the reason;
@@ -27,6 +29,7 @@ from tape.store.config_files import import_config
 from tape.store.counter import FileCount, end_import, last_ingest_seq, reject, sum_of
 from tape.store.database import transaction
 from tape.store.errors import NoLogs
+from tape.store.identity import content_id, take_out_doubles
 from tape.store.json_rows import (
     LineTree,
     keys_are_distinct,
@@ -115,6 +118,8 @@ class _LogImport:
         self._report = report
         self._bulk_base: dict[str, int] = {}
         self._tree = LineTree(log.shapes)
+        self._is_by_content = all(event.by_content for event in log.tables)
+        """Whether the lines of the log are events that are known by what they say."""
 
     def run(self, paths: list[Path], on_file: Callable[[Path], None]) -> None:
         nothing = (
@@ -123,6 +128,7 @@ class _LogImport:
         )
         self._sql(f"create or replace temp table staged as {self._staged(nothing)} limit 0", [0])
         self._sql("create or replace temp table refused (ordinal bigint, reason varchar)")
+        self._sql("create or replace temp table doubles (ordinal bigint)")
         for path in paths:
             on_file(path)
             self._stage(path)
@@ -130,6 +136,7 @@ class _LogImport:
         self._drop_known()
         if self._log.name == "nav":
             self._drop_known_points()
+        self._has_own_ids = self._rows("select count(own_id) > 0 from staged")[0][0]
         self._refuse_non_objects()
         self._number()
         with transaction(self._connection):
@@ -137,7 +144,8 @@ class _LogImport:
             self._reject()
         stored = dict(
             self._rows(
-                "select file, count(*) from objects where ordinal not in (from refused select ordinal) group by 1"
+                "select file, count(*) from objects where ordinal not in (from refused select ordinal)"
+                " and ordinal not in (from doubles) group by 1"
             )
         )
         for file, count in enumerate(self._counts.values()):
@@ -145,7 +153,7 @@ class _LogImport:
             count.known = count.read - count.stored - count.rejected
         self._report.files.update(self._counts)
         self._sql("drop view temp.objects")
-        for table in ("staged", "refused", "numbered"):
+        for table in ("staged", "refused", "doubles", "repeats", "numbered"):
             self._sql(f"drop table temp.{table}")
 
     def _sql(self, statement: str, parameters: object = None) -> None:
@@ -198,7 +206,8 @@ class _LogImport:
         )
         return (
             "select raw, coalesce(json[1] = '{', false) as is_object,"
-            f" coalesce(nullif(own_id, ''), md5(raw)) as event_id, kind, shape, ts,"
+            " nullif(own_id, '') as own_id, md5(raw) as line_id, kind, shape, ts,"
+            f" {'own_id' if self._is_by_content else 'coalesce(own_id, line_id)'} as event_id,"
             f" hash(json_keys(json, [{self._tree.levels}])) as keys, nullif(cast(json as varchar), raw) as json,"
             f" cast(? as smallint) as file, {passed} from {with_shape_and_ts(self._log.shapes, lines)}"
         )
@@ -248,15 +257,31 @@ class _LogImport:
         )
 
     def _drop_known(self) -> None:
-        """Leaves one staged line per event that no table holds yet, the first; rowids keep the order of the lines."""
-        for table in [*(event.table for event in self._log.tables), "rejected_events"]:
-            self._sql(f"delete from staged where event_id in (select event_id from {table})")
-        self._sql(f"delete from staged where starts_with(event_id, '{COMPUTED}')")
-        self._sql(
-            "delete from staged using"
-            " (select event_id, min(rowid) as first from staged group by event_id having count(*) > 1) as twice"
-            " where staged.event_id = twice.event_id and staged.rowid > twice.first"
+        """Leaves one staged line of equal ones, the first, and none that an import has read before.
+
+        Equal lines are set aside: should the first be refused, each of them is. Of the lines that are among the
+        rejected already, as many are known as there are: a log that has one more has one more broken line.
+        """
+        for table in [event.table for event in self._log.tables]:
+            self._sql(f"delete from staged where line_id in (select event_id from {table})")
+        self._sql(f"delete from staged where starts_with(own_id, '{COMPUTED}')")
+        rejected = (
+            "select event_id as line_id, count(*) as times from rejected_events"
+            " where starts_with(parse_filename(source), ?) group by 1"
         )
+        self._sql(
+            "delete from staged using (select staged.rowid as ordinal,"
+            " row_number() over (partition by line_id order by staged.rowid) as place, times"
+            f" from staged inner join ({rejected}) using (line_id)) as told"
+            " where staged.rowid = ordinal and place <= times",
+            [self._log.name],
+        )
+        self._sql(
+            "create or replace temp table repeats as select ordinal, first, file, line_no from ("
+            " select rowid as ordinal, min(rowid) over (partition by line_id) as first, file, line_no from staged"
+            " where line_id in (select line_id from staged group by all having count(*) > 1)) where ordinal > first"
+        )
+        self._sql("delete from staged where rowid in (select ordinal from repeats)")
 
     def _drop_known_points(self) -> None:
         """Leaves out a NAV point that is on record: one instant with one equity and one NAV is one tick.
@@ -372,10 +397,12 @@ class _LogImport:
                 f" where {where} and place between {first} and {first + _SLICE - 1}",
                 [base],
             )
+            self._sql("create or replace temp table numbers as from slice")
             for tree in trees:
                 if lines := self._slice_lines():
                     self._insert(event, typed_rows(tree, shapes, lines, with_extra=with_extra))
             self._read_odd_lines(event)
+            self._take_out_doubles(event)
         self._sql("drop table if exists temp.slice")
 
     def _read_odd_lines(self, event: type[events.Event]) -> None:
@@ -415,10 +442,11 @@ class _LogImport:
         Whether they are is asked by a value from either side of the join: a filter on ``is_odd`` alone would be
         planned below it, where every line is parsed once more.
         """
+        event_id = f"replace (coalesce(event_id, {content_id(event)}) as event_id)" if event.by_content else ""
         self._sql(
             f"""
             insert into {event.table} by name
-            select * exclude (ordinal, is_odd, seq), ? as producer
+            select * exclude (ordinal, is_odd, seq) {event_id}, ? as producer
             from (
                 select typed.*, seq, case when not is_odd then seq end as ingest_seq
                 from ({rows}) as typed join (select ordinal, ingest_seq as seq from slice) using (ordinal)
@@ -432,6 +460,28 @@ class _LogImport:
         stored = f"select ingest_seq from {event.table} where ingest_seq between {low} and {high}"
         self._sql(f"delete from slice where ingest_seq in ({stored})")
 
+    def _take_out_doubles(self, event: type[events.Event]) -> None:
+        """Takes out of a table what the slice has brought twice; what has an id that is taken is refused."""
+        low, high = self._rows("select min(ingest_seq), max(ingest_seq) from numbers")[0]
+        given = self._rows(
+            f"select numbers.ingest_seq from numbers inner join {event.table} using (ingest_seq)"
+            " inner join objects using (ordinal) where own_id is not null"
+            if self._has_own_ids
+            else "select 0 where false"
+        )
+        doubles = take_out_doubles(self._connection, event, low, high, [seq for (seq,) in given])
+        if doubles.known:
+            self._sql(
+                "insert into doubles select ordinal from numbers where ingest_seq in (select unnest(?::bigint[]))",
+                [doubles.known],
+            )
+        if doubles.refused:
+            self._sql(
+                "insert into refused select ordinal, reason from numbers inner join"
+                " (select unnest(?::bigint[]) as ingest_seq, unnest(?::varchar[]) as reason) using (ingest_seq)",
+                [list(doubles.refused), list(doubles.refused.values())],
+            )
+
     def _key_sets(self, shape: int) -> list[list[list[str] | None]]:
         """The distinct keys of the lines of a shape, level by level."""
         examples = f"select min(ordinal) from objects where shape = {shape} group by keys"
@@ -439,9 +489,16 @@ class _LogImport:
         return [names for (names,) in found]
 
     def _reject(self) -> None:
+        each = (
+            "select ordinal, ordinal as first, reason from refused union all"
+            " select repeats.ordinal, first, reason from repeats join refused on first = refused.ordinal"
+        )
+        places = (
+            "select rowid as ordinal, file, line_no from staged union all select ordinal, file, line_no from repeats"
+        )
         refused = self._rows(
-            "select staged.rowid, event_id, file, line_no, reason, raw"
-            " from refused join staged on staged.rowid = refused.ordinal order by 1"
+            "select ordinal, line_id, places.file, places.line_no, reason, raw"
+            f" from ({each}) join ({places}) as places using (ordinal) join staged on staged.rowid = first order by 1"
         )
         wanted: dict[str, set[int]] = {}
         sources = list(self._counts)

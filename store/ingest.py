@@ -18,6 +18,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
+from bisect import bisect
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -31,9 +32,10 @@ import duckdb
 import msgspec
 import orjson
 
-from tape.execution.events import EVENTS_BY_TYPE, Event
+from tape.execution.events import EVENTS, EVENTS_BY_TYPE, Event
 from tape.store.counter import last_ingest_seq, reject
 from tape.store.database import roll_back, transaction
+from tape.store.identity import content_id, take_out_doubles
 from tape.store.journal import (
     REFUSED,
     HeaderDamaged,
@@ -89,8 +91,14 @@ class Slice:
     positions: list[Position] = field(default_factory=list)
     segments: list[Segment] = field(default_factory=list)
     """Where the rows come from; they name it by its place in the list, from 1."""
+    doubles: int = 0
+    """Rows that were stored already, and are not stored again."""
     size: int = 0
     """Journal read, bytes."""
+    given: dict[str, list[int]] = field(default_factory=dict)
+    """By table, the numbers of the rows whose id a caller gave."""
+    places: list[tuple[int, str, int]] = field(default_factory=list)
+    """Of each batch: the number of its first row, its segment and its line."""
     batches: int = 0
     """The batches whose rows these are."""
     last: tuple[Position, int, bytes] | None = None
@@ -105,6 +113,14 @@ class Slice:
         at.refused_batches += 1
         self.refused.append((at.segment, number, reason, _text(raw)))
         self.rows, self.count, self.batches = {}, 0, 0
+        self.given, self.places = {}, []
+
+    def row(self, table: str, number: int) -> tuple[str, int, str]:
+        """Segment, line and JSON of the row of this number."""
+        _, segment, line = self.places[bisect(self.places, number, key=lambda place: place[0]) - 1]
+        mark = b'"ingest_seq":%d,' % number
+        raw = next(row for row in self.rows[table] if mark in row[:80])
+        return segment, line, _text(b"{" + raw.partition(mark)[2].rstrip(b"\n"))
 
 
 @dataclass(frozen=True)
@@ -178,7 +194,8 @@ class Ingest:
                 taken.refuse_last(f"the database refuses it: {error}")
                 last_seq = self._commit(taken)
             self._limit = min(2 * self._limit, self._slice_bytes)
-            return Ingested(taken.count, len(taken.refused), (*taken.rows, *taken.rolled), last_seq, has_more)
+            events = taken.count - taken.doubles
+            return Ingested(events, len(taken.refused), (*taken.rows, *taken.rolled), last_seq, has_more)
 
     def _commit(self, taken: Slice) -> int:
         try:
@@ -282,9 +299,9 @@ class Ingest:
         reason, before = line.fault, at.last_seq
         if not reason and line.seq <= before:
             reason = f"batch {line.seq}: expected one behind {before}"
-        rows: list[tuple[str, bytes]] = []
+        rows: list[_Row] = []
         if not reason:
-            rows, reason = _rows(line, len(taken.segments), taken.count)
+            rows, reason = _rows(line, len(taken.segments), at.run_id, taken.count)
         at.last_seq = max(before, line.seq)
         if reason:
             at.refused_batches += line.seq > before
@@ -294,8 +311,11 @@ class Ingest:
         at.stored_events += len(rows)
         taken.count += len(rows)
         taken.batches, taken.last = taken.batches + 1, (at, line.number, line.raw)
-        for table, row in rows:
+        taken.places.append((taken.count - len(rows) + 1, at.segment, line.number))
+        for table, row, number, is_given in rows:
             taken.rows.setdefault(table, []).append(row)
+            if is_given:
+                taken.given.setdefault(table, []).append(number)
 
     @contextmanager
     def _scratch_files(self, lines: list[bytes]) -> Iterator[list[str]]:
@@ -316,27 +336,52 @@ class Ingest:
         for table, lines in taken.rows.items():
             with self._scratch_files(lines) as files:
                 self._connection.execute(insert_from_json(table), {"base": base, "files": files, **envelopes})
+        for table in taken.rows:
+            self._take_out_doubles(table, base, taken)
         if taken.count:
             self._connection.execute("update ingest_counter set last_ingest_seq = ?", [base + taken.count])
             taken.rolled = roll_up(self._connection, base, taken.rows)
-        now = self._now()
         for segment, line, why, raw in taken.refused:
-            source, reason = _whole(segment), _whole(why[:1000])
-            event_id = hashlib.md5(f"{source}:{line}:{raw}".encode(), usedforsecurity=False).hexdigest()
-            reject(self._connection, event_id=event_id, now=now, source=source, line=line, reason=reason, raw=raw)
+            self._reject(segment, line, why, raw)
         _save_positions(self._connection, taken.positions)
         return base + taken.count
 
+    def _take_out_doubles(self, table: str, base: int, taken: Slice) -> None:
+        """Takes out of a table what it has twice now; what has an id that is taken is kept among the rejected."""
+        given = [base + number for number in taken.given.get(table, ())]
+        doubles = take_out_doubles(self._connection, _EVENTS_BY_TABLE[table], base + 1, base + taken.count, given)
+        taken.doubles += len(doubles.known) + len(doubles.refused)
+        for number, why in doubles.refused.items():
+            segment, line, raw = taken.row(table, number - base)
+            self._reject(segment, line, f"{table}: {why}", raw)
 
-def _rows(line: Line, segment: int, count: int) -> tuple[list[tuple[str, bytes]], str]:
-    """Table and row of each event of a batch, numbered behind ``count``, or why the batch is refused."""
-    rows: list[tuple[str, bytes]] = []
+    def _reject(self, segment: str, line: int, why: str, raw: str) -> None:
+        source, reason = _whole(segment), _whole(why[:1000])
+        event_id = hashlib.md5(f"{source}:{line}:{raw}".encode(), usedforsecurity=False).hexdigest()
+        reject(self._connection, event_id=event_id, now=self._now(), source=source, line=line, reason=reason, raw=raw)
+
+
+class _Row(NamedTuple):
+    """An event of a batch: its table, its JSON, its number, and whether its id is one that a caller gave."""
+
+    table: str
+    json: bytes
+    number: int
+    is_given: bool
+
+
+def _rows(line: Line, segment: int, run_id: str, count: int) -> tuple[list[_Row], str]:
+    """The events of a batch of this run, numbered after ``count``, or why the batch is refused."""
+    rows: list[_Row] = []
+    made = f"{run_id}-"
     try:
         for event_type, fields in _BATCH.decode(line.body):
             event = EVENTS_BY_TYPE[event_type]
             count += 1
             beside = b'{"segment":%d,"received_us":%d,"ingest_seq":%d,' % (segment, line.recorded_us, count)
-            rows.append((event.table, beside + _fitting(event, bytes(fields))[1:] + b"\n"))
+            fitting, event_id = _fitting(event, bytes(fields))
+            is_given = event_id is not None and (event.by_content or not event_id.startswith(made))
+            rows.append(_Row(event.table, beside + fitting[1:] + b"\n", count, is_given))
     except _Misfit as error:
         return [], str(error)
     except (msgspec.MsgspecError, ValueError, KeyError, RecursionError):
@@ -348,22 +393,25 @@ class _Misfit(Exception):
     """An event does not fit its table."""
 
 
-def _fitting(event: type[Event], fields: bytes) -> bytes:
+def _fitting(event: type[Event], fields: bytes) -> tuple[bytes, str | None]:
     """The fields of an event as JSON that fits its table: as they are, or with what has no column in ``extra``.
+
+    Beside them the event's id, where it has one.
 
     Raises:
         _Misfit: a field is missing or wrongly typed.
     """
     shape = _shape(event)
     try:
-        if all(1 < instant.year < 9999 for instant in shape.instants_of(shape.decoder.decode(fields)) if instant):
-            return fields
+        made = shape.decoder.decode(fields)
+        if all(1 < instant.year < 9999 for instant in shape.instants_of(made) if instant):
+            return fields, made.event_id
     except (msgspec.MsgspecError, RecursionError):
         pass
     return _sorted_out(event, fields)
 
 
-def _sorted_out(event: type[Event], fields: bytes) -> bytes:
+def _sorted_out(event: type[Event], fields: bytes) -> tuple[bytes, str | None]:
     """The slow way: what is unknown is left out, what has no column goes into ``extra``, the rest must fit."""
     given = orjson.loads(fields)
     if not isinstance(given, dict):
@@ -378,7 +426,7 @@ def _sorted_out(event: type[Event], fields: bytes) -> bytes:
         for name, instant in zip(shape.instants, shape.instants_of(made), strict=True):
             if instant is not None:
                 _in_calendar(event, name, instant)
-        return orjson.dumps({**known, "extra": extra} if extra else known)
+        return orjson.dumps({**known, "extra": extra} if extra else known), made.event_id
     except msgspec.ValidationError as error:
         found = re.search(r"field `(\w+)`|`\$\.(\w+)", str(error))
         name = (found[1] or found[2]) if found else "event_id"
@@ -434,7 +482,7 @@ def _shape(event: type[Event]) -> _Shape:
     fields: list[Any] = []
     kinds = {name: python_type(info.annotation) for name, info in event.model_fields.items()}
     for name, kind in kinds.items():
-        if event.model_fields[name].is_required() or name == "event_id":
+        if event.model_fields[name].is_required() or (name == "event_id" and not event.by_content):
             fields.append((name, Annotated[str, msgspec.Meta(min_length=1)] if kind is str else _TYPES[kind]))
         else:
             fields.append((name, _TYPES[kind] | None, None))
@@ -493,11 +541,17 @@ def insert_from_json(table: str) -> str:
         "received_ts": "make_timestamptz(received_us)",
     }
     columns = ", ".join(f"'{name}': '{kind}'" for name, kind in [*read.items(), *_BESIDE.items()])
-    return f"""
-        insert into {table} by name
+    rows = f"""
         select {", ".join(f"{value} as {name}" for name, value in values.items())}
         from read_ndjson($files, columns = {{{columns}}})
     """
+    event = _EVENTS_BY_TABLE[table]
+    if event.by_content:
+        rows = f"select * replace (coalesce(event_id, {content_id(event)}) as event_id) from ({rows})"
+    return f"insert into {table} by name {rows}"
+
+
+_EVENTS_BY_TABLE = {event.table: event for event in EVENTS}
 
 
 _READ_AS = {"TIMESTAMP": "TIMESTAMPTZ"}

@@ -140,7 +140,8 @@ class Journal:
     def record(self, batch: Iterable[Event], *, durable: bool = False) -> int:
         """Writes events as one batch and returns its number; ``durable=True`` returns when it is on disk.
 
-        Events without an ``event_id`` get one. An empty batch writes nothing and returns 0, as a dropped one does.
+        Events without an ``event_id`` get one: order events when they are stored, by what they say; others here, by
+        their place. An empty batch writes nothing and returns 0, as a dropped one does.
 
         Raises:
             JournalError: it could not be written (unless dropped), or not be synced.
@@ -200,7 +201,8 @@ class Journal:
         fields = {name: value for name, value in event.__dict__.items() if value is not None}
         if event.__pydantic_extra__:
             fields = {**event.__pydantic_extra__, **fields}
-        if "event_id" not in fields:
+        # The store names an order event by its content, so that it is the same event by every way in.
+        if "event_id" not in fields and not event.by_content:
             fields["event_id"] = self.new_id()
         return to_json([event.event_type, fields])
 

@@ -1,0 +1,128 @@
+"""Documents in a canonical form: equal ones have equal text, however they were spelled.
+
+Keys are sorted, white space is left out, every number is a double, escapes are resolved. SQL calls these functions;
+they are made known to a database when it is opened for writing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import suppress
+from functools import cache
+from typing import Any
+
+import duckdb
+import msgspec
+
+PLAIN_IDS = r'\[(([0-9]+|"[A-Za-z0-9_-]+")(, ?)?)*\]'
+"""What a list of plain ids looks like, whose canonical form is itself without quotes and blanks."""
+_PLAIN_ID = re.compile("[A-Za-z0-9_-]+")
+_LEVELS = 7
+"""Levels of a document that the fast decoder reads, deeper ones take the slow way: each level doubles its size."""
+HOW_WRITTEN = (
+    "event_id",
+    "event_type",
+    "is_test",
+    "producer",
+    "run_id",
+    "hostname",
+    "pid",
+    "received_ts",
+    "ingest_seq",
+    "ts",
+    "timestamp",
+)
+"""Keys of a whole document that are no part of its content: its time is a column, however the key spells it."""
+
+
+def _document_type() -> Any:
+    scalar = float | str | bool | None
+    found: Any = scalar
+    for _ in range(_LEVELS):
+        found = scalar | list[found] | dict[str, found]
+    return found
+
+
+@cache
+def _decoder() -> msgspec.json.Decoder[Any]:
+    """Numbers of every spelling are decoded as doubles, because the type knows no other number."""
+    return msgspec.json.Decoder(_document_type())
+
+
+_ENCODER = msgspec.json.Encoder(order="sorted")
+
+
+def canonical_json(text: str) -> str:
+    """JSON text in the one form that does not depend on key order, white space, number spelling or escapes."""
+    try:
+        found = _ENCODER.encode(_decoder().decode(text)).decode()
+    except (msgspec.MsgspecError, UnicodeError):
+        return encoded(loaded(text))
+    return found if "-0.0" not in found else encoded(loaded(text))
+
+
+def canonical_whole(text: str) -> str:
+    """As ``canonical_json``, without the keys that say how and when the line was written."""
+    found = loaded(text)
+    if isinstance(found, dict):
+        found = {key: value for key, value in found.items() if key not in HOW_WRITTEN}
+    return encoded(found)
+
+
+def canonical_ids(text: str) -> str:
+    """A list of ids as text: ``[1, "2"]`` and ``["1", 2.0]`` are the same ids; plain ones without quotes."""
+    found = loaded(text)
+    if not isinstance(found, list):
+        return encoded(found)
+    ids = [_id_text(each) for each in found]
+    is_plain = all(isinstance(each, str) and _PLAIN_ID.fullmatch(each) for each in ids)
+    return f"[{','.join(ids)}]" if is_plain else encoded(ids)
+
+
+def _id_text(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def loaded(text: str) -> Any:
+    """What JSON text says; the text itself where it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def encoded(value: Any) -> str:
+    """The canonical JSON of a value."""
+    try:
+        return _ENCODER.encode(_as_doubles(value)).decode()
+    except RecursionError:
+        return repr(value)
+
+
+def _as_doubles(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_writable(key): _as_doubles(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_as_doubles(each) for each in value]
+    if isinstance(value, str):
+        return _writable(value)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        try:
+            return float(value) + 0.0
+        except OverflowError:
+            return str(value)
+    return value
+
+
+def _writable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
+
+
+def add_functions(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the functions that the SQL below calls known to a database; a second time changes nothing."""
+    for function in (canonical_json, canonical_whole, canonical_ids):
+        with suppress(duckdb.NotImplementedException, duckdb.CatalogException):
+            connection.create_function(function.__name__, function, ["VARCHAR"], "VARCHAR")

@@ -1,0 +1,209 @@
+"""What makes two events one: the id that a producer gives, or a hash of what the event says.
+
+Laws kept here:
+- an id that a caller gives stands; the same id with the same event time is stored once, whatever way it comes in;
+- an order event without an id gets the md5 of its type and its typed fields, computed by one SQL expression for
+  every way in: two such events that are equal in all fields are one event;
+- where and when a line was written (producer, run, host, process, arrival) is no part of an event's identity;
+- what comes a second time under one id with other content is refused, never dropped without a word.
+
+The text that is hashed is ``<event type>|`` and, for each field that is known, sorted by name, ``<name>=<value>|``.
+Instants are whole microseconds since 1970; numbers are doubles in their shortest form; texts are preceded by their
+length in bytes and a colon, so that no text can pass for a separator; symbols are trimmed and in upper case; documents
+are canonical JSON (keys sorted, no white space, every number a double). Unknown fields are left out, so a field that a
+later version adds changes no hash of an event that does not have it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from functools import cache
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import duckdb
+
+from tape.execution.events import Event, contract_key, contract_paths
+from tape.store.canonical_json import HOW_WRITTEN, PLAIN_IDS, encoded, loaded
+from tape.store.schema import python_type
+
+_NO_CONTENT = frozenset({"event_id", "is_test", "producer", "run_id", "hostname", "pid"})
+"""Fields that say how an event came in, or what the store makes of it."""
+_HOUR_US = 3_600_000_000
+_SPANS = 8
+"""Spans of time into which the rows of a slice are divided before the history is searched for their ids."""
+
+
+# --- the hash ----------------------------------------------------------------------------------------------------
+
+
+@cache
+def content_id(event: type[Event], row: str = "") -> str:
+    """SQL: the id of an event that came without one; ``row``: the name of its row, with a dot."""
+    parts = [f"'{event.event_type}|'"]
+    fields = _content(event, row)
+    whole = event.whole
+    if whole is None:
+        return f"md5(concat({', '.join([*parts, *(_named(name, sql) for name, sql in fields.items())])}))"
+    document = f"{row}{whole}"
+    in_whole = [_named("ts", fields["ts"]), f"'{whole}=' || canonical_whole(cast({document} as varchar))"]
+    apart = [_named(name, sql) for name, sql in fields.items() if name != whole]
+    return (
+        f"case when {document} is null then md5(concat({', '.join([*parts, *apart])}))"
+        f" else md5(concat({', '.join([*parts, *in_whole])})) end"
+    )
+
+
+def _named(name: str, value: str) -> str:
+    return f"'{name}=' || {value} || '|'"
+
+
+def _content(event: type[Event], row: str) -> dict[str, str]:
+    """SQL: the text of each field that counts, null where it is unknown, by name."""
+    names = sorted(set(event.model_fields) - _NO_CONTENT)
+    return {name: _text(event, name, row) for name in names}
+
+
+def _text(event: type[Event], name: str, row: str) -> str:
+    info = event.model_fields[name]
+    column, kind = f"{row}{name}", python_type(info.annotation)
+    if kind is float:
+        return f"cast(case when isfinite({column}) then {column} + 0.0 end as varchar)"
+    if kind is datetime:
+        return f"cast(epoch_us({column}) as varchar)"
+    if kind is dict:
+        return f"canonical_json(cast({column} as varchar))"
+    if kind is list:
+        ids = f"cast({column} as varchar)"
+        plain = f"""replace(replace({ids}, '"', ''), ' ', '')"""
+        return f"case when regexp_full_match({ids}, '{PLAIN_IDS}') then {plain} else canonical_ids({ids}) end"
+    if kind is not str:
+        return f"cast({column} as varchar)"
+    if name == "symbol":
+        column = f"upper(trim({column}))"
+    if contract_key(name, info) == "event_type":
+        column = f"nullif({column}, '{event.event_type}')"
+    for head, _, rest in (path.partition(".") for path in contract_paths(name, info)[1:]):
+        if head in event.model_fields and rest:
+            column = f"coalesce({column}, json_extract_string({row}{head}, '$.{rest}'))"
+    value = f"nullif({column}, '')"
+    return f"strlen({value}) || ':' || {value}"
+
+
+# --- doubles -----------------------------------------------------------------------------------------------------
+
+
+class Doubles(NamedTuple):
+    """What was taken out of a table again because it was there already, by ``ingest_seq``."""
+
+    known: list[int]
+    """The same event once more."""
+    refused: dict[int, str]
+    """Another event under an id that is taken; why."""
+
+
+def take_out_doubles(
+    connection: duckdb.DuckDBPyConnection, event: type[Event], first: int, last: int, given: Iterable[int] | None = None
+) -> Doubles:
+    """Delete the rows numbered ``first`` to ``last`` that are stored already; belongs in their transaction.
+
+    ``given``: the numbers of the rows whose id a caller gave; of events that are not known by their content only these
+    are looked at. Rows stored in this transaction are deleted before anything of them reaches the log, so nothing is
+    deleted that was ever committed.
+    """
+    table = event.table
+    new = f"(from {table} where ingest_seq between {first} and {last})"
+    if not event.by_content:
+        if not (given := list(given or ())):
+            return Doubles([], {})
+        new = f"(from {new} where ingest_seq in ({', '.join(map(str, given))}))"
+    pairs = dict(connection.execute(_pairs(connection, event, new, first)).fetchall())
+    if not pairs:
+        return Doubles([], {})
+    refused = _other_content(connection, event, pairs)
+    numbers = ", ".join(map(str, pairs))
+    connection.execute(f"delete from {table} where ingest_seq between {first} and {last} and ingest_seq in ({numbers})")
+    return Doubles([seq for seq in pairs if seq not in refused], refused)
+
+
+def _pairs(connection: duckdb.DuckDBPyConnection, event: type[Event], new: str, first: int) -> str:
+    """SQL: the number of each new row that is a double, and the number of the row that it doubles."""
+    stored = f"(from {event.table} where ingest_seq < {first} and ({_spans(connection, new)}))"
+    return f"""
+        with
+        new_rows as (select ingest_seq, ts, event_id from {new}),
+        old_rows as (select ingest_seq, ts, event_id from {stored} semi join new_rows using (ts, event_id)),
+        rows_together as (from new_rows union all from old_rows),
+        found as (select *, min(ingest_seq) over (partition by event_id, ts) as earliest from rows_together)
+        select ingest_seq, earliest from found where ingest_seq > earliest and ingest_seq >= {first}
+    """
+
+
+def _spans(connection: duckdb.DuckDBPyConnection, new: str) -> str:
+    """SQL: a condition on ``ts`` that new rows and their doubles meet, and of the history as little as can be.
+
+    A slice with one late row spans all the time between; so the widest gaps between its hours are left out.
+    """
+    rows = connection.execute(f"select distinct epoch_us(ts) // {_HOUR_US} from {new} order by 1").fetchall()
+    hours = [hour for (hour,) in rows]
+    if not hours:
+        return "false"
+    gaps = sorted(range(1, len(hours)), key=lambda at: hours[at - 1] - hours[at])[: _SPANS - 1]
+    cuts = [0, *sorted(gaps), len(hours)]
+    spans = [(hours[begin], hours[end - 1] + 1) for begin, end in pairwise(cuts)]
+    return " or ".join(
+        f"ts >= make_timestamptz({begin * _HOUR_US}) and ts < make_timestamptz({end * _HOUR_US})"
+        for begin, end in spans
+    )
+
+
+def _other_content(
+    connection: duckdb.DuckDBPyConnection, event: type[Event], pairs: Mapping[int, int]
+) -> dict[int, str]:
+    """Of pairs that have one id, those that say different things; in words."""
+    keys = {name: contract_key(name, info) for name, info in event.model_fields.items()}
+    names = [name for name in sorted(set(event.model_fields) - _NO_CONTENT - {"ts"}) if name != event.whole]
+    documents = [
+        name for name in event.model_fields if python_type(event.model_fields[name].annotation) in (dict, list)
+    ]
+    texts = {name: f"cast({name} as varchar)" if name in documents else _text(event, name, "") for name in names}
+    values = [*texts.values(), *([f"cast({event.whole} as varchar)"] if event.whole else []), "cast(extra as varchar)"]
+    labels = [*(keys[name] for name in texts), *([event.whole] if event.whole else []), "extra"]
+    content = f"select ingest_seq, [{', '.join(values)}] as content from {event.table}"
+    numbers = ", ".join(f"({new}, {old})" for new, old in pairs.items())
+    low, high = min(pairs.values()), max(pairs)
+    found = connection.execute(
+        f"""
+        with
+        pairs(new_seq, old_seq) as (values {numbers}),
+        rows_of as ({content} where ingest_seq between {low} and {high})
+        select new_seq, new_row.content, old_row.content
+        from pairs
+        inner join rows_of as new_row on new_row.ingest_seq = new_seq
+        inner join rows_of as old_row on old_row.ingest_seq = old_seq
+        where new_row.content is distinct from old_row.content
+        """
+    ).fetchall()
+    refused = {}
+    for seq, new, old in found:
+        is_whole = event.whole is not None and new[-2] is not None and old[-2] is not None
+        compared = list(zip(labels, new, old, strict=True))[-2:-1] if is_whole else zip(labels, new, old, strict=True)
+        if other := [label for label, one, two in compared if one != two and _meaning(one) != _meaning(two)]:
+            refused[seq] = f"event_id: expected the event that has it already, found another {', '.join(other)}"
+    return refused
+
+
+def _meaning(text: str | None) -> Any:
+    """What a document says: absent, null and an object without content are the same."""
+    if text is None:
+        return None
+    found = _without_nothing(loaded(text))
+    return encoded({k: v for k, v in found.items() if k not in HOW_WRITTEN}) if isinstance(found, dict) else found
+
+
+def _without_nothing(value: Any) -> Any:
+    if isinstance(value, dict):
+        kept = {key: _without_nothing(each) for key, each in value.items()}
+        return {key: each for key, each in kept.items() if each is not None} or None
+    return [_without_nothing(each) for each in value] if isinstance(value, list) else value
