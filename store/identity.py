@@ -17,7 +17,7 @@ later version adds changes no hash of an event that does not have it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -30,6 +30,9 @@ from tape.store.schema import python_type
 
 _NO_CONTENT = frozenset({"event_id", "is_test", "producer", "run_id", "hostname", "pid"})
 """Fields that say how an event came in, or what the store makes of it."""
+GIVEN_IDS = 1_000_000
+"""The newest ids given by callers, among which an id with another time is found."""
+_ID_HASH = "cast(md5_number_lower(event_id) // 2 as bigint)"
 _HOUR_US = 3_600_000_000
 _SPANS = 8
 """Spans of time into which the rows of a slice are divided before the history is searched for their ids."""
@@ -112,19 +115,67 @@ def take_out_doubles(
     are looked at. Rows stored in this transaction are deleted before anything of them reaches the log, so nothing is
     deleted that was ever committed.
     """
-    table = event.table
-    new = f"(from {table} where ingest_seq between {first} and {last})"
+    table, given = event.table, list(given or ())
+    is_new = f"ingest_seq between {first} and {last}"
+    new = f"(from {table} where {is_new})"
     if not event.by_content:
-        if not (given := list(given or ())):
+        if not given:
             return Doubles([], {})
-        new = f"(from {new} where ingest_seq in ({', '.join(map(str, given))}))"
+        new = f"(from {table} where {is_new} and ingest_seq in ({', '.join(map(str, given))}))"
     pairs = dict(connection.execute(_pairs(connection, event, new, first)).fetchall())
-    if not pairs:
-        return Doubles([], {})
-    refused = _other_content(connection, event, pairs)
-    numbers = ", ".join(map(str, pairs))
-    connection.execute(f"delete from {table} where ingest_seq between {first} and {last} and ingest_seq in ({numbers})")
-    return Doubles([seq for seq in pairs if seq not in refused], refused)
+    refused = _other_content(connection, event, pairs) if pairs else {}
+    known = [seq for seq in pairs if seq not in refused]
+    if given := [seq for seq in given if seq not in pairs]:
+        refused |= _taken(connection, f"(from {table} where {is_new} and ingest_seq in ({', '.join(map(str, given))}))")
+    if known or refused:
+        numbers = ", ".join(map(str, [*known, *refused]))
+        connection.execute(f"delete from {table} where {is_new} and ingest_seq in ({numbers})")
+    return Doubles(known, refused)
+
+
+def _taken(connection: duckdb.DuckDBPyConnection, rows: str) -> dict[int, str]:
+    """Remember the ids that callers gave to rows; those that another event has are returned, each with the reason."""
+    ids = f"(select ingest_seq, event_id, ts, {_ID_HASH} as id_hash from {rows})"
+    newest = "(select coalesce(max(number), 0) from given_ids)"
+    found = connection.execute(
+        f"""
+        with
+        new_ids as {ids},
+        first_ids as (select id_hash, arg_min(ts, ingest_seq) as ts, min(ingest_seq) as seq from new_ids group by all),
+        known_ids as (select id_hash, ts from given_ids where number > {newest} - {GIVEN_IDS}),
+        taken as (
+            select new_ids.ingest_seq, new_ids.event_id, new_ids.ts, known_ids.ts as known_ts
+            from new_ids
+            inner join known_ids using (id_hash)
+            union all
+            select new_ids.ingest_seq, new_ids.event_id, new_ids.ts, first_ids.ts
+            from new_ids
+            inner join first_ids using (id_hash)
+            where new_ids.ingest_seq > seq
+        )
+        select ingest_seq, event_id, epoch_us(ts), epoch_us(any_value(known_ts)) from taken group by all
+        """
+    ).fetchall()
+    connection.execute(
+        f"""
+        insert into given_ids
+        select {newest} + row_number() over (order by ingest_seq), id_hash, ts
+        from {ids}
+        where ingest_seq not in (select unnest(?::bigint[]))
+        """,
+        [[seq for seq, *_ in found]],
+    )
+    ((count, newest_number),) = connection.execute("select count(*), max(number) from given_ids").fetchall()
+    if count > GIVEN_IDS + GIVEN_IDS // 4:
+        connection.execute("delete from given_ids where number <= ?", [newest_number - GIVEN_IDS])
+    return {seq: _why_taken(event_id, ts, known_ts) for seq, event_id, ts, known_ts in found}
+
+
+def _why_taken(event_id: str, ts_us: int, known_us: int) -> str:
+    if ts_us == known_us:
+        return f"event_id {event_id:.60}: expected an id of its own, found that of another type of event"
+    first, second = (datetime.fromtimestamp(each / 1e6, UTC).isoformat() for each in (known_us, ts_us))
+    return f"event_id {event_id:.60}: expected the event of {first} that has it, found one of {second}"
 
 
 def _pairs(connection: duckdb.DuckDBPyConnection, event: type[Event], new: str, first: int) -> str:

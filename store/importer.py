@@ -142,6 +142,7 @@ class _LogImport:
         with transaction(self._connection):
             self._store()
             self._reject()
+            self._remember_lines()
         stored = dict(
             self._rows(
                 "select file, count(*) from objects where ordinal not in (from refused select ordinal)"
@@ -262,8 +263,9 @@ class _LogImport:
         Equal lines are set aside: should the first be refused, each of them is. Of the lines that are among the
         rejected already, as many are known as there are: a log that has one more has one more broken line.
         """
-        for table in [event.table for event in self._log.tables]:
-            self._sql(f"delete from staged where line_id in (select event_id from {table})")
+        for event in self._log.tables:
+            self._sql(f"delete from staged where line_id in (select event_id from {event.table})")
+        self._sql("delete from staged where line_id in (select line_id from imported_lines)")
         self._sql(f"delete from staged where starts_with(own_id, '{COMPUTED}')")
         rejected = (
             "select event_id as line_id, count(*) as times from rejected_events"
@@ -481,6 +483,13 @@ class _LogImport:
                 " (select unnest(?::bigint[]) as ingest_seq, unnest(?::varchar[]) as reason) using (ingest_seq)",
                 [list(doubles.refused), list(doubles.refused.values())],
             )
+
+    def _remember_lines(self) -> None:
+        """Notes the lines whose event has another id than their md5, so that they are known without being typed."""
+        self._sql(
+            "insert into imported_lines select line_id from objects where event_id is distinct from line_id"
+            " and ordinal not in (select ordinal from refused)"
+        )
 
     def _key_sets(self, shape: int) -> list[list[list[str] | None]]:
         """The distinct keys of the lines of a shape, level by level."""

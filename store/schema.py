@@ -148,6 +148,22 @@ MARK_MINUTES = sa.Table(
     comment="Mark prices by whole minutes; what is younger is read from the marks.",
 )
 
+GIVEN_IDS = sa.Table(
+    "given_ids",
+    METADATA,
+    sa.Column("number", sa.BigInteger(), nullable=False, comment="place among the ids given by callers, growing"),
+    sa.Column("id_hash", sa.BigInteger(), nullable=False, comment="63 bits of the md5 of the event_id"),
+    sa.Column("ts", sa.TIMESTAMP(timezone=True), nullable=False, comment="event time of the row that has it"),
+    comment="The newest million ids that callers gave: one that comes again with another time is refused.",
+)
+
+IMPORTED_LINES = sa.Table(
+    "imported_lines",
+    METADATA,
+    sa.Column("line_id", sa.String(), nullable=False, comment="md5 of the line"),
+    comment="Lines of old logs whose event is stored under another id than their md5: known at the next import.",
+)
+
 IMPORTS = sa.Table(
     "imports",
     METADATA,

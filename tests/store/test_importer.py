@@ -102,9 +102,14 @@ def test_byte_identical_lines_are_one_event(imported: LogStore) -> None:
 
 
 def test_an_event_id_of_its_own_is_the_identity(imported: LogStore) -> None:
-    report = imported.lines(HEARTBEATS, beat(1, event_id="a"), beat(2, event_id="a"), beat(3, event_id="b"))
+    again = {**beat(1, event_id="a"), "pid": 7}
+    report = imported.lines(HEARTBEATS, beat(1, event_id="a"), again, beat(2, event_id="a"), beat(3, event_id="b"))
     assert imported.column("event_id", "heartbeats") == ["a", "b"]
-    assert report.files[HEARTBEATS].known == 1
+    assert report.files[HEARTBEATS] == FileCount(read=4, stored=2, known=1, rejected=1)
+    assert imported.reasons() == [
+        "event_id a: expected the event of 2025-11-01T12:26:41+00:00 that has it,"
+        " found one of 2025-11-01T12:26:42+00:00"
+    ]
 
 
 def test_computed_lines_are_no_new_observation(imported: LogStore) -> None:
