@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from tape.execution.events import Event, contract_key, contract_paths
+from tape.execution.events import Event, contract_key, field_paths
 from tape.store.canonical_json import HOW_WRITTEN, PLAIN_IDS, encoded, loaded
 from tape.store.schema import python_type
 
@@ -87,7 +87,7 @@ def _text(event: type[Event], name: str, row: str) -> str:
         column = f"upper(trim({column}))"
     if contract_key(name, info) == "event_type":
         column = f"nullif({column}, '{event.event_type}')"
-    for head, _, rest in (path.partition(".") for path in contract_paths(name, info)[1:]):
+    for head, _, rest in (path.partition(".") for path in field_paths(name, info)):
         if head in event.model_fields and rest:
             column = f"coalesce({column}, json_extract_string({row}{head}, '$.{rest}'))"
     value = f"nullif({column}, '')"

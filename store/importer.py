@@ -250,7 +250,7 @@ class _LogImport:
             "(select unnest(?::bigint[]) as ordinal, unnest(?::varchar[]) as raw, unnest(?::varchar[]) as json,"
             " cast(null as bigint) as line_no, cast(null as varchar) as flaw)"
         )
-        columns = ("json", "is_object", "event_id", "kind", "shape", "ts", "keys")
+        columns = ("json", "is_object", "own_id", "event_id", "kind", "shape", "ts", "keys")
         self._sql(
             f"update staged set {', '.join(f'{name} = again.{name}' for name in columns)}"
             f" from ({self._staged(lines, 'ordinal')}) as again where staged.rowid = again.ordinal",
@@ -406,6 +406,7 @@ class _LogImport:
             self._read_odd_lines(event)
             self._take_out_doubles(event)
         self._sql("drop table if exists temp.slice")
+        self._sql("drop table if exists temp.numbers")
 
     def _read_odd_lines(self, event: type[events.Event]) -> None:
         """Reads what is left of the slice line by line; what that refuses is noted."""
