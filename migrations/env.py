@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import sqlalchemy as sa
 from alembic import context
 
@@ -14,10 +16,11 @@ def _run(connection: sa.Connection) -> None:
         context.run_migrations()
 
 
-def _url() -> str:
-    """``-x database=PATH`` on alembic's command line, else the ini file's database."""
+def _url() -> sa.URL:
+    """``-x database=PATH`` on alembic's command line, else the database of the checkout; a path is no URL."""
+    folder = Path(context.config.config_file_name or "alembic.ini").resolve().parent
     path = context.get_x_argument(as_dictionary=True).get("database")
-    return f"duckdb:///{path}" if path else context.config.get_main_option("sqlalchemy.url") or ""
+    return sa.URL.create("duckdb", database=path or str(folder / "logs" / "tape.duckdb"))
 
 
 if (given := context.config.attributes.get("connection")) is not None:

@@ -79,6 +79,7 @@ def migrate(path: Path, resources: Resources | None = None) -> list[str]:
     Raises:
         DatabaseLocked, DatabaseDamaged, DatabaseNewer.
     """
+    _check_path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     is_new = not path.exists()
     done = []
@@ -112,7 +113,7 @@ def run_alembic(connection: duckdb.DuckDBPyConnection, target: str) -> None:
         "duckdb://", creator=lambda: ConnectionWrapper(connection.cursor()), poolclass=sa.pool.NullPool
     )
     config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     drop_views(connection)
     with engine.connect() as opened:
         config.attributes["connection"] = opened
@@ -165,7 +166,20 @@ def open_any_revision(
     return _connect(path, resources or Resources(), read_only=read_only)
 
 
+def _check_path(path: Path) -> None:
+    """Refuse a path that DuckDB takes for a URL with a query: it would look for the WAL under another name.
+
+    Raises:
+        StoreError: there is a ``?`` in the path, or in what its links lead to.
+    """
+    if "?" in str(path.resolve()):
+        raise StoreError(
+            f"database {path}: expected a path without ?, which DuckDB cannot open, found {path.resolve()}"
+        )
+
+
 def _connect(path: Path, resources: Resources, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    _check_path(path)
     free = shutil.disk_usage(path.parent).free
     config: dict[str, Any] = {
         "memory_limit": resources.memory_limit,

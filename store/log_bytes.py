@@ -22,9 +22,9 @@ from types import TracebackType
 from typing import Protocol, Self
 
 if sys.version_info >= (3, 14):
-    from compression import zstd
+    from compression import zstd as zstd
 else:
-    from backports import zstd
+    from backports import zstd as zstd
 
 BLOCK = 262_144
 _XZ_MEMORY = 160_000_000

@@ -23,8 +23,9 @@ _TIME = (
 )
 _ZONE = r"(?:Z|[+-]\d\d:?\d\d)?"
 _DAY = r"(?P<year>(?:19|20)\d\d)(?P<sep>[-_.]?)(?P<month>0[1-9]|1[0-2])(?:(?P=sep)(?P<day>0[1-9]|[12]\d|3[01]))"
+_YEAR = r"(?P<year>(?:19|20)\d\d)"
 _MONTH = r"(?P<year>(?:19|20)\d\d)[-_.]?(?P<month>0[1-9]|1[0-2])"
-_DATES = [re.compile(rf"[.\-_@ ]?{date}(?!\d)", re.IGNORECASE) for date in (_DAY + _TIME + _ZONE, _MONTH)]
+_DATES = [re.compile(rf"[.\-_@ ]?{date}(?!\d)", re.IGNORECASE) for date in (_DAY + _TIME + _ZONE, _MONTH, _YEAR)]
 _NUMBER = re.compile(r"[.\-_@ ]?(\d+)\+*(?!\d)")
 _EXTENSION = re.compile(rf"\.(jsonl|json|old|{'|'.join(PACKED)})(?![A-Za-z0-9])", re.IGNORECASE)
 _COUNTER_DIGITS = 6
