@@ -161,7 +161,7 @@ def _log_name(own: OwnFiles, path: Path) -> str:
 def _was_own(own: OwnFiles, past: _Past, path: Path) -> bool:
     if path.suffix == ".jsonl":
         is_marked = _log_name(own, path) in past.offsets
-        return is_marked and not has_foreign_lines(path, _written_to(own, past, path))
+        return (is_marked or past.may_forget) and not has_foreign_lines(path, _written_to(own, past, path))
     if own.knows(path):
         return False
     try:

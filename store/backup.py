@@ -76,6 +76,9 @@ def _copy_whole(
     part = to.with_name(f".{to.name}.part")
     wal = database.with_name(f"{database.name}.wal")
     part_wal = part.with_name(f"{part.name}.wal")
+    # what a killed copy has left begins as a database does
+    if part.exists() and _begins(part) not in (b"", b"DUCK"):
+        raise BackupFailed(f"backup {to}: expected no other program's file at {part}, found one")
     try:
         with writing:
             # not while somebody reads what was changed since he began: then the log is copied as well
@@ -95,6 +98,12 @@ def _copy_whole(
         part.unlink(missing_ok=True)
         part_wal.unlink(missing_ok=True)
     return to
+
+
+def _begins(database: Path) -> bytes:
+    """The four bytes by which DuckDB knows a file."""
+    with database.open("rb") as file:
+        return file.read(12)[8:]
 
 
 def copy_file(source: Path, target: Path) -> None:

@@ -151,6 +151,9 @@ def test_a_rebuilt_database_that_forgot_its_publications_does_not_lock_the_owner
     (home / "logs" / "damaged" / "tape-20250101T000000Z.json").write_text(json.dumps(report))
     assert settled(home).is_own(home / "logs" / "state" / "nav.json")
     (home / "logs" / RECORD).unlink()
+    log_of(home, OWN)  # without the watermark, which is forgotten too
+    assert settled(home).foreign_bytes(home / "logs" / LOG) == 0
+    (home / "logs" / RECORD).unlink()
     (home / "logs" / "state" / "nav.json").write_text("theirs")
     with pytest.raises(ForeignFile, match=r"nav\.json"):
         settled(home)

@@ -262,6 +262,18 @@ def test_a_segment_is_deleted_only_when_it_is_old_and_a_backup_holds_it(
     assert [path.name for path in journal_folder(tmp_path).iterdir()] == [journaled[1]]
 
 
+def test_a_copy_replaces_no_file_of_another_program(store: GivenRows, database: Path, tmp_path: Path) -> None:
+    mine = tmp_path / ".copy.duckdb.part"
+    mine.write_text("mine, and no database")
+    with pytest.raises(BackupFailed, match="expected no other program's file"):
+        backup(store.connection, database, tmp_path / "copy.duckdb", writing=nullcontext())
+    assert mine.read_text() == "mine, and no database"
+    others = tmp_path / ".tape-notes.duckdb.txt"
+    others.touch()
+    assert forget_unfinished(tmp_path) == []
+    assert others.exists()
+
+
 def test_what_killed_copies_left_is_removed_and_backups_stay(tmp_path: Path) -> None:
     kept = tmp_path / dated_name(NOW)
     left = [f".{kept.name}.part", f".{kept.name}.part.wal", f".{kept.name}.tmp"]

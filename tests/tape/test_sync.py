@@ -18,6 +18,7 @@ from tape.settings import load_settings
 from tape.store.errors import StoreError
 from tape.sync import SyncRefused, make_sync
 from tests.exporters.firestores import Emulator, connected, emulator
+from tests.store.old_logs import write_files
 from tests.tape.owners import PROJECT, Serving, wait_for
 from tests.tape.test_cli import tape
 
@@ -78,6 +79,8 @@ def test_tape_sync_mirrors_what_is_published_and_ends_at_once(tmp_path: Path, fi
     state = tmp_path / "logs" / "state"
     state.mkdir(parents=True)
     (state / "positions.json").write_text(json.dumps({"items": [], "updated_ts": time.time()}))
+    (state / "nav.json").write_text(json.dumps({"nav": 5.0, "series": [], "updated_ts": time.time()}))
+    caches = write_files(tmp_path / "logs", {"nav_log.json": '[{"t": 1, "nav": 5}]', "cache/peak_state.json": "{}"})
     client = connected()
     with (tmp_path / "sync.log").open("wb") as log:
         process = subprocess.Popen(
@@ -92,6 +95,9 @@ def test_tape_sync_mirrors_what_is_published_and_ends_at_once(tmp_path: Path, fi
         assert process.wait(10) == 0, (tmp_path / "sync.log").read_text()
     assert time.monotonic() - began < 2
     client.close()
+    # the folder may be an old runtime's, which keeps these itself
+    assert (caches / "nav_log.json").read_text() == '[{"t": 1, "nav": 5}]'
+    assert (caches / "cache" / "peak_state.json").read_text() == "{}"
 
 
 def test_the_owner_syncs_what_it_publishes_and_says_how_it_goes(tmp_path: Path, firestore: Emulator) -> None:
