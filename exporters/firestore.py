@@ -27,6 +27,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
 import orjson
 
@@ -34,10 +35,12 @@ from tape.execution.events import SymbolToggled
 from tape.exporters.contract import STATE_FILES, StateFile
 from tape.exporters.documents import SYNC_FIELD, Document, DocumentRefused, document
 from tape.exporters.firestore_client import Outcome, RemoteFailed
+from tape.exporters.nav_caches import Day, NavCaches
 from tape.exporters.state_files import replace_file, to_json
 from tape.store.errors import StoreError
 from tape.store.journal import Journal
 from tape.store.own_files import ForeignFile, digest_of
+from tape.store.owner_lock import owner_pid
 
 _LOG = logging.getLogger(__name__)
 INTERVAL_S = 20.0
@@ -141,8 +144,12 @@ class Sync:
     counts: Counts = field(default_factory=Counts)
     error: str | None = None
     """Of the last cycle, ``None`` when it worked."""
+    reset_timezone: str = "UTC"
+    """Where the account's day begins, for the caches."""
 
     def __post_init__(self) -> None:
+        self._caches: NavCaches | None = None
+        self._caches_error: str | None = None
         pace = min(1.0, self.interval_s / INTERVAL_S)
         self.mirrored = [Mirrored(each, each.synced_every_s * pace) for each in STATE_FILES]
         self.writer = f"{socket.gethostname()}-{os.getpid()}"
@@ -182,6 +189,7 @@ class Sync:
         """
         wait_s = self.interval_s
         try:
+            self._keep_caches()
             self._cycle(now, at)
         except Exception as error:  # noqa: BLE001 (a process loop: logged once, counted)
             if self._closing.is_set():
@@ -299,12 +307,34 @@ class Sync:
             _LOG.info("sync: toggles read back: %s", ", ".join(each.symbol for each in toggles))
         self._has_toggles = True
 
+    def _keep_caches(self) -> None:
+        """Keeps the caches of nav.json while no owner of the home does: one writer at a time."""
+        if owner_pid(self.home) is not None:
+            self._caches, self._caches_error = None, None
+            return
+        self._caches = self._caches or NavCaches(self.home / "logs")
+        error: str | None = None
+        try:
+            raw = (self._state / "nav.json").read_bytes()
+            at = datetime.fromtimestamp(orjson.loads(raw)["updated_ts"], ZoneInfo(self.reset_timezone))
+            self._caches.keep(raw, Day(f"{at:%Y-%m-%d}", self.reset_timezone))
+        except FileNotFoundError:
+            pass
+        except (StoreError, OSError) as failed:
+            error = str(failed)
+        except (LookupError, TypeError, ValueError) as failed:
+            error = f"{self._state / 'nav.json'}: expected the shape of docs/schema/nav.schema.json, found {failed!r}"
+        if error is not None and error != self._caches_error:
+            _LOG.warning("sync: the caches of nav.json are left as they are: %s", error)
+        self._caches_error = error
+
     @property
     def _state(self) -> Path:
         return self.home / "logs" / "state"
 
     def _problems(self) -> list[str]:
-        return [each.error for each in self.mirrored if each.error is not None]
+        of_caches = [] if self._caches_error is None else [self._caches_error]
+        return [*of_caches, *(each.error for each in self.mirrored if each.error is not None)]
 
     def _tell(self, now: float, *, is_stopped: bool = False) -> None:
         """Leaves word for ``tape status``; a full disk is none of Firestore's business."""

@@ -42,7 +42,14 @@ def make_sync(home: Path, settings: Settings) -> Sync:
         database=chosen.database,
         emulator=settings.firestore_emulator_host or None,
     )
-    return Sync(home, env, remote, interval_s=chosen.interval_s, stamp={"version": own_version()})
+    return Sync(
+        home,
+        env,
+        remote,
+        interval_s=chosen.interval_s,
+        stamp={"version": own_version()},
+        reset_timezone=str((settings.limits or {}).get("reset_timezone") or "UTC"),
+    )
 
 
 def sync(home: Path, settings: Settings) -> None:

@@ -72,6 +72,28 @@ def test_in_an_old_runtimes_folder_a_command_names_the_file_and_changes_nothing(
     assert content(home) == before
 
 
+def test_no_other_command_changes_a_file_of_an_old_runtime(tmp_path: Path) -> None:
+    home = old_runtime(tmp_path / "old")
+    market = write_files(tmp_path, {"market.csv": "ts,symbol,open,high,low,close,volume\n"}) / "market.csv"
+    before = content(home)
+    for words in (
+        ("run", "--replay", market),
+        ("load", "--seconds", "0.5"),
+        ("toggle", "BTCUSDT", "--off"),
+        ("import", home / "logs"),
+        ("status",),
+        ("doctor",),
+        ("sql", "select 1"),
+        ("backup", home / "logs" / "backup.duckdb"),
+        ("rebuild",),
+        ("export", "--out", tmp_path / "out"),
+    ):
+        ended = tape("--home", home, *words)
+        assert "Traceback" not in ended.err, (words, ended.err)
+        after = content(home)
+        assert {name: after.get(name) for name in before} == before, words
+
+
 def test_one_log_of_another_program_is_enough(tmp_path: Path) -> None:
     home = write_files(tmp_path / "old", {"logs/execution/risk_vetoes.jsonl": OLD_LINE})
     before = content(home)

@@ -79,8 +79,18 @@ def test_tape_sync_mirrors_what_is_published_and_ends_at_once(tmp_path: Path, fi
     state = tmp_path / "logs" / "state"
     state.mkdir(parents=True)
     (state / "positions.json").write_text(json.dumps({"items": [], "updated_ts": time.time()}))
-    (state / "nav.json").write_text(json.dumps({"nav": 5.0, "series": [], "updated_ts": time.time()}))
-    caches = write_files(tmp_path / "logs", {"nav_log.json": '[{"t": 1, "nav": 5}]', "cache/peak_state.json": "{}"})
+    old = [{"t": 1735700000.25 + 61 * at, "nav": 1000.0 + at} for at in range(720)]
+    point = {"t": "2025-01-02T00:00:30Z", "equity": 95.0, "nav": 95.0, "unrealized_pnl": 0.0, "realized_pnl": 0.0}
+    nav = {"series": [point], "peak_equity": 120.0, "total_equity": 95.0, "drawdown_pct": 5.0, "drawdown_abs": 5.0}
+    # 00:00:30 in UTC is still the day before in New York
+    clocks = {"updated_at": point["t"], "updated_ts": 1735776030.0}
+    files: dict[str, object] = {
+        "nav_log.json": old,
+        "cache/peak_state.json": {"peak": 1719.0, "dd_pct": 1.0, "nav": 1700.0, "note": "by hand"},
+        "state/nav.json": nav | clocks | {"realized_pnl_today": -1.0},
+    }
+    caches = write_files(tmp_path / "logs", {name: json.dumps(each) for name, each in files.items()})
+    write_files(tmp_path, {"tape.toml": '[limits]\nreset_timezone = "America/New_York"\n'})
     client = connected()
     with (tmp_path / "sync.log").open("wb") as log:
         process = subprocess.Popen(
@@ -95,9 +105,12 @@ def test_tape_sync_mirrors_what_is_published_and_ends_at_once(tmp_path: Path, fi
         assert process.wait(10) == 0, (tmp_path / "sync.log").read_text()
     assert time.monotonic() - began < 2
     client.close()
-    # the folder may be an old runtime's, which keeps these itself
-    assert (caches / "nav_log.json").read_text() == '[{"t": 1, "nav": 5}]'
-    assert (caches / "cache" / "peak_state.json").read_text() == "{}"
+    # no owner runs, so the sync keeps the caches, and what an old runtime has in them
+    assert json.loads((caches / "nav_log.json").read_bytes()) == [*old, point]
+    peak = json.loads((caches / "cache" / "peak_state.json").read_bytes())
+    expected = {"peak": 100.0, "dd_pct": 5.0, "dd_abs": 5.0, "nav": 95.0, "nav_usd": 95.0, "peak_equity": 120.0}
+    expected_words = {"day": "2025-01-01", "reset_timezone": "America/New_York", "note": "by hand"}
+    assert {key: peak[key] for key in [*expected, *expected_words]} == {**expected, **expected_words}
 
 
 def test_the_owner_syncs_what_it_publishes_and_says_how_it_goes(tmp_path: Path, firestore: Emulator) -> None:
