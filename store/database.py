@@ -287,6 +287,13 @@ def read_all(connection: duckdb.DuckDBPyConnection) -> int:
     return count
 
 
+def is_interrupt(error: BaseException) -> bool:
+    """Return whether Ctrl-C ended what was done; DuckDB raises an error of its own where it came during a query."""
+    return isinstance(error, KeyboardInterrupt) or (
+        isinstance(error, RuntimeError) and str(error) == "Query interrupted"
+    )
+
+
 def is_memory_short(error: BaseException) -> bool:
     """Whether there was no memory for what was done: once there is, it may be done again."""
     return isinstance(error, (MemoryError, duckdb.OutOfMemoryException))

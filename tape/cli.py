@@ -1,21 +1,24 @@
 """The command line. Wiring only: options in, one call per command, tables out.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage; an error is one line on stderr. What is heavy is imported inside the
-command that needs it, so that help is quick.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 ended by Ctrl-C; an error is one line on stderr.
+What is heavy is imported inside the command that needs it, so that help is quick.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from tape.commands import asking, comparing, looking, publishing, running, storing
-from tape.commands.session import Session
+from tape.commands.session import Interrupted, Session
 
+_INTERRUPTED = 130
+"""Exit code of what Ctrl-C ended, as shells have it."""
 _UsageError: Any = typer.BadParameter.__base__
 """Typer's usage error, which lies in click or in typer itself, by version."""
 
@@ -71,8 +74,28 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "rebuild": storing.rebuild,
     "load": storing.load,
 }
+
+
+def _interruptible(command: Callable[..., None]) -> Callable[..., None]:
+    """Turn Ctrl-C into an exception of ours: typer would end without a word, and DuckDB has an error of its own."""
+
+    @wraps(command)
+    def called(*args: Any, **options: Any) -> None:
+        try:
+            command(*args, **options)
+        except (KeyboardInterrupt, RuntimeError) as error:
+            if isinstance(error, RuntimeError):
+                from tape.store.database import is_interrupt
+
+                if not is_interrupt(error):
+                    raise
+            raise Interrupted("interrupted") from None
+
+    return called
+
+
 for _name, _command in _COMMANDS.items():
-    app.command(_name)(_command)
+    app.command(_name)(_interruptible(_command))
 
 
 def run(program: typer.Typer = app) -> None:
@@ -82,7 +105,9 @@ def run(program: typer.Typer = app) -> None:
     try:
         code = program(args=sys.argv[1:] or (["--help"] if program is app else []), standalone_mode=False)
     except (typer.Abort, KeyboardInterrupt):
-        _fail("interrupted", 1)
+        _fail("interrupted", _INTERRUPTED)
+    except Interrupted as error:
+        _fail(str(error), _INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()
         raise SystemExit(1) from None
@@ -94,6 +119,8 @@ def run(program: typer.Typer = app) -> None:
         if not _is_expected(error):
             raise
         _fail(str(error), 1)
+    if code == _INTERRUPTED:  # before the command began
+        _fail("interrupted", _INTERRUPTED)
     raise SystemExit(code if isinstance(code, int) else 0)
 
 

@@ -63,6 +63,10 @@ class Session:
         refuse_damaged(self.home)
 
 
+class Interrupted(Exception):
+    """Ctrl-C ended a command; the text says what it had done by then, if anything."""
+
+
 def instant(text: str) -> datetime:
     from tape import instants
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tape.commands.session import Json, Session
+from tape.commands.session import Interrupted, Json, Session
+
+if TYPE_CHECKING:
+    import duckdb
 
 
 def migrate(context: typer.Context) -> None:
@@ -28,7 +31,7 @@ def import_command(
 ) -> None:
     """Import a folder of old JSON/JSONL logs. Importing twice stores nothing new."""
     from tape.display.reports import import_progress, print_import
-    from tape.store.database import closing
+    from tape.store.database import closing, is_interrupt
     from tape.store.database import migrate as migrate_database
     from tape.store.importer import import_logs
     from tape.store.legacy import find_logs
@@ -40,8 +43,24 @@ def import_command(
     found = find_logs(logs_dir)
     migrate_database(session.database, session.settings.resources())
     with closing(session.open(read_only=False)) as connection, import_progress(logs_dir, found.count) as on_file:
-        report = import_logs(connection, logs_dir, now=datetime.now(UTC), found=found, on_file=on_file)
+        now = datetime.now(UTC)
+        try:
+            report = import_logs(connection, logs_dir, now=now, found=found, on_file=on_file)
+        except (KeyboardInterrupt, RuntimeError) as error:
+            if not is_interrupt(error):
+                raise
+            raise Interrupted(_stored_until(connection, now)) from None
     print_import(report, as_json=as_json)
+
+
+def _stored_until(connection: duckdb.DuckDBPyConnection, began: datetime) -> str:
+    """What an import that was interrupted has stored: log by log, whole."""
+    rows = connection.execute(
+        "select log, sum(last_seq - first_seq + 1)::bigint from imports where imported_ts = ? group by 1 order by 1",
+        [began],
+    ).fetchall()
+    logs = ", ".join(f"{log} {count:,}" for log, count in rows) or "nothing"
+    return f"interrupted: stored so far: {logs}; importing again stores the rest"
 
 
 def _what_is_at(path: Path) -> str:

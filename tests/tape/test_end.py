@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,11 +17,13 @@ import pytest
 
 from tape.execution.events import HeartbeatSent, IntentVetoed, MarkObserved, ShadowDecided, Ticked
 from tape.store.journal import Journal
+from tests.store.old_logs import CLOSE, EXECUTED, text, write_files
 from tests.tape.homes import published, reaches, rows
 from tests.tape.owners import PROJECT, Serving, wait_for
 from tests.tape.test_cli import tape
 from tests.tape.test_run import NAMES, Running
 
+VETOES = "execution/risk_vetoes.jsonl"
 _ENDS_WITHIN_S = 2.0
 RARELY = "[backup]\nevery_h = 0\n[intervals]\n" + "".join(
     f"{stem} = 3600\n" for stem in ("nav", "positions", "synced_state", "pipeline_v6_shadow_head", "router_health")
@@ -143,3 +148,57 @@ def test_a_second_ctrl_c_ends_it_at_once(home: Path) -> None:
     assert process.process.returncode == 130
     assert process.log.splitlines()[-1] == "tape: ended at once; what was recorded stands in the journal"
     assert "INFO stopped" not in process.log
+
+
+INTERRUPTED = """
+import os, signal, sys
+import tape.store.importer
+from tape.cli import run
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever the tests were started with
+home, logs = sys.argv[1:]
+read = tape.store.importer._LogImport.run
+done = []
+def _run(self, *args):
+    if done:
+        os.kill(os.getpid(), signal.SIGINT)
+    read(self, *args)
+    done.append(self._log.name)
+tape.store.importer._LogImport.run = _run
+sys.argv = ["tape", "--home", home, "import", logs]
+run()
+"""
+
+
+def test_an_import_that_ctrl_c_ends_says_what_it_has_stored_and_goes_on_next_time(home: Path) -> None:
+    veto = {"ts": "2025-11-05T12:00:00Z", "symbol": "BTCUSDT", "side": "BUY", "veto_reason": "min_notional"}
+    write_files(home / "old", {VETOES: text(veto, {**veto, "symbol": "ETHUSDT"}), EXECUTED: text(CLOSE)})
+    (home / "interrupted_import.py").write_text(INTERRUPTED)
+    with Running(
+        home, str(home), str(home / "old"), program="interrupted_import", PYTHONPATH=f"{PROJECT}{os.pathsep}{home}"
+    ) as process:
+        assert process.process.wait(timeout=120) == 130, process.log
+    (said,) = [line for line in process.log.splitlines() if line.strip()]
+    stored = {table: rows(home, f"select count(*) from {table}")[0][0] for table in ("vetoes", "order_closes")}
+    assert sorted(stored.values()) in ([0, 1], [0, 2])
+    assert re.fullmatch(
+        r"tape: interrupted: stored so far: (risk_vetoes 2|orders_executed 1); importing again stores the rest", said
+    ), process.log
+    assert tape("--home", home, "import", home / "old").code == 0
+    assert rows(home, "select (select count(*) from vetoes), (select count(*) from order_closes)") == [(2, 1)]
+
+
+def test_ctrl_c_in_a_query_of_a_command_is_one_line_and_no_traceback(home: Path) -> None:
+    assert tape("--home", home, "migrate").code == 0
+    script = (
+        "import sys\n"
+        "import tape.exporters.state_files as files\n"
+        "def publish(reading, *_):\n"
+        "    raise RuntimeError('Query interrupted')  # what DuckDB makes of Ctrl-C\n"
+        "files.publish = publish\n"
+        "from tape.cli import run\n"
+        f"sys.argv = ['tape', '--home', {str(home)!r}, 'export', '--out', {str(home / 'out')!r}]\n"
+        "run()\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, timeout=120)
+    assert (ended.returncode, ended.stderr.strip()) == (130, "tape: interrupted")
