@@ -28,6 +28,8 @@ from pydantic import (
     ValidationError,
 )
 
+from tape.execution.values import normal_name
+
 
 class ConfigInvalid(ValueError):
     """A document of a ``kind`` (limits, universe) cannot be used; ``key``: where, dots between levels."""
@@ -61,7 +63,7 @@ def _from_per_cent(value: float | None) -> float | None:
 def _symbol(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError("a symbol")
-    return value.strip().upper()
+    return normal_name(value)
 
 
 def _time_zone(value: object) -> str:

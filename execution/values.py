@@ -58,6 +58,8 @@ _INT64 = range(-(2**63), 2**63)
 
 def number(value: object) -> float | None:
     """A double; ``None`` for NaN, the infinities and what is too large for a double."""
+    if type(value) is float:  # by far the most
+        return value + 0.0 if math.isfinite(value) else None
     found = _numeric(value, "a number")
     if found is None:
         return None
@@ -89,6 +91,8 @@ def instant(value: object) -> datetime | None:
     Numbers, also as text, are seconds, milliseconds, microseconds or nanoseconds since 1970 by their size (see
     ``EPOCH_MS_FROM``), rounded to the nearest microsecond, half to even; nanoseconds are cut like the digits of text.
     """
+    if type(value) is datetime and value.tzinfo is UTC:
+        return value
     if isinstance(value, str):
         text = value.strip()
         if (parts := _INSTANT.fullmatch(text)) is not None:

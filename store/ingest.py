@@ -32,7 +32,9 @@ import duckdb
 import msgspec
 import orjson
 
-from tape.execution.events import EVENTS, EVENTS_BY_TYPE, Event
+from tape.execution import values
+from tape.execution.events import EVENTS, EVENTS_BY_TYPE, Event, contract_layout
+from tape.execution.values import normal_name
 from tape.store.counter import last_ingest_seq, reject
 from tape.store.database import roll_back, transaction
 from tape.store.identity import content_id, take_out_doubles
@@ -404,7 +406,8 @@ def _fitting(event: type[Event], fields: bytes) -> tuple[bytes, str | None]:
     shape = _shape(event)
     try:
         made = shape.decoder.decode(fields)
-        if all(1 < instant.year < 9999 for instant in shape.instants_of(made) if instant):
+        in_calendar = all(1 < instant.year < 9999 for instant in shape.instants_of(made) if instant)
+        if in_calendar and shape.has_normal_names(made):
             return fields, made.event_id
     except (msgspec.MsgspecError, RecursionError):
         pass
@@ -419,8 +422,14 @@ def _sorted_out(event: type[Event], fields: bytes) -> tuple[bytes, str | None]:
     known = {name: value for name, value in given.items() if name in event.model_fields and value not in (None, "")}
     extra = {name: value for name, value in given.items() if name not in event.model_fields}
     if isinstance(twice := extra.get("extra"), dict) and twice.keys() <= event.model_fields.keys():
-        extra = {**extra, **extra.pop("extra")}  # what `parse_event` found at a field's second key
+        extra = {
+            **twice,
+            **{name: value for name, value in extra.items() if name != "extra"},
+        }  # what `parse_event` found at a field's second key
     shape = _shape(event)
+    for name in shape.names:
+        if isinstance(value := known.get(name), str):
+            known[name] = normal_name(value)
     try:
         made = shape.decoder.decode(orjson.dumps(known))
         for name, instant in zip(shape.instants, shape.instants_of(made), strict=True):
@@ -467,10 +476,15 @@ def _why_no_batch(line: Line) -> str:
 
 
 class _Shape(NamedTuple):
-    """How the JSON of an event is read: a strict decoder, and its instants."""
+    """How the JSON of an event is read: a strict decoder, its instants, and its names (symbols and sides)."""
 
     decoder: msgspec.json.Decoder[Any]
     instants: tuple[str, ...]
+    names: tuple[str, ...]
+
+    def has_normal_names(self, made: Any) -> bool:
+        """Whether its symbol and sides are written as they are compared: an older version trimmed none."""
+        return all(name is None or name == normal_name(name) for name in [getattr(made, at) for at in self.names])
 
     def instants_of(self, made: Any) -> list[datetime | None]:
         return [getattr(made, name) for name in self.instants]
@@ -487,7 +501,9 @@ def _shape(event: type[Event]) -> _Shape:
         else:
             fields.append((name, _TYPES[kind] | None, None))
     made = msgspec.defstruct(event.__name__, fields, kw_only=True, forbid_unknown_fields=True, gc=False)
-    return _Shape(msgspec.json.Decoder(made), tuple(name for name, kind in kinds.items() if kind is datetime))
+    instants = tuple(name for name, kind in kinds.items() if kind is datetime)
+    names = tuple(place.name for place in contract_layout(event).places if place.read is values.name)
+    return _Shape(msgspec.json.Decoder(made), instants, names)
 
 
 _BATCH = msgspec.json.Decoder(list[tuple[str, msgspec.Raw]])

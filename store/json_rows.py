@@ -168,6 +168,8 @@ class LineTree:
         known = {parent: set[str]() for parent in ("$", *self.parents)}
         known["$"].update(_ALWAYS_KNOWN, ("event_type",))
         for path in shape.all_paths:
+            if path in shape.layout.other_keys:
+                continue  # kept where the first key of its field has a value, too
             first, _, rest = path.partition(".")
             known["$"].add(first)
             if rest and first in known:
@@ -395,7 +397,7 @@ class _TypedRows:
             f"case when json_extract_string(left_over, '$.{parent}') = '{{}}' then '\"{parent}\":null' end"
             for parent in self._parents
         ]
-        keys += [f"case when u_{key} then '\"{key}\":null' end" for key in self._other_keys]
+        keys += [f"case when u_{key} and left_over is not null then '\"{key}\":null' end" for key in self._other_keys]
         return f"'{{' || concat_ws(',', {', '.join(keys)}) || '}}'" if keys else "'{}'"
 
     @property

@@ -10,6 +10,7 @@ from typing import Any
 
 from tape.client import Client
 from tape.execution.config import DEFAULT_UNIVERSE, Limits, Universe, parse_limits, parse_universe
+from tape.execution.values import normal_name
 from tape.settings import Settings, load_settings
 from tape.store.errors import DatabaseMissing, StoreError
 
@@ -50,7 +51,7 @@ class UnknownSymbol(StoreError):
 
 def normal(symbol: str) -> str:
     """Return a symbol as it is stored: trimmed, upper case."""
-    return symbol.strip().upper()
+    return normal_name(symbol)
 
 
 def live_symbols(home: Path) -> tuple[list[str], str | None]:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tape.client import Answer, Client
+from tape.execution.values import normal_name
 from tape.owner_socket import DoorClosed
 from tape.store.errors import StoreError
 
@@ -56,7 +57,7 @@ class Tail:
 
     def __init__(self, client: Client, source: Source, symbol: str | None = None) -> None:
         self._client = client
-        named = "" if symbol is None else f" and symbol = '{symbol.upper().replace(chr(39), chr(39) * 2)}'"
+        named = "" if symbol is None else f" and symbol = '{normal_name(symbol).replace(chr(39), chr(39) * 2)}'"
         self._from = f"from {source.table} where not is_test and {source.only}{named}"
         self._page = min(_PAGE, client.settings.door.max_rows)
         self._seen = 0

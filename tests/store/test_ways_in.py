@@ -10,15 +10,43 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tape.execution.events import Event, EventRefused, OrderClosed, parse_event
+from tape.execution.events import (
+    EVENTS_BY_TYPE,
+    Event,
+    EventRefused,
+    OrderClosed,
+    Ticked,
+    document_fields,
+    field_paths,
+    parse_event,
+)
 from tape.store.ingest import Ingest
 from tape.store.journal import Journal
-from tests.store.old_logs import CLOSE, EXECUTED, FILL, LogStore, fresh_store
+from tests.store.old_logs import (
+    ACK,
+    ATTEMPT,
+    ATTEMPTED,
+    CLOSE,
+    EXECUTED,
+    FILL,
+    HEARTBEAT,
+    HEARTBEATS,
+    METRIC,
+    METRICS,
+    NAV,
+    VETO,
+    VETOES,
+    LogStore,
+    fresh_store,
+)
 
 UNKNOWN = "(unknown)"
 REFUSED = "(refused)"
@@ -276,3 +304,179 @@ def test_the_typed_model_reads_the_same_values(ways: Ways, key: str) -> None:
             assert refused_by_store or each in (key, column), (value, each)
         else:
             assert _is_as_wanted(each, key, wanted), (value, each)
+
+
+METRIC_KEYS = '"event_id": "e0", "ts": 1761998400, "symbol": "X"'
+ODD_LINES: list[tuple[str, str, dict[str, Any]]] = [
+    ("a key twice: the last counts", '"fees_usd": 1, "fees_usd": 2', {"fees_usd": 2.0}),
+    ("a key twice, one escaped", r'"fees_usd": 1, "\u0066ees_usd": 2', {"fees_usd": 2.0}),
+    ("a key twice below another", '"prices": {"mark": 1, "mark": 2}', {"mark_price": 2.0}),
+    (
+        "an object twice",
+        '"prices": {"mark": 1}, "prices": {"submitted": 2}',
+        {"mark_price": None, "submitted_price": 2.0},
+    ),
+    ("a key twice in a document", '"policy_before": {"a": [{"b": 1, "b": 2}]}', {"policy_before": {"a": [{"b": 2}]}}),
+    ("a key twice in what has no column", '"x": {"b": 1, "b": 2}', {"extra": {"x": {"b": 2}}}),
+    ("an unknown key twice", '"x": 1, "x": 2', {"extra": {"x": 2}}),
+    ("the time twice", '"ts": 1, "ts": 1761998400', {"ts": NOON}),
+    (
+        "a NaN in a document",
+        '"policy_before": {"a": NaN, "b": [-Infinity]}',
+        {"policy_before": {"a": None, "b": [None]}},
+    ),
+    ("a NaN in what has no column", '"x": {"a": NaN}, "y": NaN', {"extra": {"x": {"a": None}, "y": None}}),
+    ("a literal key with a dot", '"prices.mark": 5', {"mark_price": None, "extra": {"prices.mark": 5}}),
+    ("other cases", '"Fees_Usd": 5', {"fees_usd": None, "extra": {"Fees_Usd": 5}}),
+    ("odd keys", '"__proto__": {"a": 1}, "": 2', {"extra": {"__proto__": {"a": 1}, "": 2}}),
+    ("the column's name as key", '"mark_price": 5', {"mark_price": 5.0, "extra": None}),
+    (
+        "the contract's key counts, and the other is kept",
+        '"prices": {"mark": 1}, "mark_price": 5',
+        {"mark_price": 1.0, "extra": {"mark_price": 5}},
+    ),
+    (
+        "an unknown value goes on to the column's name",
+        '"prices": {"mark": "NaN"}, "mark_price": 5',
+        {"mark_price": 5.0},
+    ),
+    ("empty text goes on to the column's name", '"result": {"status": ""}, "status": "F"', {"status": "F"}),
+    ("unknown keys are kept, also null and empty", '"x": null, "y": {}', {"extra": {"x": None, "y": {}}}),
+    ("an emptied object is not kept", '"prices": {"mark": 1}, "policy": null', {"mark_price": 1.0, "extra": None}),
+    ("half a surrogate pair", r'"venue": "a\ud800b", "\udfff": 1', {"venue": "a?b", "extra": {"?": 1}}),
+    ("a large integer in a document", '"policy_before": {"a": 123456789012345678901234567890}', {}),
+    ("deep nesting", f'"policy_before": {"[" * 50}1{"]" * 50}', {}),
+    ("empty text for a document", '"policy_before": ""', {"policy_before": None}),
+    ("text for a document", '"policy_before": "x"', {"policy_before": "x"}),
+]
+
+
+@pytest.mark.parametrize(("written", "wanted"), [line[1:] for line in ODD_LINES], ids=[line[0] for line in ODD_LINES])
+def test_odd_json_is_the_same_row_by_every_way_in(
+    imported: LogStore, empty_database: Path, tmp_path: Path, written: str, wanted: dict[str, Any]
+) -> None:
+    line = f"{{{METRIC_KEYS}, {written}}}"
+    imported.lines(METRICS, line)
+    assert imported.reasons() == []
+    with fresh_store(empty_database) as recorded, Journal(tmp_path, "test") as journal:
+        journal.write_event("order_metric", json.loads(line))
+        Ingest(recorded.connection, tmp_path, tmp_path).run_once()
+        rows = [_contents(store.row("order_metrics")) for store in (imported, recorded)]
+    assert rows[0] == rows[1]
+    assert {name: rows[0][name] for name in wanted} == wanted
+
+
+def _contents(row: dict[str, Any]) -> dict[str, Any]:
+    """A row without what says who stored it when; documents as values."""
+    beside = ("ingest_seq", "received_ts", "producer", "run_id", "hostname", "pid")
+    documents = ("policy_before", "policy_after", "extra")
+    return {
+        name: json.loads(value) if name in documents and value is not None else value
+        for name, value in row.items()
+        if name not in beside
+    }
+
+
+@pytest.mark.parametrize("given", [{"nav": 5}, {"equity": 5}, {"nav": 5, "equity": "NaN"}, {"nav": None, "equity": 5}])
+def test_a_tick_that_knows_one_of_equity_and_nav_has_the_other_equal_to_it(given: dict[str, Any]) -> None:
+    tick = parse_event("tick", {"t": 0, **given})
+    assert (getattr(tick, "equity_usd"), getattr(tick, "nav_usd")) == (5.0, 5.0)  # noqa: B009 (an Event has neither)
+    typed = Ticked(ts=NOON, equity_usd=given.get("equity"), nav_usd=given.get("nav"))
+    assert (typed.equity_usd, typed.nav_usd) == (5.0, 5.0)
+
+
+def test_a_nan_falls_back_as_null_does(imported: LogStore) -> None:
+    imported.lines(NAV, '{"t": 1761998400, "equity": NaN, "nav": 5}', {"t": 1761998401, "equity": "nan", "nav": 6})
+    assert imported.column("equity_usd", "ticks") == [5.0, 6.0]
+
+
+def test_odd_times_are_numbered_among_the_others(imported: LogStore) -> None:
+    odd = {**CLOSE, "ts_close": "2025-11-01 12:00:01,5"}
+    imported.lines(EXECUTED, {**CLOSE, "ts_close": "2025-11-01T12:00:02Z"}, odd, {**CLOSE, "ts_close": 1761998400})
+    assert [ts.second for ts in imported.column("ts", "order_closes")] == [0, 1, 2]
+
+
+def test_a_name_that_an_older_version_recorded_untrimmed_is_made_normal(imported: LogStore, tmp_path: Path) -> None:
+    close = OrderClosed.model_construct(**{**parse_event("order_close", CLOSE).__dict__, "symbol": " btcusdt "})
+    with Journal(tmp_path, "test") as journal:
+        journal.record([close])
+        Ingest(imported.connection, tmp_path, tmp_path).run_once()
+    assert imported.column("symbol", "order_closes") == ["BTCUSDT"]
+
+
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(10**22), 10**22),
+    st.floats(),
+    st.sampled_from([value for value, _ in [*INSTANTS, *NUMBERS, *IDS, *NAMES, *FLAGS]]),
+    st.from_regex(r"\A[-+]?[0-9_.,eE:TtZ -]{1,24}\Z"),
+    st.text(max_size=6),
+)
+ODD = st.one_of(SCALARS, st.lists(SCALARS, max_size=2), st.dictionaries(st.text(max_size=3), SCALARS, max_size=2))
+LOG_OF = {
+    "order_ack": (EXECUTED, ACK),
+    "order_fill": (EXECUTED, FILL),
+    "order_close": (EXECUTED, CLOSE),
+    "order_metric": (METRICS, METRIC),
+    "order_attempt": (ATTEMPTED, ATTEMPT),
+    "risk_veto": (VETOES, VETO),
+    "heartbeat": (HEARTBEATS, HEARTBEAT),
+}
+
+
+@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+@pytest.mark.parametrize("event_type", list(LOG_OF))
+def test_any_value_of_any_field_is_the_same_by_import_and_write_event(
+    empty_database: Path, event_type: str, data: st.DataObject
+) -> None:
+    log, good = LOG_OF[event_type]
+    event = EVENTS_BY_TYPE[event_type]
+    keys = [
+        (name, path)
+        for name, field in event.model_fields.items()
+        if name not in ("event_id", "producer", "is_test")
+        for path in field_paths(name, field)[:1]
+        if path != "event_type"
+    ]
+    lines = []
+    for at in range(12):
+        line = json.loads(json.dumps(good))
+        _, path = data.draw(st.sampled_from(keys))
+        *parents, leaf = path.split(".")
+        holder = line
+        for parent in parents:
+            holder = holder.setdefault(parent, {})
+        holder[leaf] = data.draw(ODD)
+        lines.append({**line, "event_id": f"e{at}"})
+    with (
+        TemporaryDirectory() as folder,
+        fresh_store(empty_database) as imported,
+        fresh_store(empty_database) as recorded,
+    ):
+        imported.lines(log, *(json.dumps(line) for line in lines))
+        refused = {}
+        with Journal(folder, "test", run_id="r") as journal:
+            for line in lines:
+                try:
+                    journal.write_event(event_type, line)
+                except EventRefused as refusal:
+                    refused[line["event_id"]] = refusal.reason
+            Ingest(recorded.connection, Path(folder), Path(folder)).run_once()
+        names = [name for name in event.model_fields if name not in ("producer", "run_id", "hostname", "pid")]
+        wanted = f"select {', '.join(names)} from {event.table} order by event_id"
+        kept = [_rows(store, wanted, names, document_fields(event)) for store in (imported, recorded)]
+        reasons = imported.connection.execute("select event_id, reason from rejected_events").fetchall()
+    assert dict(reasons) == refused
+    assert kept[0] == kept[1]
+
+
+def _rows(store: LogStore, query: str, names: list[str], documents: frozenset[str]) -> list[list[Any]]:
+    return [
+        [
+            json.loads(item) if name in documents and item is not None else item
+            for name, item in zip(names, row, strict=True)
+        ]
+        for row in store.connection.execute(query).fetchall()
+    ]
