@@ -334,7 +334,7 @@ class Sync:
 
     def _problems(self) -> list[str]:
         of_caches = [] if self._caches_error is None else [self._caches_error]
-        return [*of_caches, *(each.error for each in self.mirrored if each.error is not None)]
+        return [*(each.error for each in self.mirrored if each.error is not None), *of_caches]
 
     def _tell(self, now: float, *, is_stopped: bool = False) -> None:
         """Leaves word for ``tape status``; a full disk is none of Firestore's business."""

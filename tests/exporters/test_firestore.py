@@ -20,6 +20,7 @@ from tape.exporters.contract import STATE_FILES
 from tape.exporters.documents import Document
 from tape.exporters.firestore import Sync, restored, sync_status
 from tape.exporters.firestore_client import FirestoreClient, Outcome, RemoteFailed
+from tape.store.owner_lock import owning
 from tests.exporters.firestores import Emulator, FaultServer, connected, emulator, resident_bytes
 
 started_emulator = pytest.fixture(scope="module", name="started")(emulator)
@@ -197,6 +198,29 @@ def test_a_document_that_firestore_refuses_does_not_stop_the_others(tmp_path: Pa
     status = sync_status(tmp_path, T0)
     assert status is not None
     assert "nav is bad" in status["problems"][0]
+
+
+def test_the_caches_are_kept_while_no_owner_runs_and_what_others_have_in_them_stays(tmp_path: Path) -> None:
+    logs, foreign = tmp_path / "logs", [{"t": T0 - 61.25 * (720 - at), "nav": 9.0} for at in range(720)]
+    (logs / "cache").mkdir(parents=True)
+    (logs / "nav_log.json").write_text(json.dumps(foreign))
+    (logs / "cache" / "peak_state.json").write_text('{"peak": 1719.0, "note": "by hand"}')
+    sync = Sync(tmp_path, "dev", Recording(), reset_timezone="Asia/Tokyo")
+    write(tmp_path, "nav", nav(T0, 95.0, points=1) | {"drawdown_abs": 5.0, "drawdown_pct": 5.0})
+    with owning(tmp_path):
+        sync.step(T0, 0)
+        assert json.loads((logs / "nav_log.json").read_bytes()) == foreign
+    sync.step(T0 + 20, 20)
+    assert json.loads((logs / "nav_log.json").read_bytes())[:720] == foreign
+    peak = json.loads((logs / "cache" / "peak_state.json").read_bytes())
+    assert (peak["peak"], peak["dd_pct"], peak["nav"], peak["note"]) == (100.0, 5.0, 95.0, "by hand")
+    assert peak["reset_timezone"] == "Asia/Tokyo"
+    write(tmp_path, "nav", {"nav": 5.0, "updated_ts": T0 + 40})  # an old runtime's
+    sync.step(T0 + 40, 40)
+    assert json.loads((logs / "cache" / "peak_state.json").read_bytes()) == peak
+    status = sync_status(tmp_path, T0)
+    assert status is not None
+    assert "nav.json: expected the shape of docs/schema/nav.schema.json" in status["problems"][0]
 
 
 SNAPSHOT: dict[str, Any] = {
