@@ -177,6 +177,12 @@ class WorkingOrder:
         """The position that the order moves, where it is one of two (hedge mode)."""
         return _leg(self.order.position_side)
 
+    def has_rested(self, now: datetime) -> bool:
+        """Return whether a maker order has rested long enough; a clock that was set back tells no more, so it has."""
+        if self.deadline is None:
+            return False
+        return now >= self.deadline or (self.sent is not None and now < self.sent)
+
     def is_of(self, update: Acked | Traded | Ended) -> bool:
         """Return whether an update that names this client order id is about this order.
 

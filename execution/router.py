@@ -82,7 +82,7 @@ class Router:
         for attempt in pending:
             self._send(attempt, now)
         for working in tuple(self._working.values()):
-            if working.deadline is not None and now >= working.deadline and not working.is_cancelling:
+            if working.has_rested(now) and not working.is_cancelling:
                 working.is_cancelling = True
                 self._venue.cancel(working.order.client_order_id)
 

@@ -187,6 +187,14 @@ def test_a_taker_policy_sends_a_market_order() -> None:
     assert desk.venue.cancels == []
 
 
+def test_a_clock_that_is_set_back_gives_a_resting_order_up_once() -> None:
+    desk = Desk()
+    desk.sends("BUY", 1.0)
+    desk.router.send(at(-3600))
+    desk.router.send(at(-3599))
+    assert desk.venue.cancels == ["c1"]
+
+
 @pytest.mark.parametrize(("bias", "waits_s"), [(0.25, 6.0), (0.5, 4.0), (0.75, 2.0), (1.0, 0.0)])
 def test_patience_follows_the_bias_and_a_cancel_is_asked_for_once(bias: float, waits_s: float) -> None:
     desk = Desk()
