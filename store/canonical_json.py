@@ -64,10 +64,17 @@ def canonical_json(text: str) -> str:
 
 def canonical_whole(text: str) -> str:
     """As ``canonical_json``, without the keys that say how and when the line was written."""
-    found = loaded(text)
-    if isinstance(found, dict):
-        found = {key: value for key, value in found.items() if key not in HOW_WRITTEN}
-    return encoded(found)
+    try:
+        found = _without_how(_decoder().decode(text))
+        if "-0.0" not in (quickly := _ENCODER.encode(found).decode()):
+            return quickly
+    except (msgspec.MsgspecError, UnicodeError):
+        pass
+    return encoded(_without_how(loaded(text)))
+
+
+def _without_how(value: Any) -> Any:
+    return {key: each for key, each in value.items() if key not in HOW_WRITTEN} if isinstance(value, dict) else value
 
 
 def canonical_ids(text: str) -> str:

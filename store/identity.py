@@ -122,7 +122,12 @@ def take_out_doubles(
         if not given:
             return Doubles([], {})
         new = f"(from {table} where {is_new} and ingest_seq in ({', '.join(map(str, given))}))"
-    pairs = dict(connection.execute(_pairs(connection, event, new, first)).fetchall())
+    stored = f"(from {table} where ingest_seq < {first} and ({_spans(connection, new)}))"
+    # Two cheap questions first: nearly always nothing is there twice, and the windows below cost more than the insert.
+    twice = f"select 1 from {new} group by event_id having count(*) > 1 limit 1"
+    before = f"select 1 from {stored} semi join (select ts from {new}) using (ts) limit 1"
+    may_double = connection.execute(f"({twice}) union all ({before})").fetchall()
+    pairs = dict(connection.execute(_pairs(event, new, stored, first)).fetchall()) if may_double else {}
     refused = _other_content(connection, event, pairs) if pairs else {}
     known = [seq for seq in pairs if seq not in refused]
     if given := [seq for seq in given if seq not in pairs]:
@@ -178,16 +183,36 @@ def _why_taken(event_id: str, ts_us: int, known_us: int) -> str:
     return f"event_id {event_id:.60}: expected the event of {first} that has it, found one of {second}"
 
 
-def _pairs(connection: duckdb.DuckDBPyConnection, event: type[Event], new: str, first: int) -> str:
-    """SQL: the number of each new row that is a double, and the number of the row that it doubles."""
-    stored = f"(from {event.table} where ingest_seq < {first} and ({_spans(connection, new)}))"
+def _pairs(event: type[Event], new: str, stored: str, first: int) -> str:
+    """SQL: the number of each new row that is a double, and the number of the row that it doubles.
+
+    Ids that older versions made say nothing: the md5 of an imported line, or the run and a number for a row of the
+    journal. Such a row is known by its content as well, so that a log imported after an upgrade doubles none of them.
+    """
+    content, of_journal = "event_id", "starts_with(event_id, run_id || '-')"
+    old_content = content
+    if event.by_content:
+        content = f"case when {of_journal} then {content_id(event)} else event_id end"
+        of_line = "regexp_full_match(event_id, '[0-9a-f]{32}')"
+        old_content = f"case when {of_journal} or {of_line} then {content_id(event)} else event_id end"
     return f"""
         with
-        new_rows as (select ingest_seq, ts, event_id from {new}),
-        old_rows as (select ingest_seq, ts, event_id from {stored} semi join new_rows using (ts, event_id)),
+        new_rows as (select ingest_seq, ts, event_id, {content} as content from {new}),
+        old_rows as (
+            select ingest_seq, ts, event_id, {old_content} as content
+            from (from {stored} semi join new_rows using (ts))
+        ),
         rows_together as (from new_rows union all from old_rows),
-        found as (select *, min(ingest_seq) over (partition by event_id, ts) as earliest from rows_together)
-        select ingest_seq, earliest from found where ingest_seq > earliest and ingest_seq >= {first}
+        found as (
+            select
+                ingest_seq,
+                min(ingest_seq) over (partition by event_id, ts) as same_id,
+                min(ingest_seq) over (partition by content, ts) as same_content,
+            from rows_together
+        )
+        select ingest_seq, least(same_id, same_content)
+        from found
+        where ingest_seq > least(same_id, same_content) and ingest_seq >= {first}
     """
 
 
