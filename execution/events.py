@@ -644,7 +644,7 @@ _REPR.maxstring = _REPR.maxother = _REPR.maxlong = 60
 def _shown(value: object) -> str:
     """A value in a message: short, however long or deep it is."""
     try:
-        return _REPR.repr(value)[:60]
+        return _REPR.repr(_key(value) if isinstance(value, str) else value)[:60]
     except ValueError:  # more digits than Python writes
         return f"a long {type(value).__name__}"
 

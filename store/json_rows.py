@@ -509,7 +509,7 @@ _ODD_ID = f"{_MAY_BE_JSON} or {{x}} >= '-' and {{x}} < ':' and regexp_matches({{
 _ODD_TEXT = f"{_MAY_BE_JSON} or {{x}} >= '-' and {{x}} < ':'"
 """Text that begins with ``[`` or ``{``, or with ``-`` to ``9``, may be no text in the JSON."""
 _ODD_DOCUMENT = (
-    "regexp_matches({x}, '(?i)[:,[](-?(nan|inf)|-[0-9]{{19}}|[0-9]{{20}})')"
+    "regexp_matches({x}, '(?i)(^|[:,[])(-?(nan|inf)|-[0-9]{{19}}|[0-9]{{20}})')"
     " or len(list_filter(json_keys({x}, '$..*'), lambda names: len(names) <> len(list_distinct(names)))) > 0"
     " or len(json_keys({x})) <> len(list_distinct(json_keys({x})))"
 )
