@@ -375,8 +375,9 @@ def _document(line: bytes) -> dict[str, Any]:
 class CompareMirror:
     """Whenever the compare summary was published: the new pairs, then a line that sums the run up.
 
-    A pair is new until its decision is 120 s old, by its own time, or by its arrival where its own lies ahead. A
-    publication is summed up once: what was stored behind a run that a kill kept from its watermark waits for the next.
+    A pair is logged once its decision is 120 s old by its own time. A decision that was stamped in the future does not
+    hold up those stored after it: it is passed over, and logged by the first run after its time has come. A publication
+    is summed up once: what was stored behind a run that a kill kept from its watermark waits for the next.
     """
 
     name = "pipeline_v6_compare.jsonl"
@@ -398,19 +399,38 @@ class CompareMirror:
         if document["generated_ts"] == summed_up_ts:
             self._published.took()
             return Lines([], last_seq, are_all=False)
-        reached, are_all = self._ripe_until(last_seq, datetime.fromtimestamp(document["generated_ts"], UTC) - _PAIR_AGE)
-        pairs = fetch_rows(
-            self._cursor.execute(
-                f"from compare_pairs_of(9223372036854775807, after_seq := {last_seq}, until_seq := {reached})"
-                f" where {self._not_imported} order by ingest_seq"
-            )
-        )
-        lines = [pair_line(pair) for pair in pairs]
+        ripe = datetime.fromtimestamp(document["generated_ts"], UTC) - _PAIR_AGE
+        reached, are_all = self._ripe_until(last_seq, ripe)
+        passed_over = self._passed_over(last_seq, summed_up_ts, ripe)
+        lines = [pair_line(pair) for pair in [*passed_over, *self._pairs(last_seq, reached, ripe)]]
         lines.append(summary_line(document, sum(line["event_id"] not in summed_up for line in lines)))
         return Lines([(line["event_id"], dump(line)) for line in lines], reached, are_all)
 
     def wrote(self) -> None:
         self._published.took()
+
+    def _pairs(self, after_seq: int, until_seq: int, ripe: datetime) -> Iterator[Row]:
+        return fetch_rows(
+            self._cursor.execute(
+                f"from compare_pairs_of(9223372036854775807, after_seq := {after_seq}, until_seq := {until_seq})"
+                f" where {self._not_imported} and ts <= $ripe order by ingest_seq",
+                {"ripe": ripe},
+            )
+        )
+
+    def _passed_over(self, last_seq: int, summed_up_ts: float | None, ripe: datetime) -> list[Row]:
+        """The pairs of decisions that earlier runs passed over, and whose time has come since the last of these runs."""
+        if summed_up_ts is None:
+            return []
+        last_ripe = datetime.fromtimestamp(summed_up_ts, UTC) - _PAIR_AGE
+        ((first_seq,),) = self._cursor.execute(
+            "select min(ingest_seq) from shadow_decisions"
+            f" where ingest_seq <= $last and ts > $last_ripe and ts <= $ripe and {self._not_imported}",
+            {"last": last_seq, "last_ripe": last_ripe, "ripe": ripe},
+        ).fetchall()
+        if first_seq is None:
+            return []
+        return [pair for pair in self._pairs(first_seq - 1, last_seq, ripe) if pair["ts"] > last_ripe]
 
     def _last_run(self) -> tuple[float | None, set[str]]:
         """What the log ends with, or the newest archived one where it is rotated: the summary's time, and its pairs."""
@@ -426,9 +446,10 @@ class CompareMirror:
         return summary.get("ts"), {str(pair.get("event_id")) for pair in pairs}
 
     def _ripe_until(self, last_seq: int, ripe: datetime) -> tuple[int, bool]:
-        """The number of the last decision of this run; whether it leaves no ripe one.
+        """Return the number of the last decision of this run, and whether the run leaves no ripe one.
 
-        The run ends before the first that is too young; there may be ripe ones behind that.
+        The run ends before the first decision that is too young by its arrival; ripe ones may have been stored after
+        that.
         """
         decisions = (
             "from shadow_decisions where ingest_seq > $last and not is_heartbeat and not is_test"

@@ -40,7 +40,9 @@ ROLL_UPS = (
                 arg_max(ingest_seq, (ts, ingest_seq)) as ingest_seq,
                 arg_max(equity_usd, (ts, ingest_seq)) as equity_usd,
                 arg_max(coalesce(nav_usd, equity_usd), (ts, ingest_seq)) as nav_usd,
-                arg_max_null(unrealized_pnl_usd, (ts, ingest_seq)) as unrealized_pnl_usd,
+                arg_max_null(
+                    coalesce(unrealized_pnl_usd, case when position_count = 0 then 0 end), (ts, ingest_seq)
+                ) as unrealized_pnl_usd,
                 arg_max_null(realized_pnl_usd, (ts, ingest_seq)) as realized_pnl_usd,
                 max(equity_usd) as peak_equity_usd,
                 arg_min(equity_usd, (ts, ingest_seq)) as first_equity_usd,

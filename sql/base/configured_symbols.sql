@@ -1,5 +1,5 @@
 -- The universe with its caps, per-symbol limits before the universe's own (semantics 8). Grain: one row per symbol.
--- Caps are fractions of NAV, null where none is configured. Reads config_snapshots and limits.
+-- Of several entries of one symbol the last counts. Caps are fractions of NAV, null where none is configured. Reads config_snapshots and limits.
 -- Columns:
 --   symbol: instrument
 --   is_enabled: may be traded; true unless switched off in the universe
@@ -14,33 +14,43 @@ with newest as (
 ),
 
 documents as (
-    select unnest(
-        case
-            when json_type(payload, '$.universe') = 'ARRAY' then json_extract(payload, '$.universe[*]')
-            when json_type(payload) = 'ARRAY' then json_extract(payload, '$[*]')
-            else json_extract(payload, '$.symbols[*]')
-        end
-    ) as document
-    from newest
+    select
+        unnest(listed) as document,
+        generate_subscripts(listed, 1) as place,
+    from (
+        select
+            case
+                when json_type(payload, '$.universe') = 'ARRAY' then json_extract(payload, '$.universe[*]')
+                when json_type(payload) = 'ARRAY' then json_extract(payload, '$[*]')
+                else json_extract(payload, '$.symbols[*]')
+            end as listed
+        from newest
+    ) as payloads
 ),
 
 entries as (
     select
         document,
-        upper(
+        normal_symbol(
             case
                 when json_type(document) = 'VARCHAR' then json_extract_string(document, '$')
                 else json_extract_string(document, '$.symbol')
             end
         ) as symbol,
     from documents
+    where symbol is not null
+    qualify row_number() over (partition by symbol order by place desc) = 1
 ),
 
 own_limits as (
     select
-        upper(keys.key) as symbol,
-        json_extract(payload, '$.per_symbol."' || keys.key || '"') as document,
-    from limits, unnest(json_keys(payload, '$.per_symbol')) as keys (key)
+        normal_symbol(named.entry.key) as symbol,
+        named.entry.value as document,
+    from (
+        select unnest(map_entries(try_cast(json_extract(payload, '$.per_symbol') as map(varchar, json)))) as entry
+        from limits
+    ) as named
+    qualify row_number() over (partition by normal_symbol(named.entry.key) order by named.entry.key) = 1
 )
 
 select
@@ -59,13 +69,14 @@ select
             json_number(entries.document, '$.caps.max_trade_nav_pct')
         )
     ) as trade_cap_frac,
-    cast(
-        coalesce(
-            json_number(own_limits.document, '$.max_concurrent_positions'),
-            json_number(entries.document, '$.caps.max_concurrent_positions')
+    try_cast(
+        greatest(
+            0,
+            coalesce(
+                json_number(own_limits.document, '$.max_concurrent_positions'),
+                json_number(entries.document, '$.caps.max_concurrent_positions')
+            )
         ) as bigint
     ) as max_concurrent_positions,
 from entries
 left join own_limits on entries.symbol = own_limits.symbol
-where entries.symbol is not null
-qualify row_number() over (partition by entries.symbol) = 1

@@ -13,6 +13,7 @@ recent as (
 select
     event_id,
     ts,
+    position_count,
 from listing_ticks
 where ts >= (select coalesce(recent.ts, cast('-infinity' as timestamptz)) from recent)
 order by ts desc, ingest_seq desc

@@ -4,6 +4,7 @@
 -- are still without.
 -- Columns:
 --   net_pnl_usd: realised PnL after fees
+--   closed_qty: closed quantity as given, its absolute value [base units]
 --   notional_usd: closed quantity, else |before - after|, times avg_fill_price; null when unknown or 0
 --   return_frac: realised PnL / notional [1]
 --   avg_fill_price: average fill price of the closing order [quote/base]
@@ -21,14 +22,14 @@ with closes as (
 
 near_fills as (
     select symbol, order_id, arg_max(avg_price, (ts, ingest_seq)) as avg_price
-    from seen_order_fills
+    from actual_fills
     where ts > since - interval 1 day and order_id in (select order_id from closes)
     group by symbol, order_id
 ),
 
 old_fills as (
     select symbol, order_id, arg_max(avg_price, (ts, ingest_seq)) as avg_price
-    from seen_order_fills
+    from actual_fills
     where
         ts <= since - interval 1 day
         and order_id in (
@@ -90,7 +91,7 @@ joined as (
         closes.* exclude (extra),
         fills.avg_price as avg_fill_price,
         nullif(
-            coalesce(closes.closed_qty, abs(closes.position_size_before - closes.position_size_after))
+            coalesce(abs(closes.closed_qty), abs(closes.position_size_before - closes.position_size_after))
             * fills.avg_price,
             0
         ) as notional_usd,
@@ -116,7 +117,7 @@ select
     realized_pnl_usd - fees_usd as net_pnl_usd,
     position_size_before,
     position_size_after,
-    closed_qty,
+    abs(closed_qty) as closed_qty,
     avg_fill_price,
     notional_usd,
     realized_pnl_usd / notional_usd as return_frac,

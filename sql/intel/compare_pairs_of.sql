@@ -1,8 +1,9 @@
 -- The last `decision_count` shadow decisions stored behind `after_seq` and up to `until_seq`, each with its live side
 -- (semantics 10).
 -- Grain: one row per decision.
--- The live side is the order attempt with the same attempt_id (of several the nearest in time); where no attempt has
--- it, the attempt of the symbol nearest in time within 60 s, ties to the earlier; else none.
+-- The live side is the order attempt with the same attempt_id; where no attempt has it, the attempt of the symbol
+-- nearest in time within 60 s, ties to the earlier; else none. Of several attempts with one attempt_id the earliest
+-- counts.
 -- Columns:
 --   shadow_allowed: the candidate pipeline would trade
 --   intent_price: price of the shadow's intent [quote/base]
@@ -55,31 +56,47 @@ sample as (
     from decisions
 ),
 
-by_id as (
+near as (
     select
         sample.event_id,
         attempts as live,
-        abs(epoch_us(attempts.ts) - epoch_us(sample.ts)) as distance_us,
     from sample
-    inner join seen_order_attempts as attempts on sample.attempt_id = attempts.attempt_id
-),
-
-by_symbol as (
-    select
-        sample.event_id,
-        attempts as live,
-        abs(epoch_us(attempts.ts) - epoch_us(sample.ts)) as distance_us,
-    from (from sample anti join by_id using (event_id)) as sample
     inner join seen_order_attempts as attempts
         on
             sample.symbol = attempts.symbol
             and attempts.ts between sample.ts - interval 60 second and sample.ts + interval 60 second
 ),
 
+-- of each attempt_id in question the row that counts
+earliest as (
+    select
+        attempt_id,
+        arg_min(attempts, (ts, ingest_seq)) as live,
+    from seen_order_attempts as attempts
+    where
+        attempt_id in (select sample.attempt_id from sample)
+        or attempt_id in (select near.live.attempt_id from near)
+    group by attempt_id
+),
+
 candidates as (
-    select * from by_id
+    select
+        sample.event_id,
+        earliest.live,
+        0 as distance_us,
+    from sample
+    inner join earliest on sample.attempt_id = earliest.attempt_id
     union all
-    select * from by_symbol
+    select
+        sample.event_id,
+        near.live,
+        abs(epoch_us(near.live.ts) - epoch_us(sample.ts)) as distance_us,
+    from sample
+    inner join near on sample.event_id = near.event_id
+    left join earliest on near.live.attempt_id = earliest.attempt_id
+    where
+        (sample.attempt_id is null or sample.attempt_id not in (select earliest.attempt_id from earliest))
+        and (near.live.attempt_id is null or near.live.event_id = earliest.live.event_id)
 ),
 
 nearest as (

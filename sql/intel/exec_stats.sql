@@ -13,7 +13,7 @@ with attempts as (
         count(*) filter (
             where attempt_id in (
                 select attempt_id
-                from seen_order_fills
+                from actual_fills
                 where attempt_id in (select attempt_id from attempts_24h)
             )
         ) as filled,

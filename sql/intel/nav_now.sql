@@ -1,6 +1,8 @@
--- The account as of the session's instant (semantics 11). Grain: one row; all null without a tick. USD, per cent.
+-- The account as of the session's instant (semantics 11). Grain: one row. USD, per cent.
+-- Without a tick all is null but the realised PnL of today.
 -- The peak of the day is reset in the reset time zone; a day without a tick starts at the latest equity.
--- Unrealised PnL: the latest tick's, else the sum over positions whose mark is known, else null.
+-- Unrealised PnL: the latest tick's, else the sum over positions whose mark is known, 0 where the newest list of
+-- positions is empty, else null.
 -- Columns:
 --   ts: event time of the latest tick
 --   equity_usd: equity of the latest tick
@@ -10,8 +12,8 @@
 --   drawdown_usd: how far equity is below the day's peak, positive is loss
 --   drawdown_pct: how far equity is below the day's peak, in per cent of the peak, positive is loss
 --   day_equity_usd: equity at the day's first tick, else the latest before
---   realized_pnl_today_usd: realised PnL of today's closes
---   unrealized_pnl_usd: unrealised PnL of the latest tick, else of the positions whose mark is known
+--   realized_pnl_today_usd: realised PnL of today's closes, 0 without one
+--   unrealized_pnl_usd: unrealised PnL of the latest tick, else of the positions whose mark is known; null: unknown
 --   age_s: age of the latest tick
 with latest as (
     select *
@@ -53,9 +55,15 @@ select
     known.peak_today_usd - known.equity_usd as drawdown_usd,
     100 * (known.peak_today_usd - known.equity_usd) / known.peak_today_usd as drawdown_pct,
     known.day_equity_usd,
-    case when known.ts is not null then realized.pnl_usd end as realized_pnl_today_usd,
-    case when known.ts is not null then coalesce(known.unrealized_pnl_usd, exposure.unrealized_pnl_usd) end
-        as unrealized_pnl_usd,
+    realized.pnl_usd as realized_pnl_today_usd,
+    case
+        when known.ts is not null
+            then coalesce(
+                known.unrealized_pnl_usd,
+                exposure.unrealized_pnl_usd,
+                (select 0 from listing_tick where listing_tick.position_count = 0)
+            )
+    end as unrealized_pnl_usd,
     epoch(clock.as_of - known.ts) as age_s,
 from clock
 cross join known

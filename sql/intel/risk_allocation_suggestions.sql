@@ -13,6 +13,8 @@
 with signals as (
     select
         listed_symbols.symbol,
+        listed_symbols.has_trade,
+        listed_symbols.has_router,
         configured_symbols.nav_cap_frac,
         configured_symbols.trade_cap_frac,
         configured_symbols.max_concurrent_positions,
@@ -101,7 +103,10 @@ select
         [
             'Signal share ' || format('{:.1f}', 100 * share) || ' % of the enabled symbols.',
             case when risk_mode <> 'normal' then 'Risk mode ' || risk_mode || ': caps are tightened.' end,
-            case when signal = 0 then 'Neither a trade nor a router row speaks for the symbol.' end
+            case
+                when not (has_trade or has_router) then 'Neither a trade nor a router row speaks for the symbol.'
+                when signal = 0 then 'Neither score nor expectancy speaks for the symbol.'
+            end
         ],
         lambda sentence: sentence is not null
     ) as rationale,

@@ -1,4 +1,5 @@
 -- Suggested router policies (semantics 7). Grain: one row per symbol of the router files. Biases 0..1, offsets in bps.
+-- Bias and offset in force are kept within the configured bounds, as the proposed ones are.
 -- bias_signal and offset_signal are the sums of what speaks for taker (> 0) or maker (< 0), kept within -1..1.
 -- Columns:
 --   strength: how strongly the symbol's results speak for its router [1]
@@ -14,7 +15,7 @@ with current_policies as (
         trades.expectancy,
         trades.hit_rate,
         symbol_scores.score,
-        bias_number(router_health.taker_bias) as bias,
+        clamp(bias_number(router_health.taker_bias), limits.min_bias, limits.max_bias) as bias,
         clamp(router_health.maker_offset_bps, limits.min_offset_bps, limits.max_offset_bps) as offset_bps,
         suggestion_strength(trades.expectancy, trades.hit_rate, symbol_scores.score) as strength,
         limits.* exclude (payload),
