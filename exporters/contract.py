@@ -20,8 +20,13 @@ RouterRegime = Literal["unknown", "broken", "fallback_heavy", "slippage_hot", "m
 RiskMode = Literal["normal", "cautious", "defensive"]
 
 
+def _told(text: str) -> Any:
+    """A key that is left out while it is null: what is unknown, or of what there is none."""
+    return Field(default=None, exclude_if=lambda value: value is None, description=text)
+
+
 class Shape(BaseModel):
-    """A JSON object of a published file: every key there, none besides."""
+    """A JSON object of a published file: every key there but those that may be left out, none besides."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -42,9 +47,10 @@ class ExpectancyStats(Shape):
     expectancy_per_risk: Float
     max_drawdown: Float
     drawdown_adjusted: Float
-    net_expectancy: Float
+    net_expectancy: Float | None
     std: Float | None
     ci95: Float | None
+    unpriced_fees: int | None = _told("trades whose fees are not all priced; net_expectancy leaves them out")
 
 
 StatsOrNone = Annotated[ExpectancyStats | NoTrade, BeforeValidator(lambda value: NoTrade() if value is None else value)]
@@ -83,10 +89,11 @@ class Nav(Shape):
     gross_exposure_usd: Float
     net_exposure_usd: Float
     largest_position_usd: Float
+    unmarked_positions: int | None = _told("positions whose mark or entry price is unknown")
     drawdown_pct: Float | None
     drawdown_abs: Float | None
     realized_pnl_today: Float | None
-    unrealized_pnl: Float | None
+    unrealized_pnl: Float | None = _told("unrealised PnL, USD")
     nav: Float | None
     nav_usd: Float | None
     exec_stats: ExecStats
@@ -107,6 +114,9 @@ class PositionItem(Shape):
     leverage: Float | None
     notional: Float | None
     ts: Float
+    is_marked: Literal[False] | None = _told(
+        "false: no mark is known, the entry price is taken and pnl is unknown"
+    )
 
 
 class Positions(Shape):
@@ -116,6 +126,7 @@ class Positions(Shape):
     gross_exposure_usd: Float
     net_exposure_usd: Float
     largest_position_usd: Float
+    unmarked_positions: int | None = _told("positions whose mark or entry price is unknown")
     exec_stats: ExecStats
     updated_at: str
     updated_ts: Float
@@ -148,6 +159,7 @@ class SnapshotRisk(Shape):
     sharpe_state: Literal["unknown", "poor", "strong", "neutral"]
     toggle_active: bool
     toggle_meta: ToggleMeta | None
+    unmarked_positions: int | None = _told("open positions whose PnL is unknown; dd_today_pct leaves it out")
 
 
 class SnapshotVol(Shape):
@@ -348,6 +360,7 @@ class AllocationGlobal(Shape):
     current_equity_usd: Float | None
     current_drawdown_pct: Float | None
     risk_mode: RiskMode
+    unmarked_positions: int | None = _told("open positions whose PnL is unknown; the drawdown leaves it out")
 
 
 class RiskAllocationSuggestions(Shape):

@@ -419,7 +419,7 @@ class CompareMirror:
         )
 
     def _passed_over(self, last_seq: int, summed_up_ts: float | None, ripe: datetime) -> list[Row]:
-        """The pairs of decisions that earlier runs passed over, and whose time has come since the last of these runs."""
+        """The pairs of decisions that earlier runs passed over, and whose time has come since the last run."""
         if summed_up_ts is None:
             return []
         last_ripe = datetime.fromtimestamp(summed_up_ts, UTC) - _PAIR_AGE

@@ -19,6 +19,7 @@ import duckdb
 import orjson
 
 from tape.exporters.contract import STATE_FILES, TICK_S, StateFile, state_file
+from tape.exporters.older_forms import render_older
 from tape.exporters.state_files import render, replace_file, write_atomically
 from tape.store.database import is_fatal, is_memory_short, roll_back, transaction
 from tape.store.errors import StoreError
@@ -173,7 +174,7 @@ class Publisher:
 
     def _render(self, due: Publication, reading: Round) -> _Rendered:
         content = render(due.file, reading)
-        digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        digest = _md5(content)
         export = Export(due.file.name, reading.as_of, reading.last_seq, self._digests[due.file.view], digest)
         return _Rendered(due, content, export)
 
@@ -261,7 +262,8 @@ def republish(
 ) -> Path:
     """Makes one recorded publication again, to the byte, in ``folder``.
 
-    The bytes decide: SQL that was changed since may still say the same of the rows of that time.
+    The bytes decide: SQL that was changed since may still say the same of the rows of that time, and files had fewer
+    keys in an older version.
 
     Raises:
         NotRepublished: the publication is not on record, or other bytes come out.
@@ -275,7 +277,9 @@ def republish(
     file = state_file(name)
     with open_round(connection, as_of=as_of, known_seq=known_seq, configured=configured) as reading:
         content = render(file, reading)
-    if (found := hashlib.md5(content, usedforsecurity=False).hexdigest()) != md5:
+        if (found := _md5(content)) != md5 and _md5(older := render_older(file, reading)) == md5:
+            content, found = older, md5
+    if found != md5:
         today = code_digest(file)
         why = (
             "were its rows deleted?"
@@ -285,6 +289,10 @@ def republish(
         raise NotRepublished(f"export {export_id}: {name}: expected md5 {md5}, found {found}: {why}")
     folder.mkdir(parents=True, exist_ok=True)
     return write_atomically(folder / name, [content], own=own)
+
+
+def _md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 def code_digest(file: StateFile) -> str:

@@ -41,8 +41,10 @@ class GivenRows:
         connection.execute("insert into ingest_counter values (1000000)")
 
     def add(self, table: str, ts: datetime | None = None, **columns: Any) -> str:
-        """Stores one row; columns that are not given are null. Returns its ``event_id``."""
+        """Stores one row; columns that are not given are null, but a fill is of one unit. Returns its ``event_id``."""
         self._seq += 1
+        if table == "order_fills":
+            columns.setdefault("executed_qty", 1.0)
         row = {
             "event_id": f"e{self._seq}",
             "ts": ts or ago(minutes=1),

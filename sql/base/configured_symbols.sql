@@ -1,5 +1,6 @@
 -- The universe with its caps, per-symbol limits before the universe's own (semantics 8). Grain: one row per symbol.
--- Of several entries of one symbol the last counts. Caps are fractions of NAV, null where none is configured. Reads config_snapshots and limits.
+-- Of several entries of one symbol the last counts. Caps are fractions of NAV, kept within 0..1; null where none is
+-- configured. Reads config_snapshots and limits.
 -- Columns:
 --   symbol: instrument
 --   is_enabled: may be traded; true unless switched off in the universe
@@ -47,7 +48,7 @@ own_limits as (
         normal_symbol(named.entry.key) as symbol,
         named.entry.value as document,
     from (
-        select unnest(map_entries(try_cast(json_extract(payload, '$.per_symbol') as map(varchar, json)))) as entry
+        select unnest(map_entries(try_cast(json_extract(payload, '$.per_symbol') as map (varchar, json)))) as entry
         from limits
     ) as named
     qualify row_number() over (partition by normal_symbol(named.entry.key) order by named.entry.key) = 1
@@ -69,13 +70,14 @@ select
             json_number(entries.document, '$.caps.max_trade_nav_pct')
         )
     ) as trade_cap_frac,
-    try_cast(
-        greatest(
-            0,
+    cast(
+        clamp(
             coalesce(
                 json_number(own_limits.document, '$.max_concurrent_positions'),
                 json_number(entries.document, '$.caps.max_concurrent_positions')
-            )
+            ),
+            0,
+            1e15
         ) as bigint
     ) as max_concurrent_positions,
 from entries

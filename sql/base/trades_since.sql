@@ -3,7 +3,8 @@
 -- trailing _reduce. Fills and metrics are looked for near the window first and in all of history only for trades that
 -- are still without.
 -- Columns:
---   net_pnl_usd: realised PnL after fees
+--   net_pnl_usd: realised PnL after fees; null where not all fees are priced
+--   is_fee_unpriced: paid in an asset without a known price, at least in part: fees_usd leaves that part out
 --   closed_qty: closed quantity as given, its absolute value [base units]
 --   notional_usd: closed quantity, else |before - after|, times avg_fill_price; null when unknown or 0
 --   return_frac: realised PnL / notional [1]
@@ -89,6 +90,7 @@ metrics as (
 joined as (
     select
         closes.* exclude (extra),
+        coalesce(json_keys(extra, '$.fees_unpriced') <> [], false) as is_fee_unpriced,
         fills.avg_price as avg_fill_price,
         nullif(
             coalesce(abs(closes.closed_qty), abs(closes.position_size_before - closes.position_size_after))
@@ -114,7 +116,8 @@ select
     strategy,
     realized_pnl_usd,
     fees_usd,
-    realized_pnl_usd - fees_usd as net_pnl_usd,
+    case when not is_fee_unpriced then realized_pnl_usd - fees_usd end as net_pnl_usd,
+    is_fee_unpriced,
     position_size_before,
     position_size_after,
     abs(closed_qty) as closed_qty,

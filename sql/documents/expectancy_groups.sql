@@ -7,6 +7,7 @@ select
     {
         'count': count, 'hit_rate': hit_rate, 'avg_return': avg_return, 'avg_win': avg_win, 'avg_loss': avg_loss,
         'expectancy': expectancy, 'expectancy_per_risk': expectancy_per_risk, 'max_drawdown': max_drawdown,
-        'drawdown_adjusted': drawdown_adjusted, 'net_expectancy': net_expectancy, 'std': std, 'ci95': ci95
+        'drawdown_adjusted': drawdown_adjusted, 'net_expectancy': net_expectancy, 'std': std, 'ci95': ci95,
+        'unpriced_fees': nullif(unpriced_fees, 0)
     } as stats,
 from expectancy_stats

@@ -3,9 +3,10 @@
 --   series: the last tick of each of the last 500 minutes that have one, oldest first, in USD
 --   peak_equity: highest equity on record [USD]
 --   total_equity: equity of the latest tick [USD]
+--   unmarked_positions: positions whose mark or entry price is unknown; left out where there is none [1]
 --   drawdown_abs: how far equity is below the day's peak, positive is loss [USD]
 --   realized_pnl_today: realised PnL of today's closes [USD]
---   unrealized_pnl: unrealised PnL of the latest tick, else of the positions whose mark is known [USD]
+--   unrealized_pnl: unrealised PnL of the latest tick or of the marked positions; left out while unknown [USD]
 --   nav: the same as total_equity [USD]
 --   nav_usd: the same as total_equity
 --   exec_stats: execution counts of 24 hours
@@ -28,6 +29,7 @@ select
     exposure.gross_exposure_usd,
     exposure.net_exposure_usd,
     exposure.largest_position_usd,
+    nullif(exposure.unmarked_positions, 0) as unmarked_positions,
     nav_now.drawdown_pct,
     nav_now.drawdown_usd as drawdown_abs,
     nav_now.realized_pnl_today_usd as realized_pnl_today,

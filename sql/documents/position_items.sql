@@ -5,7 +5,8 @@ select coalesce(
     list(
         {
             'symbol': symbol, 'side': side, 'positionSide': side, 'qty': qty, 'entry_price': entry_price,
-            'mark_price': mark_price, 'pnl': pnl_usd, 'leverage': leverage, 'notional': notional_usd, 'ts': epoch(ts)
+            'mark_price': mark_price, 'pnl': pnl_usd, 'leverage': leverage, 'notional': notional_usd, 'ts': epoch(ts),
+            'is_marked': case when not is_marked then false end
         } order by symbol, side
     ),
     []

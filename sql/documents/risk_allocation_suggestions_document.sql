@@ -34,7 +34,7 @@ select
     cast(2 as double) as lookback_days,
     {
         'current_equity_usd': risk_mode_now.equity_usd, 'current_drawdown_pct': risk_mode_now.drawdown_pct,
-        'risk_mode': risk_mode_now.risk_mode
+        'risk_mode': risk_mode_now.risk_mode, 'unmarked_positions': nullif(risk_mode_now.unmarked_positions, 0)
     } as global,
     coalesce(symbols.symbols, []) as symbols,
 from clock

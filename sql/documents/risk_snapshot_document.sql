@@ -15,7 +15,8 @@ with symbols as (
             },
             'risk': {
                 'dd_today_pct': dd_today_pct, 'risk_flags': risk_flags, 'sharpe_state': sharpe_state,
-                'toggle_active': is_disabled, 'toggle_meta': toggle_meta
+                'toggle_active': is_disabled, 'toggle_meta': toggle_meta,
+                'unmarked_positions': nullif(unmarked_positions, 0)
             },
             'vol': {
                 'atr_now': atr_now, 'atr_med': atr_med, 'atr_ratio': atr_ratio,

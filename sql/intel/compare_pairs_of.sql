@@ -71,8 +71,8 @@ near as (
 earliest as (
     select
         attempt_id,
-        arg_min(attempts, (ts, ingest_seq)) as live,
-    from seen_order_attempts as attempts
+        arg_min(seen_order_attempts, (ts, ingest_seq)) as live,
+    from seen_order_attempts
     where
         attempt_id in (select sample.attempt_id from sample)
         or attempt_id in (select near.live.attempt_id from near)
@@ -93,10 +93,10 @@ candidates as (
         abs(epoch_us(near.live.ts) - epoch_us(sample.ts)) as distance_us,
     from sample
     inner join near on sample.event_id = near.event_id
-    left join earliest on near.live.attempt_id = earliest.attempt_id
+    left join earliest as own on sample.attempt_id = own.attempt_id
+    left join earliest as of_near on near.live.attempt_id = of_near.attempt_id
     where
-        (sample.attempt_id is null or sample.attempt_id not in (select earliest.attempt_id from earliest))
-        and (near.live.attempt_id is null or near.live.event_id = earliest.live.event_id)
+        own.attempt_id is null and (near.live.attempt_id is null or near.live.event_id = of_near.live.event_id)
 ),
 
 nearest as (

@@ -12,6 +12,7 @@ with known as (
     select
         execution_profile.*,
         symbol_drawdowns.dd_today_pct,
+        symbol_drawdowns.unmarked_positions,
         toggles.symbol is not null as is_disabled,
         case
             when toggles.symbol is not null

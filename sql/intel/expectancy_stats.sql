@@ -13,11 +13,12 @@
 --   expectancy_per_risk: expectancy / |avg_loss|, / 1 without a loss [1]
 --   max_drawdown: largest fall of the running PnL from its peak [USD]
 --   drawdown_adjusted: expectancy less max_drawdown / count [USD]
---   net_expectancy: mean PnL after fees [USD]
+--   net_expectancy: mean PnL after fees, of the trades whose fees are priced; null: none [USD]
 --   std: standard deviation of the PnL; null with one trade [USD]
 --   ci95: half width of the 95 % interval of the mean; null with one trade [USD]
 --   pnl_usd: realised PnL of all trades
---   fees_usd: fees of all trades
+--   fees_usd: fees of all trades, as far as they are priced
+--   unpriced_fees: trades whose fees are not all priced; net_expectancy leaves them out [1]
 with members as (
     select
         'symbol' as dimension,
@@ -74,6 +75,7 @@ grouped as (
         stddev_samp(realized_pnl_usd order by ts, ingest_seq) as std,
         sum(realized_pnl_usd order by ts, ingest_seq) as pnl_usd,
         sum(fees_usd order by ts, ingest_seq) as fees_usd,
+        count(*) filter (where is_fee_unpriced) as unpriced_fees,
     from drawn_down
     group by all
 )
@@ -96,5 +98,6 @@ select
     1.96 * std / sqrt(count) as ci95,
     pnl_usd,
     fees_usd,
+    unpriced_fees,
 from grouped
 order by dimension, key

@@ -1,5 +1,5 @@
 -- The account as of the session's instant (semantics 11). Grain: one row. USD, per cent.
--- Without a tick all is null but the realised PnL of today.
+-- Without a tick all is null but the realised PnL of today and the unrealised PnL.
 -- The peak of the day is reset in the reset time zone; a day without a tick starts at the latest equity.
 -- Unrealised PnL: the latest tick's, else the sum over positions whose mark is known, 0 where the newest list of
 -- positions is empty, else null.
@@ -56,14 +56,11 @@ select
     100 * (known.peak_today_usd - known.equity_usd) / known.peak_today_usd as drawdown_pct,
     known.day_equity_usd,
     realized.pnl_usd as realized_pnl_today_usd,
-    case
-        when known.ts is not null
-            then coalesce(
-                known.unrealized_pnl_usd,
-                exposure.unrealized_pnl_usd,
-                (select 0 from listing_tick where listing_tick.position_count = 0)
-            )
-    end as unrealized_pnl_usd,
+    coalesce(
+        known.unrealized_pnl_usd,
+        exposure.unrealized_pnl_usd,
+        (select 0 from listing_tick where listing_tick.position_count = 0)
+    ) as unrealized_pnl_usd,
     epoch(clock.as_of - known.ts) as age_s,
 from clock
 cross join known

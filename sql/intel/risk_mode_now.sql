@@ -3,6 +3,7 @@
 -- one older than nav_freshness_s, the mode is at least cautious.
 -- Columns:
 --   drawdown_pct: larger of the portfolio's drawdown of the day and the worst symbol's, positive is loss
+--   unmarked_positions: open positions whose PnL is unknown: the symbols' drawdowns leave it out [1]
 --   is_nav_stale: there is no tick, or the newest one is too old
 --   risk_mode: defensive from 10 %, cautious from 5 % or with a stale NAV, else normal
 with measured as (
@@ -14,6 +15,7 @@ with measured as (
                     nav_now.drawdown_pct, coalesce((select max(-least(dd_today_pct, 0)) from symbol_drawdowns), 0)
                 )
         end as drawdown_pct,
+        coalesce((select sum(unmarked_positions) from symbol_drawdowns), 0)::bigint as unmarked_positions,
         coalesce(nav_now.age_s > limits.nav_freshness_s, true) as is_nav_stale,
     from nav_now
     cross join limits
@@ -22,6 +24,7 @@ with measured as (
 select
     equity_usd,
     drawdown_pct,
+    unmarked_positions,
     is_nav_stale,
     case
         when drawdown_pct >= 10 then 'defensive'

@@ -6,6 +6,7 @@
 --   router_component: R, from maker fills and fallbacks [0..1]
 --   slippage_penalty: S, from the median slippage [0..0.4]
 --   fee_drag_penalty: F, from fees against PnL [0..0.4]
+--   unpriced_fees: trades whose fees are not all priced; the fee drag leaves that part out [1]
 --   volatility_penalty: V, how far the volatility is from its own mean [0..0.5]
 with components as (
     select
@@ -19,6 +20,7 @@ with components as (
                 then least(0.4, 0.2 * greatest(0, trades.fees_usd) / greatest(1e-6, abs(trades.pnl_usd)))
             else 0
         end as fee_drag_penalty,
+        coalesce(trades.unpriced_fees, 0) as unpriced_fees,
         case when symbol_volatility.atr_ratio is null then 0 else least(0.5, abs(symbol_volatility.atr_ratio - 1)) end
             as volatility_penalty,
     from listed_symbols
@@ -47,5 +49,6 @@ select
     slippage_penalty,
     fee_drag_penalty,
     volatility_penalty,
+    unpriced_fees,
 from weighed
 order by score desc, symbol

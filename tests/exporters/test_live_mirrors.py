@@ -640,18 +640,31 @@ def test_a_pair_is_logged_once_when_its_decision_is_120_seconds_old(logs: Logs) 
     assert len(set(logs.ids(COMPARE))) == len(logs.ids(COMPARE))
 
 
-def test_decisions_that_come_late_or_from_the_future_are_logged_once(logs: Logs) -> None:
+def test_a_decision_that_comes_late_is_logged_once(logs: Logs) -> None:
     late = decide(logs.store, 10_000, received_age_s=0)
-    future = decide(logs.store, -10_000, received_age_s=0)
     sum_up(logs)
+    sum_up(logs, 1)
     assert pairs(logs) == [late]
+
+
+def test_a_decision_from_the_future_is_logged_once_when_its_time_has_come_and_holds_up_none(logs: Logs) -> None:
+    future = decide(logs.store, -1_000, received_age_s=0)
+    near = decide(logs.store, -10, received_age_s=0)
     after = decide(logs.store, 0)
-    later = decide(logs.store, 10_000, received_age_s=0)
     sum_up(logs, 119)
-    assert pairs(logs) == [late]
+    assert pairs(logs) == []
     sum_up(logs, 120)
-    sum_up(logs, 300)
-    assert pairs(logs) == [late, future, after, later]
+    assert pairs(logs) == [after], "10 s ahead: 120 s old in 10 s"
+    sum_up(logs, 130)
+    assert pairs(logs) == [after, near]
+    sum_up(logs, 1_119)
+    assert future not in pairs(logs)
+    new = decide(logs.store, -900, received_age_s=-900)
+    logs.start()
+    sum_up(logs, 1_120)
+    sum_up(logs, 1_200)
+    assert pairs(logs) == [after, near, future, new]
+    assert summaries(logs)[-2:] == [(2, False), (0, True)]
 
 
 def test_a_long_backlog_is_compared_in_several_runs(logs: Logs, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,11 +39,28 @@ def test_the_live_side_is_the_attempt_of_the_same_id_whatever_symbol_and_time(st
     assert store.one(ALL)["live_event_id"] == found
 
 
-def test_of_several_attempts_of_the_same_id_the_nearest_counts(store: GivenRows) -> None:
+def test_of_several_attempts_of_the_same_id_the_earliest_counts(store: GivenRows) -> None:
     decide(store, ago(minutes=10), attempt_id="a")
-    attempt(store, ago(minutes=15))
-    found = attempt(store, ago(minutes=8))
+    attempt(store, ago(minutes=8))
+    found = attempt(store, ago(days=15))
+    attempt(store, ago(minutes=10))
     assert store.one(ALL)["live_event_id"] == found
+
+
+def test_of_several_attempts_of_the_same_id_at_the_same_time_the_first_stored_counts(store: GivenRows) -> None:
+    decide(store, attempt_id="a")
+    found = attempt(store, ago(minutes=8))
+    attempt(store, ago(minutes=8))
+    assert store.one(ALL)["live_event_id"] == found
+
+
+def test_a_later_attempt_of_an_id_is_no_live_side_by_its_nearness(store: GivenRows) -> None:
+    decide(store, ago(minutes=10))
+    attempt(store, ago(minutes=10, seconds=-5))
+    found = attempt(store, ago(minutes=10, seconds=20))
+    assert store.one(ALL)["live_event_id"] == found
+    attempt(store, ago(days=2))
+    assert store.one(ALL)["live_event_id"] is None
 
 
 @pytest.mark.parametrize("attempt_id", [None, "unheard"])
@@ -51,7 +68,7 @@ def test_where_no_attempt_has_the_id_the_nearest_of_the_symbol_counts(store: Giv
     decide(store, ago(minutes=10), attempt_id=attempt_id)
     attempt(store, ago(minutes=10, seconds=50), attempt_id=None)
     found = attempt(store, ago(minutes=10, seconds=-40))
-    attempt(store, ago(minutes=10), symbol="ETHUSDT")
+    attempt(store, ago(minutes=10), symbol="ETHUSDT", attempt_id="b")
     row = store.one(ALL)
     assert (row["live_event_id"], row["live_attempt_id"]) == (found, "a")
 
@@ -65,7 +82,7 @@ def test_an_attempt_of_the_symbol_is_at_most_60_seconds_away(store: GivenRows, s
 
 def test_of_two_attempts_equally_near_the_earlier_counts(store: GivenRows) -> None:
     decide(store, ago(minutes=10))
-    attempt(store, ago(minutes=10, seconds=-5))
+    attempt(store, ago(minutes=10, seconds=-5), attempt_id="b")
     found = attempt(store, ago(minutes=10, seconds=5))
     assert store.one(ALL)["live_event_id"] == found
 

@@ -45,3 +45,26 @@ def test_limits_of_the_symbol_count_before_the_caps_of_the_universe(store: Given
         "ETHUSDT": (0.3, 0.05, 4),
         "SOLUSDT": (None, None, None),
     }
+
+
+def test_caps_are_kept_within_their_bounds(store: GivenRows) -> None:
+    huge = {"max_nav_pct": 250, "max_trade_nav_pct": -3, "max_concurrent_positions": 1e300}
+    store.universe({"symbol": "A", "caps": huge}, {"symbol": "B", "caps": {"max_concurrent_positions": -2}})
+    found = rows(store)
+    assert (found["A"]["nav_cap_frac"], found["A"]["trade_cap_frac"]) == (1.0, 0.0)
+    assert (found["A"]["max_concurrent_positions"], found["B"]["max_concurrent_positions"]) == (10**15, 0)
+
+
+def test_symbols_are_trimmed_and_of_two_entries_the_last_counts(store: GivenRows) -> None:
+    store.universe({"symbol": " btcusdt ", "tier": "OLD"}, {"symbol": "BTCUSDT", "tier": "NEW"}, " ", {"symbol": ""})
+    store.limits(per_symbol={" btcusdt": {"max_nav_pct": 0.5}})
+    assert {symbol: (row["tier"], row["nav_cap_frac"]) for symbol, row in rows(store).items()} == {
+        "BTCUSDT": ("NEW", 0.5)
+    }
+
+
+@pytest.mark.parametrize("per_symbol", [{'A"B.c': {"max_nav_pct": 0.1}, "A": {"max_nav_pct": 0.2}}, [1], "x", 7, None])
+def test_limits_of_any_shape_do_no_harm(store: GivenRows, per_symbol: object) -> None:
+    store.universe("A")
+    store.limits(per_symbol=per_symbol)
+    assert rows(store)["A"]["nav_cap_frac"] == (0.2 if isinstance(per_symbol, dict) else None)

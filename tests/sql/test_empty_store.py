@@ -37,9 +37,10 @@ def test_with_every_flag_off_every_document_exists(store: GivenRows, file: State
 
 def test_without_a_tick_what_depends_on_equity_is_null(store: GivenRows) -> None:
     nav = document(store, "nav")
-    for name in ("peak_equity", "total_equity", "nav", "drawdown_pct", "drawdown_abs", "realized_pnl_today"):
+    for name in ("peak_equity", "total_equity", "nav", "drawdown_pct", "drawdown_abs"):
         assert nav[name] is None
-    assert nav["unrealized_pnl"] is None
+    assert "unrealized_pnl" not in nav
+    assert nav["realized_pnl_today"] == 0.0
     assert (nav["series"], nav["gross_exposure_usd"], nav["exec_stats"]["fill_rate"]) == ([], 0.0, None)
     allocation = document(store, "risk_allocation_suggestions_v6")
     assert allocation["global"] == {

@@ -15,6 +15,25 @@ def test_fill_rate_is_the_share_of_the_attempts_that_have_a_fill_whenever_it_cam
     assert (row["attempted_24h"], row["executed_24h"], row["fill_rate"]) == (4, 3, 0.25)
 
 
+def test_an_order_that_ended_without_a_quantity_has_no_fill(store: GivenRows) -> None:
+    for number, quantity in enumerate([0.0, 0.0, 1.0, 2.0], 1):
+        store.add("order_attempts", attempt_id=f"a{number}")
+        store.add(
+            "order_fills", symbol="BTCUSDT", order_id=str(number), attempt_id=f"a{number}", executed_qty=quantity
+        )
+    row = read_one(store, "exec_stats")
+    assert (row["attempted_24h"], row["executed_24h"], row["fill_rate"]) == (4, 2, 0.5)
+
+
+def test_rows_with_one_attempt_id_are_one_attempt(store: GivenRows) -> None:
+    for attempt_id, hours in [("a", 1.0), ("a", 2.0), ("b", 3.0), ("c", 23.0), ("c", 25.0), (None, 1.0), (None, 1.0)]:
+        store.add("order_attempts", ago(hours=hours), attempt_id=attempt_id)
+    store.add("order_fills", symbol="BTCUSDT", order_id="1", attempt_id="a")
+    store.add("order_fills", symbol="BTCUSDT", order_id="2", attempt_id="c")
+    row = read_one(store, "exec_stats")
+    assert (row["attempted_24h"], row["fill_rate"]) == (4, 0.25), "a, b and two without an id: c began before"
+
+
 def test_without_attempts_there_is_no_fill_rate_and_every_list_is_empty(store: GivenRows) -> None:
     store.add("order_fills", symbol="BTCUSDT", order_id="1")
     assert read_one(store, "exec_stats") == {

@@ -106,3 +106,14 @@ def test_a_trade_counts_once_under_each_of_its_regimes(store: GivenRows) -> None
 def test_without_a_trade_in_48_hours_there_is_no_group(store: GivenRows) -> None:
     store.close("BTCUSDT", 1.0, ago(hours=48))
     assert store.rows("expectancy_stats") == []
+
+
+def test_trades_whose_fees_are_not_priced_are_left_out_of_the_net_and_counted(store: GivenRows) -> None:
+    store.close("BTCUSDT", 4.0, fees_usd=1.0)
+    store.close("BTCUSDT", 8.0, fees_usd=0.0, extra={"fees_unpriced": {"BNB": 0.01}})
+    store.close("ETHUSDT", 8.0, fees_usd=0.0, extra={"fees_unpriced": {"BNB": 0.01}})
+    found = {
+        row["key"]: (row["expectancy"], row["net_expectancy"], row["fees_usd"], row["unpriced_fees"])
+        for row in store.rows("select * from expectancy_stats where dimension = 'symbol'")
+    }
+    assert found == {"BTCUSDT": (6.0, 3.0, 1.0, 1), "ETHUSDT": (8.0, None, 0.0, 1)}

@@ -13,6 +13,10 @@ from tests.conftest import GivenRows
         ('{"a": {"b": 0}}', 0.0),
         ('{"a": {"b": null}}', None),
         ('{"a": {"b": "many"}}', None),
+        ('{"a": {"b": "NaN"}}', None),
+        ('{"a": {"b": "-inf"}}', None),
+        ('{"a": {"b": "1e999"}}', None),
+        ('{"a": {"b": true}}', None),
         ('{"a": {}}', None),
     ],
 )

@@ -70,3 +70,21 @@ def test_steps_are_kept_within_their_bounds(
 def test_an_unknown_time_zone_is_utc(store: GivenRows, asked: str | None, zone: str) -> None:
     store.limits(reset_timezone=asked)
     assert store.one("limits")["reset_timezone"] == zone
+
+
+@pytest.mark.parametrize(
+    ("configured", "nav_cap"),
+    [(250, 1.0), (-3, 0.0), (100, 1.0), (100.5, 1.0), (1, 1.0), (1.5, 0.015), ("NaN", None), ("inf", None), ("x", None)],
+)
+def test_caps_are_kept_within_0_and_1(store: GivenRows, configured: object, nav_cap: float | None) -> None:
+    store.limits(**{"global": {"symbol_notional_share_cap_pct": configured}})
+    assert store.one("limits")["global_nav_cap_frac"] == nav_cap
+
+
+@pytest.mark.parametrize(("low", "high", "expected"), [(-0.5, 1.5, (0.0, 1.0)), (0.2, 0.9, (0.2, 0.9))])
+def test_bounds_of_the_bias_are_kept_within_0_and_1(
+    store: GivenRows, low: float, high: float, expected: tuple[float, float]
+) -> None:
+    store.limits(router_autotune={"min_bias": low, "max_bias": high})
+    row = store.one("limits")
+    assert (row["min_bias"], row["max_bias"]) == expected

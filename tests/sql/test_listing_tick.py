@@ -9,7 +9,7 @@ def test_the_newest_tick_that_lists_positions_counts_also_when_it_lists_none(sto
     store.add("ticks", ago(minutes=3), event_id="older", position_count=2)
     store.add("ticks", ago(minutes=2), event_id="newest", position_count=0)
     store.add("ticks", ago(minutes=1), event_id="lists nothing")
-    assert store.one("listing_tick") == {"event_id": "newest", "ts": ago(minutes=2)}
+    assert store.one("listing_tick") == {"event_id": "newest", "ts": ago(minutes=2), "position_count": 0}
 
 
 def test_of_two_at_one_instant_the_one_stored_last_counts(store: GivenRows) -> None:

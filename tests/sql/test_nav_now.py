@@ -13,10 +13,28 @@ def nav(store: GivenRows) -> dict[str, Any]:
     return read_one(store, "nav_now")
 
 
-def test_without_a_tick_everything_is_unknown(store: GivenRows) -> None:
+def test_without_a_tick_the_account_is_unknown_but_closes_and_positions_count(store: GivenRows) -> None:
     store.close("BTCUSDT", 5.0)
+    store.close("BTCUSDT", 7.0, ago(hours=13))
     store.add("positions", symbol="BTCUSDT", qty=1.0, entry_price=90.0, mark_price=100.0)
-    assert set(nav(store).values()) == {None}
+    row = nav(store)
+    assert (row.pop("realized_pnl_today_usd"), row.pop("unrealized_pnl_usd")) == (5.0, 10.0)
+    assert set(row.values()) == {None}
+
+
+def test_without_a_tick_and_a_close_nothing_was_realized(store: GivenRows) -> None:
+    row = nav(store)
+    assert row.pop("realized_pnl_today_usd") == 0.0
+    assert set(row.values()) == {None}
+
+
+def test_an_empty_list_of_positions_is_an_unrealized_pnl_of_zero(store: GivenRows) -> None:
+    store.add("ticks", ago(minutes=3), equity_usd=1000.0, position_count=0)
+    store.add("ticks", ago(minutes=2), equity_usd=1000.0)
+    assert nav(store)["unrealized_pnl_usd"] == 0.0
+    store.add("ticks", ago(minutes=1), equity_usd=1000.0, event_id="t", position_count=1)
+    store.add("positions", ago(minutes=1), tick_id="t", symbol="BTCUSDT", qty=1.0, entry_price=90.0)
+    assert nav(store)["unrealized_pnl_usd"] is None
 
 
 def test_drawdown_is_from_the_peak_of_the_day_and_the_record_is_kept(store: GivenRows) -> None:

@@ -14,3 +14,10 @@ def test_nav_is_the_equity_where_it_is_unknown_but_a_true_zero_stays(store: Give
     store.add("ticks", equity_usd=20.0, nav_usd=0.0)
     store.add("ticks", equity_usd=30.0, nav_usd=31.0)
     assert [row["nav_usd"] for row in store.rows("from nav_ticks order by ingest_seq")] == [10.0, 0.0, 31.0]
+
+
+def test_a_tick_that_lists_no_position_has_an_unrealized_pnl_of_zero(store: GivenRows) -> None:
+    for reported, count in [(None, 0), (None, 1), (None, None), (7.0, 0)]:
+        store.add("ticks", equity_usd=10.0, unrealized_pnl_usd=reported, position_count=count)
+    found = [row["unrealized_pnl_usd"] for row in store.rows("from nav_ticks order by ingest_seq")]
+    assert found == [0.0, None, None, 7.0]

@@ -23,8 +23,15 @@ def test_positions_are_listed_by_symbol_and_side(store: GivenRows) -> None:
         "leverage": 4.0,
         "notional": 200.0,
         "ts": ago(minutes=1).timestamp(),
+        "is_marked": None,
     }
 
 
 def test_without_positions_the_list_is_empty(store: GivenRows) -> None:
     assert store.one("position_items") == {"items": []}
+
+
+def test_an_item_without_a_known_mark_says_so(store: GivenRows) -> None:
+    store.add("positions", symbol="BTCUSDT", qty=2.0, entry_price=90.0)
+    (item,) = store.one("position_items")["items"]
+    assert (item["mark_price"], item["pnl"], item["notional"], item["is_marked"]) == (90.0, 0.0, 180.0, False)

@@ -24,6 +24,12 @@ def test_without_marks_the_latest_fill_of_each_order_is_a_bar(store: GivenRows) 
     assert bars(store) == [("BTCUSDT", 1, 60.0, 5.0), ("BTCUSDT", 2, 55.0, None)]
 
 
+def test_an_order_without_a_quantity_is_no_bar(store: GivenRows) -> None:
+    store.add("order_fills", ago(minutes=2), symbol="BTCUSDT", order_id="1", avg_price=100.0)
+    store.add("order_fills", ago(minutes=1), symbol="BTCUSDT", order_id="2", avg_price=900.0, executed_qty=0.0)
+    assert [row["price"] for row in store.rows("price_bars")] == [100.0]
+
+
 def test_two_fills_in_the_same_minute_are_two_bars_in_their_order(store: GivenRows) -> None:
     store.add("order_fills", ago(minutes=3), symbol="BTCUSDT", order_id="1", avg_price=60.0)
     store.add("order_fills", ago(minutes=3), symbol="BTCUSDT", order_id="2", avg_price=61.0)

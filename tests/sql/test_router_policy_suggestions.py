@@ -106,7 +106,9 @@ def test_labels_follow_the_numbers(store: GivenRows) -> None:
     [
         ({"max_bias_step": 0.2, "max_offset_step_bps": 3}, (False, 0.75, 1.8), (False, 0.95, 4.8)),
         ({"max_bias_step": 0, "max_offset_step_bps": 0}, (False, 0.75, 1.8), (False, 0.76, 2.05)),
-        ({"max_bias": 0, "max_offset_bps": 1}, (False, 0.75, 1.0), (False, 0.0, 1.0)),
+        ({"max_bias": 0, "max_offset_bps": 1}, (False, 0.0, 1.0), (False, 0.0, 1.0)),
+        ({"max_bias": 0.6, "max_bias_step": 0.1}, (False, 0.6, 1.8), (False, 0.6, 2.8)),
+        ({"min_bias": 0.9, "max_bias_step": 0.02}, (False, 0.9, 1.8), (False, 0.92, 2.8)),
         ({"min_offset_bps": 5, "max_bias": 0.77}, (False, 0.75, 5.0), (False, 0.77, 6.0)),
     ],
 )

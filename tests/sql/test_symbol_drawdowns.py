@@ -85,3 +85,10 @@ def test_both_sides_of_a_symbol_are_summed(funded: GivenRows) -> None:
     for qty, mark in [(1.0, 70.0), (-1.0, 90.0)]:
         funded.add("positions", symbol="BTCUSDT", qty=qty, entry_price=100.0, mark_price=mark)
     assert drawdown(funded) == pytest.approx(100 * (-30 + 10) / 1000, rel=1e-9)
+
+
+def test_open_positions_whose_pnl_is_unknown_are_counted(funded: GivenRows) -> None:
+    funded.add("positions", symbol="BTCUSDT", qty=1.0, entry_price=90.0)
+    funded.close("BTCUSDT", -10.0)
+    row = by_symbol(funded, "symbol_drawdowns")["BTCUSDT"]
+    assert (row["dd_today_pct"], row["unmarked_positions"]) == (-1.0, 1)

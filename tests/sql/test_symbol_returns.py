@@ -59,3 +59,13 @@ def test_edge_is_pnl_over_notional_of_this_hour_of_the_day_on_all_days(store: Gi
 def test_without_a_close_in_this_hour_of_the_day_the_edge_is_unknown(store: GivenRows) -> None:
     close(store, 6.0, 100.0, ago(hours=2))
     assert store.one("symbol_returns")["hour_edge"] is None
+
+
+def test_a_negative_closed_quantity_counts_by_its_absolute_value(store: GivenRows) -> None:
+    for order_id, pnl, quantity in [("1", 10.0, -1.0), ("2", -5.0, -1.0)]:
+        store.close("BTCUSDT", pnl, order_id=order_id, closed_qty=quantity)
+        store.add("order_fills", symbol="BTCUSDT", order_id=order_id, avg_price=100.0)
+    row = store.one("symbol_returns")
+    std = sqrt(2 * 0.075**2)  # returns 0.1 and -0.05 around 0.025
+    assert row["sharpe_7d"] == pytest.approx(0.025 / std, rel=1e-9)
+    assert row["hour_edge"] == pytest.approx(5 / 200, rel=1e-9)

@@ -36,6 +36,7 @@ def test_every_component_enters_the_score(store: GivenRows) -> None:
             "slippage_penalty": s,
             "fee_drag_penalty": f,
             "volatility_penalty": v,
+            "unpriced_fees": 0,
         },
         rel=1e-9,
     )
@@ -51,6 +52,7 @@ def test_a_symbol_of_which_nothing_is_known_has_the_middle_of_both_components(st
         "slippage_penalty": 0,
         "fee_drag_penalty": 0,
         "volatility_penalty": 0,
+        "unpriced_fees": 0,
     }
 
 
@@ -103,3 +105,10 @@ def test_every_listed_symbol_has_a_score(store: GivenRows) -> None:
     store.universe("ENABLED", {"symbol": "OFF", "enabled": False})
     store.close("TRADED", 1.0)
     assert set(by_symbol(store, "symbol_scores")) == {"ENABLED", "TRADED"}
+
+
+def test_fees_without_a_price_are_counted_beside_the_fee_drag(store: GivenRows) -> None:
+    store.close("BTCUSDT", 3.0, fees_usd=0.6)
+    store.close("BTCUSDT", 1.0, fees_usd=0.0, extra={"fees_unpriced": {"BNB": 0.001}})
+    row = score(store)
+    assert (row["fee_drag_penalty"], row["unpriced_fees"]) == (pytest.approx(0.2 * 0.6 / 4, rel=1e-9), 1)

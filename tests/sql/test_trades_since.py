@@ -32,6 +32,7 @@ def test_net_is_pnl_less_fees(store: GivenRows) -> None:
         ({"position_size_before": -3.0, "position_size_after": 1.0}, 400.0),
         ({"closed_qty": 0.0, "position_size_before": 9.0, "position_size_after": 0.0}, None),
         ({"position_size_before": 1.0, "position_size_after": 1.0}, None),
+        ({"closed_qty": -2.0, "position_size_before": -2.0, "position_size_after": 0.0}, 200.0),
     ],
 )
 def test_notional_is_the_closed_quantity_at_the_average_price_and_unknown_when_zero(
@@ -42,6 +43,33 @@ def test_notional_is_the_closed_quantity_at_the_average_price_and_unknown_when_z
     row = store.one(SINCE)
     assert row["notional_usd"] == notional
     assert row["return_frac"] == (None if notional is None else 10.0 / notional)
+
+
+def test_a_row_without_a_quantity_is_no_fill_however_late_it_is(store: GivenRows) -> None:
+    store.close("BTCUSDT", 10.0, order_id="1")
+    store.add("order_fills", ago(hours=1), symbol="BTCUSDT", order_id="1", avg_price=100.0, executed_qty=0.5)
+    store.add("order_fills", ago(minutes=1), symbol="BTCUSDT", order_id="1", avg_price=0.0, executed_qty=0.0)
+    store.close("BTCUSDT", 20.0, order_id="2")
+    store.add("order_fills", symbol="BTCUSDT", order_id="2", avg_price=100.0, executed_qty=0.0)
+    found = {row["order_id"]: (row["avg_fill_price"], row["return_frac"]) for row in store.rows(SINCE)}
+    assert found == {"1": (100.0, 0.1), "2": (None, None)}
+
+
+@pytest.mark.parametrize(
+    ("extra", "net", "is_unpriced"),
+    [
+        ({"fees_unpriced": {"BNB": 0.001}}, None, True),
+        ({"fees_unpriced": {}}, 9.5, False),
+        ({"note": 1}, 9.5, False),
+        (None, 9.5, False),
+    ],
+)
+def test_after_fees_that_are_not_all_priced_the_net_is_unknown(
+    store: GivenRows, extra: dict[str, Any] | None, net: float | None, is_unpriced: bool
+) -> None:
+    store.close("BTCUSDT", 10.0, fees_usd=0.5, extra=extra)
+    row = store.one(SINCE)
+    assert (row["net_pnl_usd"], row["fees_usd"], row["is_fee_unpriced"]) == (net, 0.5, is_unpriced)
 
 
 def test_the_latest_fill_of_the_closing_order_and_symbol_counts(store: GivenRows) -> None:

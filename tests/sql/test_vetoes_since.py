@@ -63,6 +63,24 @@ def test_an_intent_in_the_detail_marks_a_raw_row(store: GivenRows, detail: dict[
     assert len(store.rows(SINCE)) == count
 
 
+@pytest.mark.parametrize("side", [None, "", " "])
+def test_a_position_side_of_nothing_marks_no_raw_row(store: GivenRows, side: str | None) -> None:
+    veto(store, "c1", 0.0, position_side=side)
+    veto(store, "r1", 0.2, position_side="LONG")
+    assert twins(store) == {"c1": "r1"}
+    veto(store, "c2", 5.0, position_side=side)
+    veto(store, "c3", 5.2)
+    assert twins(store) == {"c1": "r1", "c2": None, "c3": None}
+
+
+def test_a_twin_after_the_instant_is_not_seen(store: GivenRows) -> None:
+    veto(store, "c1", 0.0)
+    veto(store, "r1", 0.4)
+    before = store.rows(SINCE, as_of=ago(minutes=30, seconds=-0.3))
+    assert [(row["event_id"], row["twin_event_id"]) for row in before] == [("c1", None)]
+    assert twins(store) == {"c1": "r1"}
+
+
 def test_of_three_rows_the_nearest_pair_is_one_and_the_third_stays(store: GivenRows) -> None:
     veto(store, "r1", 0.0)
     veto(store, "c1", 0.4)
