@@ -114,9 +114,7 @@ class PositionItem(Shape):
     leverage: Float | None
     notional: Float | None
     ts: Float
-    is_marked: Literal[False] | None = _told(
-        "false: no mark is known, the entry price is taken and pnl is unknown"
-    )
+    is_marked: Literal[False] | None = _told("false: no mark is known, the entry price is taken and pnl is unknown")
 
 
 class Positions(Shape):

@@ -1,29 +1,42 @@
 """The form in which the published files were written up to commit 86c8267, for making such publications again.
 
-Since then counts of what a number leaves out stand beside it, where there is something to count, and nav.json leaves an
-unknown ``unrealized_pnl`` out, where it was null.
+Since then:
+- counts of what a number leaves out stand beside it, where there is something to count;
+- nav.json leaves out an ``unrealized_pnl`` that is unknown, and knows PnL also without a tick: these were null;
+- an allocation says of a symbol without a signal what is missing: it always spoke of trades and router rows.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from tape.exporters.contract import Nav, StateFile
+from tape.exporters.contract import Nav, RiskAllocationSuggestions, StateFile
 from tape.exporters.state_files import document, to_json
 from tape.store.round import Round
 
 _ADDED = frozenset({"unpriced_fees", "unmarked_positions", "is_marked"})
+_SENTENCES = {
+    "Neither score nor expectancy speaks for the symbol.": "Neither a trade nor a router row speaks for the symbol."
+}
+"""Today's sentences of a rationale, and what was said in their place."""
 
 
 def render_older(file: StateFile, reading: Round) -> bytes:
     """The bytes of a state file as of the round's instant, in the older form."""
     content = document(file, reading.one(file.view))
-    last_decision = content.get("last_decision")
-    older = _without_added(content)
-    if last_decision is not None:  # a producer's document: whatever its keys are called
-        older["last_decision"] = last_decision
+    older = {
+        # a producer's document stays as it is, whatever its keys are called
+        key: value if key == "last_decision" else _without_added(value)
+        for key, value in content.items()
+        if key not in _ADDED
+    }
     if file.model is Nav:
         older = {key: older.get(key) for key in Nav.model_fields if key not in _ADDED}
+        if older["total_equity"] is None:
+            older.update(realized_pnl_today=None, unrealized_pnl=None)
+    if file.model is RiskAllocationSuggestions:
+        for symbol in older["symbols"]:
+            symbol["rationale"] = [_SENTENCES.get(sentence, sentence) for sentence in symbol["rationale"]]
     return to_json(older, indent=True)
 
 

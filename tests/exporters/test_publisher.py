@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import orjson
 import pytest
 
 from tape.exporters import publisher as publisher_module
@@ -182,6 +183,24 @@ def test_a_publication_by_other_sql_that_says_the_same_is_made_again(published: 
     for row in published.exports():
         path = republish(published.store.connection, row["export_id"], tmp_path / "again")
         assert path.read_bytes() == (published.folder / row["file"]).read_bytes()
+
+
+def test_an_older_publication_without_todays_counts_is_made_again(published: Published, tmp_path: Path) -> None:
+    """Up to commit 86c8267 nothing said that a mark is missing, and an unknown PnL was null."""
+    published.add("ticks", equity_usd=1.0)
+    published.add("positions", symbol="BTCUSDT", qty=1.0, entry_price=90.0)
+    published.after()
+    nav = json.loads((published.folder / "nav.json").read_bytes())
+    assert nav.pop("unmarked_positions") == 1
+    assert "unrealized_pnl" not in nav
+    keys = list(nav)
+    at = keys.index("realized_pnl_today") + 1
+    older = {**{key: nav[key] for key in keys[:at]}, "unrealized_pnl": None, **{key: nav[key] for key in keys[at:]}}
+    content = orjson.dumps(older, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    published.store.connection.execute("update exports set md5 = ? where file = 'nav.json'", [md5])
+    export_id = next(row["export_id"] for row in published.exports() if row["file"] == "nav.json")
+    assert republish(published.store.connection, export_id, tmp_path / "again").read_bytes() == content
 
 
 @pytest.mark.parametrize(

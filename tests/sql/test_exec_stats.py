@@ -18,9 +18,7 @@ def test_fill_rate_is_the_share_of_the_attempts_that_have_a_fill_whenever_it_cam
 def test_an_order_that_ended_without_a_quantity_has_no_fill(store: GivenRows) -> None:
     for number, quantity in enumerate([0.0, 0.0, 1.0, 2.0], 1):
         store.add("order_attempts", attempt_id=f"a{number}")
-        store.add(
-            "order_fills", symbol="BTCUSDT", order_id=str(number), attempt_id=f"a{number}", executed_qty=quantity
-        )
+        store.add("order_fills", symbol="BTCUSDT", order_id=str(number), attempt_id=f"a{number}", executed_qty=quantity)
     row = read_one(store, "exec_stats")
     assert (row["attempted_24h"], row["executed_24h"], row["fill_rate"]) == (4, 2, 0.5)
 

@@ -74,7 +74,17 @@ def test_an_unknown_time_zone_is_utc(store: GivenRows, asked: str | None, zone: 
 
 @pytest.mark.parametrize(
     ("configured", "nav_cap"),
-    [(250, 1.0), (-3, 0.0), (100, 1.0), (100.5, 1.0), (1, 1.0), (1.5, 0.015), ("NaN", None), ("inf", None), ("x", None)],
+    [
+        (250, 1.0),
+        (-3, 0.0),
+        (100, 1.0),
+        (100.5, 1.0),
+        (1, 1.0),
+        (1.5, 0.015),
+        ("NaN", None),
+        ("inf", None),
+        ("x", None),
+    ],
 )
 def test_caps_are_kept_within_0_and_1(store: GivenRows, configured: object, nav_cap: float | None) -> None:
     store.limits(**{"global": {"symbol_notional_share_cap_pct": configured}})

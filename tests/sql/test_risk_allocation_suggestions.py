@@ -168,3 +168,24 @@ def test_without_a_tick_the_mode_is_cautious(store: GivenRows) -> None:
     route(store, "BTCUSDT")
     row = allocations(store)["BTCUSDT"]
     assert (row["risk_mode"], row["suggested_weight"]) == ("cautious", 0.65)
+
+
+def test_only_a_symbol_without_trade_and_router_row_is_said_to_have_neither(store: GivenRows) -> None:
+    account(store, "normal")
+    store.universe("KNOWN", "LOST", "UNKNOWN")
+    route(store, "KNOWN")
+    # a score of 0: E = 0, R = 0.5 + 0.5 * tanh(-1), S = 0.4
+    store.close("LOST", -100.0, ago(days=1))
+    for _ in range(2):
+        store.add("order_metrics", symbol="LOST", maker_start=True, used_fallback=True, slippage_bps=99.0)
+    found = allocations(store)
+    assert {symbol: row["signal"] > 0 for symbol, row in found.items()} == {
+        "KNOWN": True,
+        "LOST": False,
+        "UNKNOWN": False,
+    }
+    assert found["UNKNOWN"]["rationale"][-1] == "Neither a trade nor a router row speaks for the symbol."
+    assert found["LOST"]["rationale"] == [
+        "Signal share 0.0 % of the enabled symbols.",
+        "Neither score nor expectancy speaks for the symbol.",
+    ]
