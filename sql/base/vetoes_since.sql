@@ -13,7 +13,8 @@ with recursive seen as (
     select
         *,
         canonical_veto_reason(veto_reason) as reason,
-        nullif(trim(position_side), '') is not null or coalesce(json_type(veto_detail, '$.intent') <> 'NULL', false) as is_raw,
+        nullif(trim(position_side), '') is not null
+        or coalesce(json_type(veto_detail, '$.intent') <> 'NULL', false) as is_raw,
     from seen_vetoes
     where ts > since
 ),
