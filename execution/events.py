@@ -12,6 +12,7 @@ contract's ``ts`` is the moment the line was written, which the store keeps as `
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Container, Mapping
 from datetime import datetime
 from functools import cache, partial
@@ -637,6 +638,7 @@ def contract_layout(event: type[Event]) -> Layout:
     return layout_of(event, {})
 
 
+_HALF_PAIR = re.compile(r"\\ud[89a-f][0-9a-f]{2}")
 _REPR = Repr()
 _REPR.maxstring = _REPR.maxother = _REPR.maxlong = 60
 
@@ -644,7 +646,7 @@ _REPR.maxstring = _REPR.maxother = _REPR.maxlong = 60
 def _shown(value: object) -> str:
     """A value in a message: short, however long or deep it is."""
     try:
-        return _REPR.repr(_key(value) if isinstance(value, str) else value)[:60]
+        return _HALF_PAIR.sub("?", _REPR.repr(value))[:60]
     except ValueError:  # more digits than Python writes
         return f"a long {type(value).__name__}"
 
