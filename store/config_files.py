@@ -9,15 +9,19 @@ from pathlib import Path
 
 import duckdb
 
+from tape.execution.values import number
 from tape.store.counter import FileCount, end_import, last_ingest_seq, reject
 from tape.store.database import transaction
 
 
 def import_config(connection: duckdb.DuckDBPyConnection, path: Path, kind: str, now: datetime) -> FileCount:
-    """Stores limits or universe when they differ from the newest on record: the first as of 1970, a later as of now."""
+    """Stores limits or universe when they differ from the newest on record: the first as of 1970, a later as of now.
+
+    NaN and the infinities in the document are unknown: null, as by ``write_event``.
+    """
     raw = path.read_text(encoding="utf-8", errors="backslashreplace")
     try:
-        payload = json.loads(raw)
+        payload = json.loads(raw, parse_constant=lambda _: None, parse_float=number)
         canonical = json.dumps(payload, sort_keys=True, allow_nan=False)
     except (ValueError, RecursionError) as error:
         return _reject_config(connection, path, raw, f"expected JSON, found {error}", now)

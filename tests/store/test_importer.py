@@ -319,7 +319,15 @@ def test_limits_that_came_back_hold_again(imported: LogStore) -> None:
     assert json.loads(newest[0]) == {"a": 1}
 
 
-@pytest.mark.parametrize("content", ["", '{"a": ', '{"a": NaN}', "5", "null", "\x00"])
+def test_a_limit_that_is_not_finite_is_unknown_and_the_others_hold(imported: LogStore) -> None:
+    content = '{"a": NaN, "b": [Infinity, 2], "c": {"d": -Infinity, "e": 1e400, "f": 0.15}}'
+    assert imported.load({"risk_limits.json": content}).total == FileCount(read=1, stored=1)
+    (payload,) = imported.column("payload", "config_snapshots")
+    assert json.loads(payload) == {"a": None, "b": [None, 2], "c": {"d": None, "e": None, "f": 0.15}}
+    assert imported.load().total == FileCount(read=1, known=1)
+
+
+@pytest.mark.parametrize("content", ["", '{"a": ', "5", "null", "NaN", "\x00"])
 def test_limits_that_are_no_document_are_refused_once(imported: LogStore, content: str) -> None:
     assert imported.load({"risk_limits.json": content}).total == FileCount(read=1, rejected=1)
     assert imported.load().total == FileCount(read=1, known=1)
