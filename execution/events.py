@@ -411,8 +411,8 @@ class ShadowDecided(Event):
     whole = "decision"
 
     ts: Instant = required("event time: the decision", "timestamp")
-    symbol: MaybeSymbol = optional("instrument; heartbeats may have none")
-    attempt_id: MaybeId = optional("live attempt it shadows; null: none")
+    symbol: MaybeSymbol = optional("instrument; heartbeats may have none", "symbol", also=("intent.symbol",))
+    attempt_id: MaybeId = optional("live attempt it shadows; null: none", "attempt_id", also=("intent.attempt_id",))
     is_heartbeat: Flag = optional("a sign of life, not a decision", "heartbeat", default=False)
     is_allowed: MaybeFlag = optional("the candidate pipeline would trade", "risk_decision.allowed")
     decision: MaybeDocument = optional("the decision, whole, as its producer wrote it")

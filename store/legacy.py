@@ -120,8 +120,6 @@ LOGS = (
                 events.ShadowDecided,
                 keys={
                     "ts": ("timestamp", "ts"),
-                    "symbol": ("symbol", "intent.symbol"),
-                    "attempt_id": ("attempt_id", "intent.attempt_id"),
                     "is_heartbeat": ("heartbeat", "is_heartbeat"),
                 },
                 whole="decision",

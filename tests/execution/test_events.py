@@ -386,6 +386,18 @@ def test_when_the_line_was_written_is_left_out_where_the_event_has_a_time_of_its
         parse_event("tick", {"ts": NOON})
 
 
+def test_a_shadow_decision_takes_its_symbol_and_attempt_from_the_intent_where_it_names_none_itself() -> None:
+    intent = {"symbol": " solusdt", "attempt_id": 7, "qty": 1}
+    event = parse_event("shadow_decision", {"timestamp": 0, "symbol": None, "intent": intent})
+    assert isinstance(event, ShadowDecided)
+    assert (event.symbol, event.attempt_id) == ("SOLUSDT", "7")
+    event = parse_event("shadow_decision", {"timestamp": 0, "symbol": "BTCUSDT", "attempt_id": "a", "intent": intent})
+    assert isinstance(event, ShadowDecided)
+    assert (event.symbol, event.attempt_id) == ("BTCUSDT", "a")
+    with pytest.raises(EventRefused, match="shadow_decision: intent: expected an object, found 5"):
+        parse_event("shadow_decision", {"timestamp": 0, "symbol": "BTCUSDT", "intent": 5})
+
+
 def test_a_document_that_is_taken_whole_stays_as_it_was() -> None:
     payload = {"timestamp": "2025-11-01T12:00:00Z", "ts": 5, "symbol": "x", "risk_decision": {"allowed": True, "by": 1}}
     decision = parse_event("shadow_decision", payload)
