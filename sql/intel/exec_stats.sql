@@ -13,8 +13,8 @@ with attempts as (
         count(*) filter (
             where attempt_id in (
                 select attempt_id
-                from actual_fills
-                where attempt_id in (select attempt_id from attempts_24h)
+                from seen_order_fills
+                where executed_qty > 0 and attempt_id in (select attempt_id from attempts_24h)
             )
         ) as filled,
     from attempts_24h
