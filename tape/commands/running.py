@@ -131,7 +131,7 @@ def _switchable(home: Path, symbol: str, insist: bool) -> str:
     known, fault = known_symbols(home)
     if name in known:
         return name
-    if fault is not None:
+    if fault is not None and name != "ALL":
         typer.echo(f"tape: {name} is not configured, and the store could not be asked for it: {fault}", err=True)
         return name
     more = "; --all switches every symbol" if name == "ALL" else "; --insist switches it all the same"

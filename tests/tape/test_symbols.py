@@ -50,6 +50,7 @@ def test_a_store_or_setting_that_cannot_be_read_stops_nobody_from_switching_off(
     done = tape("--home", empty_home, "toggle", "ODDUSDT", "--off")
     assert (done.code, done.out.split(":")[0]) == (0, "ODDUSDT off")
     assert "ODDUSDT is not configured, and the store could not be asked for it: settings" in done.err
+    fails(tape("--home", empty_home, "toggle", "all", "--off"), 2, "found 'ALL'; --all switches every symbol")
 
 
 def test_a_tail_of_a_symbol_that_nothing_knows_says_so(empty_home: Path) -> None:
