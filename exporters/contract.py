@@ -80,10 +80,20 @@ class NavPoint(Shape):
     realized_pnl: Float | None
 
 
+class EquityPoint(Shape):
+    ts: Float
+    equity: Float
+
+
 class Nav(Shape):
-    """nav.json: the account, USD and per cent; ``drawdown_pct`` is positive for a loss."""
+    """nav.json: the account, USD and per cent; ``drawdown_pct`` is positive for a loss.
+
+    ``points``, ``drawdown`` and ``realized_pnl`` say what ``series``, ``drawdown_pct`` and ``realized_pnl_today`` say,
+    under the keys that readers of other files of NAV know.
+    """
 
     series: list[NavPoint]
+    points: list[EquityPoint]
     peak_equity: Float | None
     total_equity: Float | None
     gross_exposure_usd: Float
@@ -91,8 +101,10 @@ class Nav(Shape):
     largest_position_usd: Float
     unmarked_positions: int | None = _told("positions whose mark or entry price is unknown")
     drawdown_pct: Float | None
+    drawdown: Float | None
     drawdown_abs: Float | None
     realized_pnl_today: Float | None
+    realized_pnl: Float | None
     unrealized_pnl: Float | None = _told("unrealised PnL, USD")
     nav: Float | None
     nav_usd: Float | None

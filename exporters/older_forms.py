@@ -2,6 +2,7 @@
 
 Since then:
 - counts of what a number leaves out stand beside it, where there is something to count;
+- nav.json has ``points``, ``drawdown`` and ``realized_pnl`` too;
 - nav.json leaves out an ``unrealized_pnl`` that is unknown, and knows PnL also without a tick: these were null;
 - an allocation says of a symbol without a signal what is missing: it always spoke of trades and router rows.
 """
@@ -15,6 +16,8 @@ from tape.exporters.state_files import document, to_json
 from tape.store.round import Round
 
 _ADDED = frozenset({"unpriced_fees", "unmarked_positions", "is_marked"})
+_ADDED_TO_NAV = frozenset({"points", "drawdown", "realized_pnl"})
+"""Of nav.json itself: the points of its series had a ``realized_pnl`` before."""
 _SENTENCES = {
     "Neither score nor expectancy speaks for the symbol.": "Neither a trade nor a router row speaks for the symbol."
 }
@@ -31,7 +34,7 @@ def render_older(file: StateFile, reading: Round) -> bytes:
         if key not in _ADDED
     }
     if file.model is Nav:
-        older = {key: older.get(key) for key in Nav.model_fields if key not in _ADDED}
+        older = {key: older.get(key) for key in Nav.model_fields if key not in _ADDED | _ADDED_TO_NAV}
         if older["total_equity"] is None:
             older.update(realized_pnl_today=None, unrealized_pnl=None)
     if file.model is RiskAllocationSuggestions:

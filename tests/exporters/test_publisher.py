@@ -186,13 +186,18 @@ def test_a_publication_by_other_sql_that_says_the_same_is_made_again(published: 
 
 
 def test_an_older_publication_without_todays_counts_is_made_again(published: Published, tmp_path: Path) -> None:
-    """Up to commit 86c8267 nothing said that a mark is missing, and an unknown PnL was null."""
+    """Up to commit 86c8267 nothing said that a mark is missing, an unknown PnL was null, and a few keys stood once."""
     published.add("ticks", equity_usd=1.0)
     published.add("positions", symbol="BTCUSDT", qty=1.0, entry_price=90.0)
     published.after()
     nav = json.loads((published.folder / "nav.json").read_bytes())
     assert nav.pop("unmarked_positions") == 1
     assert "unrealized_pnl" not in nav
+    assert (nav.pop("drawdown"), nav.pop("realized_pnl"), [point["equity"] for point in nav.pop("points")]) == (
+        0,
+        0,
+        [1.0],
+    )
     keys = list(nav)
     at = keys.index("realized_pnl_today") + 1
     older = {**{key: nav[key] for key in keys[:at]}, "unrealized_pnl": None, **{key: nav[key] for key in keys[at:]}}
