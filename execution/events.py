@@ -243,7 +243,9 @@ class OrderAcked(Event):
     attempt_id: MaybeId = optional("attempt the order belongs to")
     intent_id: MaybeId = optional("intent the order belongs to")
     strategy: MaybeText = optional("strategy that asked")
-    source: MaybeText = optional("event type the row was logged under: order_ack or order_executed", "event_type")
+    source: MaybeText = optional(
+        "event type the row was logged under: order_ack or order_executed", "event_type", default="order_ack"
+    )
     bid_price: MaybeNumber = optional("best bid at the ack", unit="quote/base")
     ask_price: MaybeNumber = optional("best ask at the ack", unit="quote/base")
     mark_price: MaybeNumber = optional("mark price at the ack", unit="quote/base")
@@ -531,8 +533,12 @@ def parse_event(event_type: str, payload: Mapping[str, Any]) -> Event:
     if not isinstance(payload, Mapping):
         raise EventRefused(event_type, "payload", "an object", type(payload).__name__)
     fields, rest = read_fields(event, payload)
-    if event.whole is not None and event.whole not in fields:
-        fields[event.whole] = {key: item for key, item in payload.items() if key != "event_id"}
+    if event.whole is not None:
+        fields[event.whole] = {
+            key: item.isoformat() if isinstance(item, datetime) else item
+            for key, item in payload.items()
+            if key != "event_id"
+        }
         rest = {}
     if twice := {key: rest.pop(key) for key in rest.keys() & event.model_fields.keys()}:
         rest["extra"] = twice
@@ -635,7 +641,7 @@ def layout_of(
 @cache
 def contract_layout(event: type[Event]) -> Layout:
     """The places of the fields in the contract's JSON."""
-    return layout_of(event, {})
+    return layout_of(event, {}, left=() if event.whole is None else (event.whole,))
 
 
 _HALF_PAIR = re.compile(r"\\ud[89a-f][0-9a-f]{2}")

@@ -95,6 +95,8 @@ class Slice:
     """Where the rows come from; they name it by its place in the list, from 1."""
     doubles: int = 0
     """Rows that were stored already, and are not stored again."""
+    known: int = 0
+    """Of these, the same event once more; the others are refused."""
     size: int = 0
     """Journal read, bytes."""
     given: dict[str, list[int]] = field(default_factory=dict)
@@ -127,13 +129,17 @@ class Slice:
 
 @dataclass(frozen=True)
 class Ingested:
-    """What a transaction stored: events, refused batches; the tables and roll-ups it changed, up to ``last_seq``."""
+    """What a transaction stored: events, refused batches; the tables and roll-ups it changed, up to ``last_seq``.
+
+    ``known``: events that were stored already.
+    """
 
     events: int = 0
     refused: int = 0
     tables: tuple[str, ...] = ()
     last_seq: int = 0
     has_more: bool = False
+    known: int = 0
 
 
 class Ingest:
@@ -164,6 +170,8 @@ class Ingest:
         self._ahead: Future[tuple[Slice, bool]] | None = None
         self.unreadable: dict[str, str] = {}
         """Why, by file name: of segments that stand there, and of which nobody knows what they hold."""
+        self.known = 0
+        """Events that came again since this was made, and were not stored again."""
 
     def run_once(self) -> Ingested:
         """Stores what is new, one slice at the most, in one transaction; nothing new costs no transaction.
@@ -197,7 +205,9 @@ class Ingest:
                 last_seq = self._commit(taken)
             self._limit = min(2 * self._limit, self._slice_bytes)
             events = taken.count - taken.doubles
-            return Ingested(events, len(taken.refused), (*taken.rows, *taken.rolled), last_seq, has_more)
+            self.known += taken.known
+            tables = (*taken.rows, *taken.rolled)
+            return Ingested(events, len(taken.refused), tables, last_seq, has_more, taken.known)
 
     def _commit(self, taken: Slice) -> int:
         try:
@@ -353,6 +363,7 @@ class Ingest:
         given = [base + number for number in taken.given.get(table, ())]
         doubles = take_out_doubles(self._connection, _EVENTS_BY_TABLE[table], base + 1, base + taken.count, given)
         taken.doubles += len(doubles.known) + len(doubles.refused)
+        taken.known += len(doubles.known)
         for number, why in doubles.refused.items():
             segment, line, raw = taken.row(table, number - base)
             self._reject(segment, line, f"{table}: {why}", raw)

@@ -5,7 +5,7 @@ Protocol: one request per connection, a JSON object in one line of at most 1 MB;
 Requests:
 
 - ``{"request": "status"}``
-- ``{"request": "doctor"}``: every check of the home
+- ``{"request": "doctor", "deep": true|false}``: every check of the home
 - ``{"request": "query", "sql": .., "as_of": .., "known_seq": .., "format": "rows"|"arrow"}``: one select, read-only,
   within the limits of ``tape.queries``, its rows capped. Rows come with ``columns`` and their ``types``
 - ``{"request": "round", "queries": [..], "as_of": .., "known_seq": ..}``: several selects on one state of the store,
@@ -236,7 +236,8 @@ class _Handler(socketserver.BaseRequestHandler):
         return {"ok": True, **status, "tables": tables, "journal": journal, "gaps": missing}, b""
 
     def _doctor(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-        return {"ok": True, "checks": [check.as_json() for check in examine_owner(self.server.owner)]}, b""
+        checks = examine_owner(self.server.owner, is_deep=request.get("deep") is True)
+        return {"ok": True, "checks": [check.as_json() for check in checks]}, b""
 
     def _query(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         sql, output = _said(request, "sql", str), _said(request, "format", str, "rows")

@@ -74,6 +74,7 @@ _HOUSEKEEPING_EVERY_S = 30.0
 _DISK_EVERY_S = 1.0
 _AHEAD_EVERY_S = 5.0
 _CACHES_EVERY_S = 5.0
+_KNOWN_EVERY_S = 60.0
 _END_S = 1.5
 """How long the steps under way and the last round may take at the end; the journal has what they do not reach."""
 _LAST_FILES_S = 0.8
@@ -115,6 +116,8 @@ class Owner:
         """The workers that have done their last step."""
         self._told_ahead: set[str] = set()
         """The sources with events later than now that were named already."""
+        self._known_said, self._known_said_at = 0, float("-inf")
+        """How many events were said to be known already, and when, monotonic seconds."""
         self._looked_ahead_at: dict[str, int] | None = None
         self._stop = threading.Event()
         self._asked_at: float | None = None
@@ -324,12 +327,20 @@ class Owner:
             return False
         with self.writing:
             done = self.ingest.run_once()
+        self._say_what_is_known()
         if done.tables:
             self.versions = {**self.versions, **dict.fromkeys(done.tables, done.last_seq)}
             for worker in self.workers:
                 if worker.follows_ingest:
                     worker.wake.set()
         return done.has_more
+
+    def _say_what_is_known(self) -> None:
+        """Log how many events came again: the first at once, further ones once a minute."""
+        count, now = self.ingest.known - self._known_said, time.monotonic()
+        if count and (self._stop.is_set() or now >= self._known_said_at + _KNOWN_EVERY_S):
+            _LOG.info("%d events known already: recorded again, stored once", count)
+            self._known_said, self._known_said_at = self.ingest.known, now
 
     def _publish(self) -> None:
         if self.disk.is_full():
@@ -429,6 +440,7 @@ class Owner:
             "wal_bytes": wal.stat().st_size if wal.exists() else 0,
             "disk_free_bytes": free_bytes(self.home),
             "clock": self._clock_status(),
+            "known_events": self.ingest.known,
             "workers": {
                 worker.name: {
                     "idle_s": round(now - worker.worked_at, 3),

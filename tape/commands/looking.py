@@ -40,7 +40,15 @@ def status(context: typer.Context, seconds: Seconds = None, watch: Watch = False
     raise typer.Exit(0 if seen["ready"] else 1)
 
 
-def doctor(context: typer.Context, seconds: Seconds = None, watch: Watch = False, as_json: Json = False) -> None:
+def doctor(
+    context: typer.Context,
+    seconds: Seconds = None,
+    watch: Watch = False,
+    is_deep: Annotated[
+        bool, typer.Option("--deep", help="Read the whole history too, for events that stand twice: takes minutes.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Say whether the contract is kept: every file, log and invariant, the store and its owner, and what to do.
 
     Exit code 0: healthy, 1: degraded, 2: broken.
@@ -53,10 +61,12 @@ def doctor(context: typer.Context, seconds: Seconds = None, watch: Watch = False
     session: Session = context.obj
     home = session.home
     if _is_watched(watch, seconds):
+        if is_deep:
+            raise typer.BadParameter("--deep looks once: expected no --watch beside it")
         line = None if as_json else doctor_line
         look = watching(lambda: look_at(home), doctor_view, line=line, every_s=seconds or EVERY_S)
     else:
-        look = look_at(home)
+        look = look_at(home, is_deep=is_deep)
         print_look(look, as_json=as_json)
     raise typer.Exit(EXIT_CODES[look.state])
 

@@ -87,6 +87,8 @@ def _lines(status: dict[str, Any]) -> Iterator[str]:
         return
     yield f"owner: pid {status['pid']}, since {status['started'][:19]}Z, last backup {status['last_backup'] or '-'}"
     stored, wal, free = (size(status[key]) for key in ("database_bytes", "wal_bytes", "disk_free_bytes"))
+    if status.get("known_events"):
+        yield f"events known already: {status['known_events']:,} since the start, recorded again and stored once"
     yield f"database {stored}, write-ahead log {wal}, disk free {free}"
     yield from _failing(status)
 

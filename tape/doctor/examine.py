@@ -24,15 +24,15 @@ if TYPE_CHECKING:
     from tape.service import Owner
 
 
-def examine_owner(owner: Owner) -> list[Check]:
+def examine_owner(owner: Owner, *, is_deep: bool = False) -> list[Check]:
     """Every check of the home of this running owner, but for how it answers through its door."""
     status = owner.status()
     publisher = owner.publisher
     home = Home(owner.home, owner.settings, owner.connection, tuple(publisher.publications), publisher.latest, status)
-    return [*checks_of(home, datetime.now(UTC)), owner_check(status)]
+    return [*checks_of(home, datetime.now(UTC), is_deep=is_deep), owner_check(status)]
 
 
-def examine_files(folder: Path, owner: Check, *, is_readable: bool) -> list[Check]:
+def examine_files(folder: Path, owner: Check, *, is_readable: bool, is_deep: bool = False) -> list[Check]:
     """Every check that needs no owner; ``owner``: what is said of it; ``is_readable``: nobody else has the database.
 
     Raises:
@@ -48,9 +48,10 @@ def examine_files(folder: Path, owner: Check, *, is_readable: bool) -> list[Chec
         except StoreError as error:
             checks = [replace(owner, found=f"{owner.found}; {error}")]
     with nullcontext() if opened is None else closing(opened):
-        return [*checks_of(Home(folder, settings, opened, publications, {}, None), datetime.now(UTC)), *checks]
+        home = Home(folder, settings, opened, publications, {}, None)
+        return [*checks_of(home, datetime.now(UTC), is_deep=is_deep), *checks]
 
 
-def checks_of(home: Home, now: datetime) -> list[Check]:
-    """Every check of a home but for its owner."""
-    return [*file_checks(home, now), *log_checks(home), *store_checks(home, now)]
+def checks_of(home: Home, now: datetime, *, is_deep: bool = False) -> list[Check]:
+    """Every check of a home but for its owner; ``is_deep``: the whole history is read too."""
+    return [*file_checks(home, now), *log_checks(home), *store_checks(home, now, is_deep=is_deep)]

@@ -17,6 +17,8 @@ from tape.store.owner_lock import owner_pid
 ANSWERS_S = 5.0
 """How long an owner may take to answer one small query."""
 EXAMINES_S = 60.0
+DEEP_S = 3600.0
+"""How long an owner may take to read its whole history."""
 _QUERY = "select max(last_ingest_seq) from ingest_counter"
 
 
@@ -36,8 +38,8 @@ class Look:
         return {"state": self.state, "at": at, "checks": [each.as_json() for each in self.checks]}
 
 
-def look_at(home: Path) -> Look:
-    """Every check of a home, by its owner where one answers.
+def look_at(home: Path, *, is_deep: bool = False) -> Look:
+    """Every check of a home, by its owner where one answers; ``is_deep``: its whole history is read too.
 
     A home whose owner does not run, or does not answer, is broken: nobody stores, publishes or mirrors there, so its
     files are growing old while they are read.
@@ -48,12 +50,12 @@ def look_at(home: Path) -> Look:
     at = datetime.now(UTC)
     if (pid := owner_pid(home)) is None:
         owner = _broken("no owner runs", "start `tape serve` under a supervisor: docs/deploy")
-        return Look(at, _by_files(home, owner, is_readable=True))
+        return Look(at, _by_files(home, owner, is_readable=True, is_deep=is_deep))
     try:
         began = time.monotonic()
         ask(home, {"request": "query", "sql": _QUERY}, timeout_s=ANSWERS_S)
         took_ms = 1000 * (time.monotonic() - began)
-        answer, _ = ask(home, {"request": "doctor"}, timeout_s=EXAMINES_S)
+        answer, _ = ask(home, {"request": "doctor", "deep": is_deep}, timeout_s=DEEP_S if is_deep else EXAMINES_S)
     except DoorClosed as error:
         owner = _broken(f"pid {pid} runs and does not answer: {error}", "see its log; if it hangs, restart it")
         return Look(at, _by_files(home, owner, is_readable=False))
@@ -73,7 +75,7 @@ def _timed(owner: Check, took_ms: float) -> Check:
     return replace(owner, found=f"{owner.found}, answered a query in {took_ms:,.0f} ms")
 
 
-def _by_files(home: Path, owner: Check, *, is_readable: bool) -> list[Check]:
+def _by_files(home: Path, owner: Check, *, is_readable: bool, is_deep: bool = False) -> list[Check]:
     from tape.doctor.examine import examine_files
 
-    return examine_files(home, owner, is_readable=is_readable)
+    return examine_files(home, owner, is_readable=is_readable, is_deep=is_deep)

@@ -17,6 +17,7 @@ from tape.store.ahead import events_ahead
 from tape.store.backup import backups
 from tape.store.damaged import last_rebuild
 from tape.store.database import closing
+from tape.store.doubled import shared_contents, shared_ids
 from tape.store.gaps import gaps
 from tape.store.ingest import certificates
 from tape.store.journal import journal_folder
@@ -25,8 +26,8 @@ _NAV_FRESHNESS_S = 150.0
 """Where the limits say nothing else (their nav_freshness_seconds)."""
 
 
-def store_checks(home: Home, now: datetime) -> Iterator[Check]:
-    """A line for each thing that the store and its owner are asked about."""
+def store_checks(home: Home, now: datetime, *, is_deep: bool = False) -> Iterator[Check]:
+    """A line for each thing that store and owner are asked about; ``is_deep``: the whole history is read too."""
     if home.connection is not None:
         with closing(home.connection.cursor()) as cursor:
             missing = gaps(cursor, home.folder)
@@ -40,6 +41,8 @@ def store_checks(home: Home, now: datetime) -> Iterator[Check]:
             yield store.rejected_check(store.Rejected(*row))
             ((newest,),) = cursor.execute("select max(ts) from ticks where ts <= ?", [now]).fetchall()
             ahead = events_ahead(cursor, now)
+            if is_deep:
+                yield store.doubled_check(shared_ids(cursor), shared_contents(cursor))
         limits = home.settings.limits or {}
         ticks = sum(each.rows for each in ahead if each.table == Ticked.table)
         yield store.ticks_check(newest, now, float(limits.get("nav_freshness_seconds", _NAV_FRESHNESS_S)), ticks)

@@ -11,6 +11,7 @@ from tape.doctor.checks import Check, Finding, State, age, check_of, size, span
 from tape.store.ahead import TOLERATED, Ahead
 from tape.store.damaged import Rebuilt
 from tape.store.database import bytes_of
+from tape.store.doubled import Doubled
 from tape.store.gaps import Gap
 from tape.store.ingest import Certificate
 
@@ -78,6 +79,31 @@ def rejected_check(rejected: Rejected) -> Check:
         words = f"{rejected.lately:,} in the last hour, {rejected.total:,} in all; the newest: {rejected.reason}"
         found.append(Finding(State.DEGRADED, words, "none lately", "tape show rejected_events; mend the producer"))
     return check_of("store", "rejected events", found, fine=f"none lately, {rejected.total:,} in all", expected="none")
+
+
+def doubled_check(ids: Sequence[Doubled], contents: Sequence[Doubled]) -> Check:
+    """Events that share an identity: no command deletes stored rows, so each of them goes on counting."""
+    findings = [_shared_id(each) for each in ids]
+    findings += [
+        Finding(
+            State.DEGRADED,
+            f"{each.tables[0]}: {each.events:,} events stand in {each.rows:,} rows under ids that nobody gave,"
+            f" such as {each.event_id:.60} of {_second(each.last)}",
+            "each event once",
+            "an older version stored them again, in other words; they stay, and each row counts. To count each once,"
+            " import the original logs into a new home",
+        )
+        for each in contents
+    ]
+    return check_of("store", "doubled events", findings, fine="none in the whole history", expected="each event once")
+
+
+def _shared_id(found: Doubled) -> Finding:
+    where = " and ".join(found.tables)
+    times = f"at {_second(found.first)}" + (f" and {_second(found.last)}" if found.first != found.last else "")
+    words = f"{where}: {found.events:,} event_ids stand in {found.rows:,} rows, such as {found.event_id:.60} {times}"
+    advice = "have the producer give an event_id to one event only; these rows stay, and each of them counts"
+    return Finding(State.DEGRADED, words, "an id of its own for each event", advice)
 
 
 def disk_check(free_bytes: int, warn_free: str, keep_free: str) -> Check:

@@ -297,9 +297,11 @@ def test_every_key_of_the_contract_becomes_its_field(event: type[Event]) -> None
 @pytest.mark.parametrize("event", EVENTS)
 def test_fields_are_parsed_by_their_own_names_too(event: type[Event]) -> None:
     first = parse_event(event.event_type, contract_payload(event))
-    own = {name: value for name, value in first.__dict__.items() if name != "ts"}
+    own = {name: value for name, value in first.__dict__.items() if name not in ("ts", event.whole)}
     time_key = contract_key("ts", event.model_fields["ts"])
-    assert parse_event(event.event_type, {**own, time_key: first.ts}) == first
+    second = parse_event(event.event_type, {**own, time_key: first.ts})
+    documents = set() if event.whole is None else {event.whole}
+    assert second.model_dump(exclude=documents) == first.model_dump(exclude=documents)
 
 
 @pytest.mark.parametrize("event", EVENTS)

@@ -180,6 +180,52 @@ def test_rows_under_ids_that_an_older_version_made_are_known_by_what_they_say(ho
     assert home.rows("select event_id from vetoes") == [(veto_md5,)]
 
 
+ACK: dict[str, Any] = {
+    "symbol": "BTCUSDT",
+    "side": "BUY",
+    "ts_ack": 1761994800,
+    "orderId": 7,
+    "clientOrderId": "c7",
+    "request_qty": 1,
+    "order_type": "MARKET",
+    "status": "NEW",
+}
+
+
+def test_an_ack_has_its_source_by_both_ways(home: Home) -> None:
+    home.write("order_ack", ACK, {**ACK, "event_type": "order_executed", "orderId": 8})
+    home.load(CLOSES, json.dumps({**ACK, "event_type": "order_ack", "orderId": 9}))
+    assert home.rows("select order_id, source from order_acks order by 1") == [
+        ("7", "order_ack"),
+        ("8", "order_executed"),
+        ("9", "order_ack"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("event_type", "log", "table", "key"),
+    [
+        ("shadow_decision", "pipeline_v6_shadow.jsonl", "shadow_decisions", "decision"),
+        ("router_health", "router_health.jsonl", "router_health_log", "payload"),
+    ],
+)
+def test_a_line_is_kept_whole_by_both_ways_whatever_its_keys_are(
+    home: Home, event_type: str, log: str, table: str, key: str
+) -> None:
+    lines = [{"timestamp": at, "ts": at, key: {"a": at}, "beside": 1} for at in (1761994800, 1761994801)]
+    home.write(event_type, lines[0])
+    home.load(log, json.dumps(lines[1]))
+    kept = [json.loads(text) for (text,) in home.rows(f"select {key} from {table} order by ts")]
+    assert kept == lines
+    assert home.rows(f"select count(extra) from {table}") == [(0,)]
+
+
+def test_events_that_came_again_are_counted(home: Home) -> None:
+    assert home.write("order_close", CLOSE, CLOSE).known == 1
+    again = home.write("order_close", CLOSE, {**CLOSE, "orderId": 8}, {**CLOSE, "event_id": "x"})
+    assert (again.events, again.known) == (2, 1)
+
+
 def test_canonical_forms() -> None:
     assert canonical_json('{"b": -0.0, "a": [1, 1.0, 1e0, "\\u0041"]}') == '{"a":[1.0,1.0,1.0,"A"],"b":0.0}'
     deep = "[" * 30 + "1" + "]" * 30

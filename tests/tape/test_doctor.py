@@ -176,3 +176,21 @@ def _on_a_terminal(home: Path, command: str, words: str, *, rows: int) -> str:
     os.close(fd)
     assert os.waitstatus_to_exitcode(status) == 0, seen.decode()
     return seen.decode()
+
+
+def test_a_deep_look_reads_the_whole_history_inside_the_owner_and_without_one(owner: Serving) -> None:
+    with Journal(owner.home, "bot") as journal:
+        for event_type in ("order_error", "order_attempt"):
+            journal.write_event(event_type, {"event_id": "x", "symbol": "BTCUSDT", "ts": 1761994800})
+    wait_for(lambda: "rejected events" in bad(tape("--home", owner.home, "doctor", "--json")), "nothing is refused")
+    deep = tape("--home", owner.home, "doctor", "--deep", "--json")
+    found = {each["name"]: each["found"] for each in deep.json["checks"]}
+    assert found["doubled events"] == "none in the whole history"
+    assert tape("--home", owner.home, "doctor", "--deep", "--watch").code == 2
+    owner.end()
+    files = tape("--home", owner.home, "doctor", "--deep", "--json")
+    assert {each["name"]: each["found"] for each in files.json["checks"]}[
+        "doubled events"
+    ] == "none in the whole history"
+    plain = tape("--home", owner.home, "doctor", "--json")
+    assert "doubled events" not in {each["name"] for each in plain.json["checks"]}

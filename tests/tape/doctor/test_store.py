@@ -11,6 +11,7 @@ from tape.doctor import store
 from tape.doctor.checks import State
 from tape.store.ahead import Ahead
 from tape.store.damaged import Rebuilt
+from tape.store.doubled import Doubled
 from tape.store.gaps import Gap
 from tape.store.ingest import Certificate
 
@@ -200,3 +201,17 @@ def test_a_backup_and_a_sync_that_are_dated_ahead_are_not_young() -> None:
     sync = store.sync_check({**SYNCED, "lag_s": -3600.0}, is_wanted=True)
     assert sync.state is State.DEGRADED
     assert sync.found.startswith("its last cycle is dated 60 min ahead")
+
+
+def test_events_that_share_an_identity_are_told_with_an_example_and_what_to_do() -> None:
+    assert store.doubled_check([], []).state is State.OK
+    ids = Doubled(("order_closes", "order_fills"), 1, 2, "x-1", NOW - timedelta(hours=1), NOW)
+    check = store.doubled_check([ids], [Doubled(("vetoes",), 3, 7, "run-4", NOW, NOW)])
+    assert check.state is State.DEGRADED
+    assert check.found == (
+        "order_closes and order_fills: 1 event_ids stand in 2 rows, such as x-1 at 2025-06-15 11:30:00Z and"
+        " 2025-06-15 12:30:00Z; vetoes: 3 events stand in 7 rows under ids that nobody gave, such as run-4 of"
+        " 2025-06-15 12:30:00Z"
+    )
+    assert check.advice is not None
+    assert check.advice.startswith("have the producer give an event_id to one event only")
