@@ -80,7 +80,12 @@ Seconds = Annotated[float, _number("a number above 0", lambda value: value > 0, 
 NotNegative = Annotated[float | None, _NOT_NEGATIVE]
 Count = Annotated[int | None, _number("a whole number of at least 0", lambda value: value >= 0 and value % 1 == 0)]
 LossPct = Annotated[float | None, _number("a per cent above 0, up to 100", lambda value: 0 < value <= 100)]
-CapFrac = Annotated[float | None, _NOT_NEGATIVE, AfterValidator(_as_fraction)]
+CapFrac = Annotated[
+    float | None,
+    _number("a share from 0 to 1, or a per cent up to 100", lambda value: 0 <= value <= 100),
+    AfterValidator(_as_fraction),
+]
+Share = Annotated[float | None, _number("a share from 0 to 1", lambda value: 0 <= value <= 1)]
 ExposureFrac = Annotated[float | None, _NOT_NEGATIVE, AfterValidator(_from_per_cent)]
 Symbol = Annotated[str, BeforeValidator(_symbol)]
 TimeZone = Annotated[str, BeforeValidator(_time_zone)]
@@ -114,6 +119,14 @@ class GlobalLimits(_Document):
     min_notional_usd: NotNegative = _key("min_notional_usdt")
     trade_cap_frac: CapFrac = _key("max_trade_nav_pct")
     nav_cap_frac: CapFrac = _key("symbol_notional_share_cap_pct")
+    router_autotune: AutotuneBounds | None = None
+
+
+class AutotuneBounds(_Document):
+    """``router_autotune``: how far a suggested router policy may go; only the store reads it."""
+
+    min_bias: Share = None
+    max_bias: Share = None
 
 
 class OwnCaps(_Document):
@@ -137,6 +150,7 @@ class Limits(_Document):
 
     overall: GlobalLimits = Field(GlobalLimits(), validation_alias="global")
     per_symbol: dict[Symbol, OwnLimits] = {}
+    router_autotune: AutotuneBounds | None = None
     restricted_symbols: frozenset[Symbol] = frozenset()
     nav_freshness_s: Seconds = Field(150.0, validation_alias="nav_freshness_seconds")
     fail_closed_on_nav_stale: StrictBool = True

@@ -25,7 +25,7 @@ from typing import Any
 import duckdb
 
 from tape.execution import events
-from tape.store.config_files import import_config
+from tape.store.config_files import import_config, kept_in_range
 from tape.store.counter import FileCount, end_import, last_ingest_seq, reject, sum_of
 from tape.store.database import transaction
 from tape.store.errors import NoLogs
@@ -99,6 +99,8 @@ def import_logs(
     for path, kind in found.configs.items():
         on_file(path)
         report.files[path.name] = import_config(connection, path, kind, now)
+    if found.configs:
+        report.notes += kept_in_range(connection)
     connection.execute("checkpoint")
     return report
 

@@ -15,6 +15,7 @@ from tape.execution.events import Ticked
 from tape.exporters.firestore import sync_status
 from tape.store.ahead import events_ahead
 from tape.store.backup import backups
+from tape.store.config_files import kept_in_range
 from tape.store.damaged import last_rebuild
 from tape.store.database import closing
 from tape.store.doubled import shared_contents, shared_ids
@@ -39,6 +40,7 @@ def store_checks(home: Home, now: datetime, *, is_deep: bool = False) -> Iterato
                 [now - store.RECENT],
             ).fetchall()[0]
             yield store.rejected_check(store.Rejected(*row))
+            yield store.config_check(kept_in_range(cursor))
             ((newest,),) = cursor.execute("select max(ts) from ticks where ts <= ?", [now]).fetchall()
             ahead = events_ahead(cursor, now)
             if is_deep:

@@ -72,6 +72,13 @@ def rebuild_check(done: Rebuilt, now: datetime) -> Check:
     return check_of("store", "rebuild", found, fine=str(done), expected="no damage")
 
 
+def config_check(kept_in_range: Sequence[str]) -> Check:
+    """The limits and the universe in force: whether a cap or a bias is used otherwise than it is configured."""
+    advice = "mend risk_limits.json or pairs_universe.json, and import it again"
+    found = [Finding(State.DEGRADED, sentence, "caps and biases in their range", advice) for sentence in kept_in_range]
+    return check_of("store", "limits and universe", found, fine="in their range", expected="in their range")
+
+
 def rejected_check(rejected: Rejected) -> Check:
     """What was refused lately; what was refused long ago is only counted."""
     found = []

@@ -57,7 +57,7 @@ def test_empty_limits_limit_nothing_but_the_age_of_the_account() -> None:
         ({"global": {"max_leverage": "4"}}, "global.max_leverage: expected a number above 0, found '4'"),
         (
             {"global": {"max_trade_nav_pct": -0.1}},
-            "global.max_trade_nav_pct: expected a number of at least 0, found -0.1",
+            "global.max_trade_nav_pct: expected a share from 0 to 1, or a per cent up to 100, found -0.1",
         ),
         ({"global": {"max_concurrent_positions": 1.5}}, "global.max_concurrent_positions: expected a whole number"),
         (
@@ -70,7 +70,19 @@ def test_empty_limits_limit_nothing_but_the_age_of_the_account() -> None:
         ({"global": {"since": date(2025, 1, 2)}}, "global.since: expected a JSON value, found 2025-01-02"),
         ({"global": {"max_leverage": 10**400}}, "global.max_leverage: expected a finite number, found 1000"),
         ({"global": 4}, "global: expected an object, found 4"),
-        ({"per_symbol": {"X": {"max_nav_pct": -1}}}, "per_symbol.X.max_nav_pct: expected a number of at least 0"),
+        (
+            {"per_symbol": {"X": {"max_nav_pct": -1}}},
+            "per_symbol.X.max_nav_pct: expected a share from 0 to 1, or a per cent up to 100, found -1",
+        ),
+        (
+            {"global": {"symbol_notional_share_cap_pct": 250}},
+            "global.symbol_notional_share_cap_pct: expected a share from 0 to 1, or a per cent up to 100, found 250",
+        ),
+        ({"router_autotune": {"max_bias": 1.5}}, "router_autotune.max_bias: expected a share from 0 to 1, found 1.5"),
+        (
+            {"global": {"router_autotune": {"min_bias": -0.1}}},
+            "global.router_autotune.min_bias: expected a share from 0 to 1, found -0.1",
+        ),
         ({"per_symbol": {"X": {"max_order_notional": "lots"}}}, "per_symbol.X.max_order_notional: expected a number"),
         ({"per_symbol": {"x": {}, "X": {}}}, "per_symbol: expected each symbol once, found 'X' twice"),
         ({"per_symbol": ["X"]}, "per_symbol: expected an object, found ['X']"),
@@ -102,7 +114,7 @@ def test_impossible_limits_are_refused_by_key(document: object, message: str) ->
         ([{"symbol": "X", "enabled": "no"}], "universe.0.enabled: expected true or false, found 'no'"),
         (
             [{"symbol": "X", "caps": {"max_nav_pct": "1"}}],
-            "universe.0.caps.max_nav_pct: expected a number of at least 0",
+            "universe.0.caps.max_nav_pct: expected a share from 0 to 1, or a per cent up to 100",
         ),
         ([{"symbol": "X", "caps": None}], "universe.0.caps: expected an object, found None"),
         ({"universe": ["X"], "as_of": math.nan}, "as_of: expected a finite number, found nan"),
