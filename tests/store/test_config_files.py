@@ -21,8 +21,8 @@ from tests.conftest import AS_OF, GivenRows
             "limits",
             {"global": {"symbol_notional_share_cap_pct": 250, "max_trade_nav_pct": "-3"}},
             [
-                "limits: global.symbol_notional_share_cap_pct: expected 0 to 1, or per cent up to 100, found 250.0: 1 is"
-                " used",
+                "limits: global.symbol_notional_share_cap_pct: expected 0 to 1, or per cent up to 100, found 250.0:"
+                " 1 is used",
                 "limits: global.max_trade_nav_pct: expected 0 to 1, or per cent up to 100, found -3.0: 0 is used",
             ],
         ),
