@@ -5,8 +5,8 @@ value is unknown. What it can make nothing of raises ``ValueError``; the message
 models, ``write_event`` and the import of logs all read through these functions; the SQL of the import
 (``store/json_rows.py``) types only values in their plainest form by itself and leaves the others to them.
 
-Unknown are null, NaN and the infinities (also as text, and numbers too large for a double), and, where no text is
-expected, empty or blank text and the words ``null`` and ``none``. Empty text is unknown everywhere.
+Unknown are null, NaN and the infinities (also as text), numbers beyond ``LARGEST``, and, where no text is expected,
+empty or blank text and the words ``null`` and ``none``. Empty text is unknown everywhere.
 
 ============  ========================================================================================================
 kind          what is read
@@ -38,6 +38,10 @@ EPOCH_MS_FROM = 2.6e11
 nanoseconds. 2.6e11 s is past the year 9999 and 2.6e11 ms is March 1978, so an instant between 1978 and 9999 is read
 rightly in each of the four units, and none of them is ever taken for another."""
 
+LARGEST = 1e100
+"""No price, quantity or amount is larger. A number that is would make infinite sums and products, and one infinite
+number keeps a whole file from being published; so it is unknown, as the infinity it nearly is."""
+
 _UNKNOWN_WORDS = frozenset({"", "null", "none"})
 _NOT_FINITE = re.compile(r"[+-]?(nan|inf(inity)?)", re.ASCII | re.IGNORECASE)
 _WHOLE = re.compile(r"[+-]?[0-9]+(_[0-9]+)*", re.ASCII)
@@ -57,9 +61,9 @@ _INT64 = range(-(2**63), 2**63)
 
 
 def number(value: object) -> float | None:
-    """A double; ``None`` for NaN, the infinities and what is too large for a double."""
+    """A double; ``None`` for NaN, the infinities and what is beyond ``LARGEST``."""
     if type(value) is float:  # by far the most
-        return value + 0.0 if math.isfinite(value) else None
+        return value + 0.0 if abs(value) <= LARGEST else None
     found = _numeric(value, "a number")
     if found is None:
         return None
@@ -67,7 +71,7 @@ def number(value: object) -> float | None:
         double = float(found)
     except OverflowError:
         return None
-    return double + 0.0 if math.isfinite(double) else None
+    return double + 0.0 if abs(double) <= LARGEST else None
 
 
 def whole_number(value: object) -> int | None:

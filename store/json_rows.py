@@ -332,7 +332,7 @@ class _TypedRows:
         """SQL: whether anything about the line is not in its plainest form."""
         odd = [
             *(f"v_{name} is null" for name in self._kinds if name in self._required),
-            *(f"not isfinite(n_{name})" for name in self._of_kind(float)),
+            *(f"not (abs(n_{name}) <= {values.LARGEST})" for name in self._of_kind(float)),
             *(f"t_{name} is not null and v_{name} is null" for name in self._of_kind(int, datetime)),
             *(f"t_{name} not in ('true', 'false')" for name in [*self._of_kind(bool), "test_mark"]),
             *(f"not starts_with(t_{name}, '[')" for name in self._of_kind(list)),

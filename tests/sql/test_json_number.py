@@ -16,6 +16,8 @@ from tests.conftest import GivenRows
         ('{"a": {"b": "NaN"}}', None),
         ('{"a": {"b": "-inf"}}', None),
         ('{"a": {"b": "1e999"}}', None),
+        ('{"a": {"b": 1e100}}', 1e100),
+        ('{"a": {"b": -1.1e100}}', None),
         ('{"a": {"b": true}}', None),
         ('{"a": {}}', None),
     ],

@@ -113,6 +113,9 @@ NUMBERS: list[tuple[Any, Any]] = [
     *((wrong, REFUSED) for wrong in (True, False, "true", [1], [], {"a": 1}, {})),
     *((None, UNKNOWN) for _ in range(1)),
     *((unknown, UNKNOWN) for unknown in ("", " ", "null", "None", "NaN", "nan", "Infinity", "-inf", "1e400")),
+    (1e100, 1e100),
+    (-1e100, -1e100),
+    *((unknown, UNKNOWN) for unknown in (1.1e100, -1e308, "1e101", "-1e308", 10**101)),
     *((unknown, UNKNOWN) for unknown in (float("nan"), float("inf"), float("-inf"), 10**400)),
 ]
 
