@@ -128,7 +128,10 @@ class Event(BaseModel):
     by_content: ClassVar[bool] = False
     """Whether an event without an id is known by what it says: order events are, states and signs of life are not."""
 
-    event_id: MaybeId = optional("identity of the event, set by its producer; imported rows: md5 of the raw line")
+    event_id: MaybeId = optional(
+        "identity of the event: given by its producer; else a hash of what an order event says;"
+        " else run and number (journal), md5 of the line (import)"
+    )
     ts: Instant = required("event time")
     is_test: Flag = optional("test noise (strategy smoke_test): stored, excluded from every view", default=False)
     producer: MaybeText = optional("name of the producing process, or the log an imported row came from")

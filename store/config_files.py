@@ -107,8 +107,10 @@ def _finite(value: object) -> float | None:
 def _reject_config(
     connection: duckdb.DuckDBPyConnection, path: Path, raw: str, reason: str, now: datetime
 ) -> FileCount:
+    # As with lines: the same broken text in another file is another one.
     event_id = _md5(raw)
-    if connection.execute("from rejected_events where event_id = ?", [event_id]).fetchone():
+    known = "from rejected_events where event_id = ? and source = ?"
+    if connection.execute(known, [event_id, path.name]).fetchone():
         return FileCount(read=1, known=1)
     reject(connection, event_id=event_id, now=now, source=path.name, line=1, reason=reason, raw=raw)
     return FileCount(read=1, rejected=1)

@@ -129,9 +129,11 @@ def take_out_doubles(
     may_double = connection.execute(f"({twice}) union all ({before})").fetchall()
     pairs = dict(connection.execute(_pairs(event, new, stored, first)).fetchall()) if may_double else {}
     refused = _other_content(connection, event, pairs) if pairs else {}
-    known = [seq for seq in pairs if seq not in refused]
     if given := [seq for seq in given if seq not in pairs]:
-        refused |= _taken(connection, f"(from {table} where {is_new} and ingest_seq in ({', '.join(map(str, given))}))")
+        taken = _taken(connection, f"(from {table} where {is_new} and ingest_seq in ({', '.join(map(str, given))}))")
+        # What repeats an event that is refused is refused as well: nothing of it is stored.
+        refused |= taken | {seq: taken[of] for seq, of in pairs.items() if of in taken and seq not in refused}
+    known = [seq for seq in pairs if seq not in refused]
     if known or refused:
         numbers = ", ".join(map(str, [*known, *refused]))
         connection.execute(f"delete from {table} where {is_new} and ingest_seq in ({numbers})")

@@ -171,6 +171,17 @@ def test_equal_broken_lines_are_each_kept_and_a_rotation_tells_nothing_new(home:
     assert import_logs(home.connection, home.logs, now=NOON).total.known == 5
 
 
+def test_two_configs_with_the_same_broken_text_are_each_kept_once(home: Home) -> None:
+    (home.logs / "risk_limits.json").write_text("{broken")
+    (home.logs / "pairs_universe.json").write_text("{broken")
+    first, again = (import_logs(home.connection, home.logs, now=NOON).total for _ in range(2))
+    assert (first.rejected, first.known, again.rejected, again.known) == (2, 0, 0, 2)
+    assert home.rows("select source from rejected_events order by 1") == [
+        ("pairs_universe.json",),
+        ("risk_limits.json",),
+    ]
+
+
 def test_rows_under_ids_that_an_older_version_made_are_known_by_what_they_say(home: Home) -> None:
     home.write("order_close", {**CLOSE, "event_id": "run-1", "run_id": "run"})
     assert home.load(CLOSES, json.dumps(CLOSE)) == (1, 0, 1, 0)
