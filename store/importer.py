@@ -16,9 +16,11 @@ A log is staged outside any transaction (a broken file aborts only its own readi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,7 @@ import duckdb
 
 from tape.execution import events
 from tape.store.config_files import import_config, kept_in_range
-from tape.store.counter import FileCount, end_import, last_ingest_seq, reject, sum_of
+from tape.store.counter import FileCount, end_import, last_ingest_seq, sum_of
 from tape.store.database import transaction
 from tape.store.errors import NoLogs
 from tape.store.identity import content_id, take_out_doubles
@@ -42,8 +44,9 @@ from tape.store.json_rows import (
 )
 from tape.store.legacy import CONFIGS, LOGS, NAV_ARRAY, FoundLogs, Log, Unread, find_logs, logs_nearby, name_below
 from tape.store.log_bytes import LogBytes
-from tape.store.log_lines import MAX_LINE, LogReader, as_python_reads, line_numbers, why_not_json
+from tape.store.log_lines import MAX_LINE, LogReader, as_python_reads, blank_lines, why_not_json
 from tape.store.log_names import is_array
+from tape.store.schema import python_type
 
 COMPUTED = "computed:"
 """Prefix of the ``event_id`` of exported lines that were computed from stored rows: no new observation."""
@@ -52,6 +55,9 @@ _SLICE = 245_760
 """Rows inserted per statement: two row groups, one for each thread. Twice as many exceed the memory limit."""
 _ODD_LINES = 5_000
 """Lines read one by one at a time."""
+_BATCH_BYTES = 8_388_608
+"""Text of lines that is taken into Python at a time, bytes; each line counts ``_BESIDE_LINE`` more."""
+_BESIDE_LINE = 200
 
 
 @dataclass
@@ -168,6 +174,22 @@ class _LogImport:
     def _staged_count(self) -> int:
         return int(self._rows("select count(*) from staged")[0][0])
 
+    def _batches(self, condition: str, parameters: object = None) -> Iterator[list[tuple[int, str]]]:
+        """The staged lines (ordinal, raw) that meet a condition, some megabytes at a time: a log may be all broken."""
+        self._sql(
+            "create or replace temp table chosen as select rowid as ordinal,"
+            f" sum(strlen(raw) + {_BESIDE_LINE}) over (order by rowid) // {_BATCH_BYTES} as batch"
+            f" from staged where {condition}",
+            parameters,
+        )
+        batches = "select batch, min(ordinal), max(ordinal) from chosen group by 1 order by 1"
+        for batch, low, high in self._rows(batches):
+            yield self._rows(
+                f"select rowid, raw from staged where rowid between {low} and {high}"
+                f" and rowid in (select ordinal from chosen where batch = {batch}) order by 1"
+            )
+        self._sql("drop table temp.chosen")
+
     def _stage(self, path: Path) -> None:
         source = name_below(path, self._folder)
         file, before = len(self._counts), self._staged_count()
@@ -240,14 +262,17 @@ class _LogImport:
             " where rowid in (select min(rowid) from staged where is_object group by keys)"
         )
         doubled = [keys for keys, names in examples if not keys_are_distinct(names)]
-        found = self._rows(
-            "select rowid, raw from staged where is_object and keys in (select unnest(?::ubigint[]))"
-            " or line_no is not null and flaw is null and not is_object and not json_valid(raw)",
-            [doubled],
+        odd = (
+            "is_object and keys in (select unnest(?::ubigint[]))"
+            " or line_no is not null and flaw is null and not is_object and not json_valid(raw)"
         )
-        cleaned = [(ordinal, raw, clean) for ordinal, raw in found if (clean := as_python_reads(raw)) is not None]
-        if not cleaned:
-            return
+        for found in self._batches(odd, [doubled]):
+            cleaned = [(ordinal, raw, clean) for ordinal, raw in found if (clean := as_python_reads(raw)) is not None]
+            if cleaned:
+                self._restage(cleaned)
+
+    def _restage(self, cleaned: list[tuple[int, str, str]]) -> None:
+        """Stages lines (ordinal, raw, the JSON that Python reads in it) once more."""
         lines = (
             "(select unnest(?::bigint[]) as ordinal, unnest(?::varchar[]) as raw, unnest(?::varchar[]) as json,"
             " cast(null as bigint) as line_no, cast(null as varchar) as flaw)"
@@ -327,11 +352,11 @@ class _LogImport:
             f"insert into refused select rowid, 'expected a line of at most {MAX_LINE:,} bytes, found '"
             f" || format('{{:,}}', strlen(raw)) from staged where strlen(raw) > {MAX_LINE} and flaw is null"
         )
-        invalid = self._rows(
-            "select rowid, raw from staged where line_no is not null and not is_object and not json_valid(raw)"
+        invalid_lines = (
+            "line_no is not null and not is_object and not json_valid(raw)"
             " and rowid not in (select ordinal from refused)"
         )
-        if invalid:
+        for invalid in self._batches(invalid_lines):
             self._sql(
                 "insert into refused select unnest(?::bigint[]), unnest(?::varchar[])",
                 [[ordinal for ordinal, _ in invalid], [why_not_json(raw) for _, raw in invalid]],
@@ -448,22 +473,39 @@ class _LogImport:
         planned below it, where every line is parsed once more.
         """
         event_id = f"replace (coalesce(event_id, {content_id(event)}) as event_id)" if event.by_content else ""
-        self._sql(
-            f"""
-            insert into {event.table} by name
-            select * exclude (ordinal, is_odd, seq) {event_id}, ? as producer
-            from (
-                select typed.*, seq, case when not is_odd then seq end as ingest_seq
-                from ({rows}) as typed join (select ordinal, ingest_seq as seq from slice) using (ordinal)
+        with self._threads_for(event):
+            self._sql(
+                f"""
+                insert into {event.table} by name
+                select * exclude (ordinal, is_odd, seq) {event_id}, ? as producer
+                from (
+                    select typed.*, seq, case when not is_odd then seq end as ingest_seq
+                    from ({rows}) as typed join (select ordinal, ingest_seq as seq from slice) using (ordinal)
+                )
+                where ingest_seq is not null
+                order by ingest_seq
+                """,
+                [self._log.name],
             )
-            where ingest_seq is not null
-            order by ingest_seq
-            """,
-            [self._log.name],
-        )
         low, high = self._rows("select min(ingest_seq), max(ingest_seq) from slice")[0]
         stored = f"select ingest_seq from {event.table} where ingest_seq between {low} and {high}"
         self._sql(f"delete from slice where ingest_seq in ({stored})")
+
+    @contextmanager
+    def _threads_for(self, event: type[events.Event]) -> Iterator[None]:
+        """Uses one thread while events with documents are hashed.
+
+        Python writes the canonical form of a document, and threads that wait for the interpreter cost twice the time.
+        """
+        if not any(python_type(info.annotation) is dict for info in event.model_fields.values()):
+            yield
+            return
+        ((threads,),) = self._rows("select current_setting('threads')")
+        self._sql("set threads = 1")
+        try:
+            yield
+        finally:
+            self._sql(f"set threads = {threads}")
 
     def _take_out_doubles(self, event: type[events.Event]) -> None:
         """Takes out of a table what the slice has brought twice; what has an id that is taken is refused."""
@@ -508,21 +550,36 @@ class _LogImport:
         places = (
             "select rowid as ordinal, file, line_no from staged union all select ordinal, file, line_no from repeats"
         )
-        refused = self._rows(
-            "select ordinal, line_id, places.file, places.line_no, reason, raw"
-            f" from ({each}) join ({places}) as places using (ordinal) join staged on staged.rowid = first order by 1"
+        # The lines are moved by SQL alone: there may be more of them than fit into memory.
+        self._sql(
+            "create or replace temp table told as select ordinal, first, places.file, line_no, reason"
+            f" from ({each}) join ({places}) as places using (ordinal)"
         )
-        wanted: dict[str, set[int]] = {}
+        self._sql("create or replace temp table blanks (file smallint, ordinal bigint, count bigint)")
         sources = list(self._counts)
-        for ordinal, _, file, line_no, *_ in refused:
-            source = sources[file]
-            if line_no is None:
-                wanted.setdefault(source, set()).add(ordinal - self._bulk_base[source])
-        numbers = {source: line_numbers(self._paths[source], at) for source, at in wanted.items()}
-        for ordinal, event_id, file, line_no, reason, raw in refused:
-            source = sources[file]
-            place = ordinal - self._bulk_base.get(source, 0)
-            # a file that changed since is numbered by its lines that are not blank
-            line = line_no or numbers[source].get(place, place + 1)
-            reject(self._connection, event_id=event_id, now=self._now, source=source, line=line, reason=reason, raw=raw)
-            self._counts[source].rejected += 1
+        last_of_each = "select file, max(ordinal) from told where line_no is null group by 1"
+        for file, last in self._rows(last_of_each):
+            self._note_blank_lines(file, sources[file], last)
+        bases = [self._bulk_base.get(source, 0) for source in sources]
+        self._sql(
+            "insert into rejected_events"
+            " select line_id, $now, $sources[told.file + 1], coalesce(told.line_no,"
+            " told.ordinal - $bases[told.file + 1] + 1 + coalesce(blanks.count, 0)), reason, raw"
+            " from told asof left join blanks on told.file = blanks.file and told.ordinal >= blanks.ordinal"
+            " join staged on staged.rowid = first",
+            {"now": self._now, "sources": sources, "bases": bases},
+        )
+        for file, count in self._rows("select file, count(*) from told group by 1"):
+            self._counts[sources[file]].rejected = count
+        self._sql("drop table temp.told")
+        self._sql("drop table temp.blanks")
+
+    def _note_blank_lines(self, file: int, source: str, last: int) -> None:
+        """Notes from which lines of a file on how many blank ones stand before; of a file that is gone, none."""
+        base = self._bulk_base[source]
+        found = blank_lines(self._paths[source], last - base)
+        while batch := list(islice(found, _ODD_LINES)):
+            self._sql(
+                "insert into blanks select ?, unnest(?::bigint[]), unnest(?::bigint[])",
+                [file, [base + place for place, _ in batch], [count for _, count in batch]],
+            )

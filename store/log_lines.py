@@ -10,7 +10,7 @@ from __future__ import annotations
 import codecs
 import hashlib
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -206,15 +206,20 @@ def why_not_json(raw: str) -> str:
     return "expected one JSON object per line, found what only a lenient parser reads"
 
 
-def line_numbers(path: Path, ordinals: Collection[int]) -> dict[int, int]:
-    """The line numbers, from 1, of the n-th lines of a file that are not blank; some may be gone since."""
-    last = max(ordinals)
+def blank_lines(path: Path, last: int) -> Iterator[tuple[int, int]]:
+    """Before which lines of a file blank ones stand: the place among those that are not blank, and the count so far.
+
+    ``last``: the place to which the file is read. A file that cannot be read any more has none.
+    """
+    count = 0
     try:
         with LogBytes(path) as file:
-            lines = enumerate(islice(LogReader(file, is_array=False).lines(), last + 1))
-            return {at: line.number for at, line in lines if at in ordinals}
+            for place, line in enumerate(islice(LogReader(file, is_array=False).lines(), last + 1)):
+                if line.number - 1 - place != count:
+                    count = line.number - 1 - place
+                    yield place, count
     except OSError:
-        return {}
+        return
 
 
 def _text(line: bytes | bytearray) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tape.store.log_bytes import LogBytes, zstd
-from tape.store.log_lines import LogLine, LogReader, line_numbers
+from tape.store.log_lines import LogLine, LogReader, blank_lines
 
 PACKERS: list[Callable[[bytes], bytes]] = [gzip.compress, bz2.compress, lzma.compress, zstd.compress]
 MB = 1_000_000
@@ -159,11 +159,11 @@ def test_a_line_without_end_takes_bounded_memory_and_its_beginning_is_kept(tmp_p
     assert found[1] == LogLine(2, "{}")
 
 
-def test_the_numbers_of_chosen_lines(tmp_path: Path) -> None:
-    (tmp_path / "x").write_bytes(b"\na\n\nb\nc\n")
-    assert line_numbers(tmp_path / "x", {0, 2}) == {0: 2, 2: 5}
-    assert line_numbers(tmp_path / "x", {7}) == {}
-    assert line_numbers(tmp_path / "gone", {0}) == {}
+def test_where_blank_lines_stand(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"\na\nb\n\n\nc\n\nd\n")
+    assert list(blank_lines(tmp_path / "x", 2)) == [(0, 1), (2, 3)]
+    assert list(blank_lines(tmp_path / "x", 9)) == [(0, 1), (2, 3), (3, 4)]
+    assert list(blank_lines(tmp_path / "gone", 0)) == []
 
 
 # --- arrays ---
