@@ -6,19 +6,25 @@
 --   unmarked_positions: open positions whose PnL is unknown: the symbols' drawdowns leave it out [1]
 --   is_nav_stale: there is no tick, or the newest one is too old
 --   risk_mode: defensive from 10 %, cautious from 5 % or with a stale NAV, else normal
-with measured as (
+with symbols as (
+    select
+        coalesce(max(-least(dd_today_pct, 0)), 0) as worst_pct,
+        coalesce(sum(unmarked_positions), 0)::bigint as unmarked_positions,
+    from symbol_drawdowns
+),
+
+measured as (
     select
         nav_now.equity_usd,
         case
             when nav_now.ts is not null
-                then greatest(
-                    nav_now.drawdown_pct, coalesce((select max(-least(dd_today_pct, 0)) from symbol_drawdowns), 0)
-                )
+                then greatest(nav_now.drawdown_pct, symbols.worst_pct)
         end as drawdown_pct,
-        coalesce((select sum(unmarked_positions) from symbol_drawdowns), 0)::bigint as unmarked_positions,
+        symbols.unmarked_positions,
         coalesce(nav_now.age_s > limits.nav_freshness_s, true) as is_nav_stale,
     from nav_now
     cross join limits
+    cross join symbols
 )
 
 select

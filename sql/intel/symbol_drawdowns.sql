@@ -6,36 +6,25 @@
 -- Columns:
 --   unmarked_positions: open positions of the symbol whose PnL is unknown and left out [1]
 --   dd_today_pct: drawdown of the day in per cent of equity, <= 0
-with unrealized as (
+with open_positions as (
     select
         symbol,
-        sum(pnl_usd order by side) as pnl_usd,
+        sum(pnl_usd order by side) filter (where is_marked) as pnl_usd,
+        count(*) filter (where not is_marked or pnl_usd is null) as unmarked_positions,
     from positions_now
-    where is_marked
-    group by symbol
-    having sum(pnl_usd order by side) <> 0
-),
-
-unmarked as (
-    select
-        symbol,
-        count(*) as unmarked_positions,
-    from positions_now
-    where not is_marked or pnl_usd is null
     group by symbol
 ),
 
 points as (
     select
         listed_symbols.symbol,
-        realized.symbol is not null or unrealized.symbol is not null as is_active,
-        coalesce(realized.total_usd, 0) + coalesce(unrealized.pnl_usd, 0) as now_usd,
+        realized.symbol is not null or coalesce(open_positions.pnl_usd, 0) <> 0 as is_active,
+        coalesce(realized.total_usd, 0) + coalesce(open_positions.pnl_usd, 0) as now_usd,
         coalesce(realized.peak_usd, 0) as peak_usd,
-        coalesce(unmarked.unmarked_positions, 0) as unmarked_positions,
+        coalesce(open_positions.unmarked_positions, 0) as unmarked_positions,
     from listed_symbols
     left join realized_today as realized on listed_symbols.symbol = realized.symbol
-    left join unrealized on listed_symbols.symbol = unrealized.symbol
-    left join unmarked on listed_symbols.symbol = unmarked.symbol
+    left join open_positions on listed_symbols.symbol = open_positions.symbol
 )
 
 select

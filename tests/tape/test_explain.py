@@ -307,7 +307,7 @@ def test_the_command_prints_within_100_columns_and_as_json(home: Path) -> None:
     ("words", "code", "told"),
     [
         (("unheard_of",), 2, "nav, positions, risk_snapshot"),
-        (("nav", "drawdown"), 1, "drawdown_pct"),
+        (("nav", "drawdow"), 1, "drawdown_pct"),
         (("symbol_scores_v6", "XRPUSDT", "score"), 1, "BTCUSDT, ETHUSDT"),
         (("symbol_scores_v6", BTC, "components.routr"), 1, "components.router"),
     ],
