@@ -20,7 +20,17 @@ from reprlib import Repr
 from types import NoneType
 from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
-from pydantic import AliasChoices, AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
+from pydantic import (
+    AliasChoices,
+    AliasPath,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 
 from tape.execution import values
@@ -545,7 +555,12 @@ def parse_event(event_type: str, payload: Mapping[str, Any]) -> Event:
         rest = {}
     if twice := {key: rest.pop(key) for key in rest.keys() & event.model_fields.keys()}:
         rest["extra"] = twice
-    return event.model_validate({**rest, **fields})
+    try:
+        return event.model_validate({**rest, **fields})
+    except ValidationError:
+        # a document holds what JSON does not know, such as an instant: it is made text, and the trader goes on
+        documents = {name: values.as_json(fields[name]) for name in document_fields(event) & fields.keys()}
+        return event.model_validate({**rest, **fields, **documents})
 
 
 def read_fields(

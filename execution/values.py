@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping, Set
 from datetime import UTC, date, datetime, timedelta, timezone
 from fractions import Fraction
 from typing import Any
@@ -45,6 +46,7 @@ number keeps a whole file from being published; so it is unknown, as the infinit
 _UNKNOWN_WORDS = frozenset({"", "null", "none"})
 _NOT_FINITE = re.compile(r"[+-]?(nan|inf(inity)?)", re.ASCII | re.IGNORECASE)
 _WHOLE = re.compile(r"[+-]?[0-9]+(_[0-9]+)*", re.ASCII)
+_DEPTH = 100
 _MAX_DIGITS = 400
 """From here on a whole number is larger than any double."""
 _COMPACT_DATE = re.compile(r"[0-9]{8}|[0-9]{14}", re.ASCII)
@@ -174,6 +176,26 @@ def a_list(value: object) -> list[Any] | None:
 def document(value: object) -> Any:
     """Any JSON value; empty text is unknown."""
     return None if isinstance(value, (str, float)) and _is_empty(value) else value
+
+
+def as_json(value: object, depth: int = 0) -> Any:
+    """What JSON knows instead of a value: numpy's numbers as plain ones, lists for tuples and sets, else text.
+
+    Below ``_DEPTH`` levels only the type is named, so a document that holds itself ends.
+    """
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value
+    if isinstance(value, datetime):
+        return (value if value.tzinfo else value.replace(tzinfo=UTC)).isoformat()
+    if hasattr(value, "tolist"):  # numpy's arrays and numbers
+        return as_json(value.tolist(), depth)
+    if not isinstance(value, (Mapping, list, tuple, Set)):
+        return str(value)
+    if depth == _DEPTH:
+        return f"<{type(value).__name__}: nested too deeply>"
+    if isinstance(value, Mapping):
+        return {str(key): as_json(each, depth + 1) for key, each in value.items()}
+    return [as_json(each, depth + 1) for each in value]
 
 
 def _is_empty(value: str | float) -> bool:

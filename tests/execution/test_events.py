@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -450,3 +451,32 @@ def test_lists_of_another_library_are_left_to_who_writes_them() -> None:
     assert (parse_event("tick", {"t": 0, "row": row}).model_extra or {})["row"] is row
     with pytest.raises(EventRefused, match="order_fill: tradeIds: expected a list"):
         parse_event("order_fill", {**FILL, "tradeIds": row})
+
+
+def test_a_document_may_hold_what_json_does_not_know() -> None:
+    """A trader that hands over its own objects is not stopped by them: they are told as text, numbers and lists."""
+    at = datetime(2025, 6, 1, tzinfo=UTC)
+    seen = {"at": at, "limit": Decimal("1.20"), "reasons": ("a", "b"), "n": {1: None}}
+    veto = parse_event("risk_veto", {"ts": at, "symbol": "X", "veto_reason": "cap", "veto_detail": seen})
+    assert isinstance(veto, IntentVetoed)
+    assert veto.veto_detail == {
+        "at": "2025-06-01T00:00:00+00:00",
+        "limit": "1.20",
+        "reasons": ["a", "b"],
+        "n": {"1": None},
+    }
+    decided = parse_event("shadow_decision", {"timestamp": at, "symbol": "X", "intent": {"at": at}})
+    assert isinstance(decided, ShadowDecided)
+    assert decided.decision == {
+        "timestamp": "2025-06-01T00:00:00+00:00",
+        "symbol": "X",
+        "intent": {"at": "2025-06-01T00:00:00+00:00"},
+    }
+
+
+def test_a_document_that_holds_itself_ends() -> None:
+    loop: dict[str, Any] = {}
+    loop["again"] = loop
+    found = parse_event("risk_veto", {"ts": 0, "symbol": "X", "veto_reason": "cap", "context": loop})
+    assert isinstance(found, IntentVetoed)
+    assert "<dict: nested too deeply>" in str(found.context)
