@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import orjson
@@ -23,6 +24,7 @@ from tape.exporters.contract import STATE_FILES, StateFile, state_file
 from tape.exporters.documents import DocumentRefused, sequence
 from tape.exporters.live_mirrors import LOGS
 from tape.exporters.mirror_files import has_foreign_lines
+from tape.exporters.older_forms import laid_out_older
 from tape.exporters.state_files import to_json
 from tape.store.damaged import last_rebuild, why_rebuild
 from tape.store.database import closing, open_any_revision
@@ -179,11 +181,20 @@ def _is_later(past: _Past, file: StateFile, raw: bytes) -> bool:
         return False
     try:
         document = orjson.loads(raw)
-        laid_out = to_json(file.model.model_validate(document).model_dump(by_alias=True), indent=True)
+        laid_out = laid_out_older(file, document) if _is_older(file, document) else _laid_out(file, document)
         is_later = newest is None or sequence(file.name, document) > round(newest.timestamp() * 1e6)
     except (ValueError, ValidationError, DocumentRefused, OverflowError):
         return False
     return is_later and laid_out == raw
+
+
+def _is_older(file: StateFile, document: Any) -> bool:
+    """Whether a nav.json lacks the keys that only today's has."""
+    return file.name == "nav.json" and isinstance(document, dict) and "points" not in document
+
+
+def _laid_out(file: StateFile, document: Any) -> bytes:
+    return to_json(file.model.model_validate(document).model_dump(by_alias=True), indent=True)
 
 
 def _past_of_closed(home: Path) -> _Past | None:

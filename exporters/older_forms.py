@@ -43,6 +43,19 @@ def render_older(file: StateFile, reading: Round) -> bytes:
     return to_json(older, indent=True)
 
 
+def laid_out_older(file: StateFile, content: dict[str, Any]) -> bytes | None:
+    """The bytes in which an older version wrote a published file; ``None`` where the form is still today's.
+
+    Raises:
+        ValidationError: the content is no such file.
+    """
+    if file.model is not Nav:
+        return None
+    filled = {**content, "points": [], "drawdown": None, "realized_pnl": None}
+    told = Nav.model_validate(filled).model_dump(by_alias=True)
+    return to_json({key: told.get(key) for key in Nav.model_fields if key not in _ADDED | _ADDED_TO_NAV}, indent=True)
+
+
 def _without_added(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_added(item) for key, item in value.items() if key not in _ADDED}

@@ -4,8 +4,7 @@
 --   net_exposure_usd: sum of quantity times mark, shorts negative
 --   largest_position_usd: largest notional
 --   unrealized_pnl_usd: unrealised PnL of the positions whose mark is known; null: none
---   unmarked_positions: positions without a known mark or entry price: their PnL is unknown, their notional is taken at
---   entry or left out [1]
+--   unmarked_positions: positions without a known mark or entry price; their PnL is unknown [1]
 select
     coalesce(sum(notional_usd order by symbol, side), 0) as gross_exposure_usd,
     coalesce(sum(qty * mark_price order by symbol, side), 0) as net_exposure_usd,

@@ -360,7 +360,7 @@ def test_the_largest_allowed_quantity_is_what_the_tightest_cap_leaves(
 
 
 USD = st.floats(0, 1e6)
-SHARES = st.none() | st.floats(0, 1) | st.floats(1, 200)
+SHARES = st.none() | st.floats(0, 1) | st.floats(1, 100)
 LIMITS = st.builds(
     lambda trade, gross, symbol, share, most, least: parse_limits(
         {

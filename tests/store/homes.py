@@ -53,7 +53,11 @@ class Home:
             clock_s = iter(range(10**9))
             stream = Market(Random(seed), journal).batches(lambda: next(clock_s) / 5)  # noqa: S311 (seeded on purpose)
             for _ in range(batches):
-                journal.record(next(stream))
+                # under ids of their own, so that the journal says which rows there must be
+                batch = [
+                    event.model_copy(update={"event_id": event.event_id or journal.new_id()}) for event in next(stream)
+                ]
+                journal.record(batch)
 
     def store(self, *, slice_bytes: int = SLICE_BYTES, is_killed: bool = False) -> None:
         """Stores what is recorded, as the owner does: opened to be owned, rebuilt where need be.

@@ -37,6 +37,7 @@ from tape.execution.events import (
     OrderFilled,
     Ticked,
 )
+from tape.execution.values import LARGEST
 from tape.store.journal import (
     REFUSED,
     Journal,
@@ -135,7 +136,7 @@ JSON = st.recursive(
     max_leaves=8,
 )
 INSTANTS = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
-NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+NUMBERS = st.floats(-LARGEST, LARGEST)
 EVENTS = st.one_of(
     st.builds(Ticked, ts=INSTANTS, equity_usd=st.none() | NUMBERS, position_count=st.none() | st.integers(0, 99)),
     st.builds(MarkObserved, ts=INSTANTS, symbol=TEXT, mark_price=NUMBERS, note=JSON),
@@ -357,6 +358,7 @@ def test_a_dictionary_of_the_contract_is_recorded_as_its_event(tmp_path: Path) -
                 "ts": "1970-01-01T00:00:00+00:00",
                 "is_test": False,
                 "equity_usd": 7.5,
+                "nav_usd": 7.5,
                 "note": "x",
                 "event_id": "r-1",
             },

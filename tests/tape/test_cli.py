@@ -216,8 +216,8 @@ def test_status_counts_rows_and_ages(empty_home: Path) -> None:
     assert tape("--home", empty_home, "export", "nav").code == 0
     status = tape("--home", empty_home, "status", "--json").json
     tables = {table["name"]: table for table in status["tables"]}
-    closed = "2025-11-01T11:00:00Z"
-    assert tables["order_closes"] == {"name": "order_closes", "rows": 1, "first": closed, "last": closed}
+    closed, none_ahead = "2025-11-01T11:00:00Z", {"ahead": 0, "ahead_until": None}
+    assert tables["order_closes"] == {"name": "order_closes", "rows": 1, "first": closed, "last": closed, **none_ahead}
     assert tables["ticks"] == {"name": "ticks", "rows": 0, "first": None, "last": None}
     assert tables["rejected_events"]["rows"] == 1
     assert 0 <= status["files"]["nav.json"]["age_s"] < 60
