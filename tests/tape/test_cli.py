@@ -218,7 +218,7 @@ def test_status_counts_rows_and_ages(empty_home: Path) -> None:
     tables = {table["name"]: table for table in status["tables"]}
     closed, none_ahead = "2025-11-01T11:00:00Z", {"ahead": 0, "ahead_until": None}
     assert tables["order_closes"] == {"name": "order_closes", "rows": 1, "first": closed, "last": closed, **none_ahead}
-    assert tables["ticks"] == {"name": "ticks", "rows": 0, "first": None, "last": None}
+    assert tables["ticks"] == {"name": "ticks", "rows": 0, "first": None, "last": None, **none_ahead}
     assert tables["rejected_events"]["rows"] == 1
     assert 0 <= status["files"]["nav.json"]["age_s"] < 60
     assert status["files"]["positions.json"]["age_s"] is None
