@@ -63,7 +63,7 @@ class Rebuilt:
         return f"rebuilt {self.at[:19]}Z from {source}, {self.segments:,} segments behind it: {lost} ({self.reason})"
 
 
-_MADE_THERE = ("tape.duckdb", "old.duckdb", "scratch", ".unpacked-")
+_MADE_THERE = ("tape.duckdb", "tape.tmp", "old.duckdb", "old.tmp", "scratch", ".unpacked-")
 """What the names begin with that a rebuild makes in its room."""
 
 
