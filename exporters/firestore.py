@@ -168,7 +168,7 @@ class Sync:
             ForeignFile: the file in which the sync says how it goes is another program's.
         """
         with _claim(self.home):
-            _refuse_foreign_status(self.home / STATUS)
+            refuse_foreign_status(self.home / STATUS)
             while not (stop.is_set() or self._closing.is_set()):
                 began = time.monotonic()
                 wait_s = self.step(time.time(), began)
@@ -404,8 +404,9 @@ def _read_json(path: Path) -> Any:
         return None
 
 
-def _refuse_foreign_status(path: Path) -> None:
-    """
+def refuse_foreign_status(path: Path) -> None:
+    """Look at the file in which a sync says how it goes.
+
     Raises:
         ForeignFile: the file is no status of a sync.
     """

@@ -9,7 +9,7 @@ import fcntl
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,6 +20,7 @@ _PATIENCE_S = 0.3
 """How long a lock may be that of somebody who only asks, and has it for a moment."""
 
 
+_PID = re.compile(rb"(\d+\s*)?")
 CLAIMS = ("tape.pid", "tape-executor.pid")
 """Files under ``logs`` that hold a claim, and nothing that happened."""
 _OLD_EXECUTOR_CLAIM = "executor.pid"
@@ -60,8 +61,8 @@ def _holding(path: Path, home: Path, refusal: type[OwnerRuns | ExecutorRuns]) ->
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         _lock(fd, home, refusal)
-        if re.fullmatch(rb"(\d+\s*)?", os.pread(fd, 64, 0)) is None:
-            raise ForeignFile(path, "another program's content", "move it away")
+        if _PID.fullmatch(os.pread(fd, 64, 0)) is None:
+            raise _foreign(path)
         os.ftruncate(fd, 0)
         os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
         yield
@@ -100,6 +101,22 @@ def _holder(path: Path) -> int | None:
     finally:
         os.close(fd)
     return None
+
+
+def refuse_foreign_claims(home: Path, names: Iterable[str]) -> None:
+    """Look at the files of claims without claiming anything.
+
+    Raises:
+        ForeignFile: one of them holds something else than a pid.
+    """
+    for name in names:
+        path = home / "logs" / name
+        if path.exists() and _PID.fullmatch(path.read_bytes()[:64]) is None:
+            raise _foreign(path)
+
+
+def _foreign(path: Path) -> ForeignFile:
+    return ForeignFile(path, "another program's content", "move it away")
 
 
 def refuse_beside_owner(home: Path) -> None:

@@ -43,7 +43,7 @@ from tape.exporters.home_files import adopt, take_over
 from tape.exporters.jsonl_mirrors import write_logs
 from tape.exporters.publisher import republish
 from tape.exporters.state_files import publish
-from tape.owner_socket import SOCKET, short_name
+from tape.owner_socket import SOCKET, refuse_foreign_socket, short_name
 from tape.owner_socket import DoorClosed as DoorClosed
 from tape.owner_socket import ask as ask
 from tape.queries import Queries
@@ -51,7 +51,6 @@ from tape.store.database import closing, is_damage, is_fatal, set_clocks
 from tape.store.errors import StoreError
 from tape.store.gaps import gaps
 from tape.store.ingest import certificates
-from tape.store.own_files import ForeignFile
 from tape.store.query import arrow_stream, one_select
 from tape.store.round import open_round
 from tape.store.status import newest_event, relation_names, table_status
@@ -78,8 +77,7 @@ class Door:
 
     def __init__(self, owner: Owner) -> None:
         self._path = owner.home / "logs" / SOCKET
-        if self._path.exists() and not self._path.is_socket():
-            raise ForeignFile(self._path, "no socket", "move it away")
+        refuse_foreign_socket(owner.home)
         self._path.unlink(missing_ok=True)
         with short_name(self._path) as address:
             before = os.umask(0o177)

@@ -13,12 +13,24 @@ from typing import Any
 import orjson
 
 from tape.store.errors import StoreError
+from tape.store.own_files import ForeignFile
 
 SOCKET = "tape.sock"
 
 
 class DoorClosed(StoreError):
     """No owner answers on the socket of a home."""
+
+
+def refuse_foreign_socket(home: Path) -> None:
+    """Look at the place of the owner's socket.
+
+    Raises:
+        ForeignFile: something else than a socket lies where the owner's socket would be.
+    """
+    path = home / "logs" / SOCKET
+    if path.exists() and not path.is_socket():
+        raise ForeignFile(path, "no socket", "move it away")
 
 
 def ask(home: Path, request: dict[str, Any], *, timeout_s: float | None = None) -> tuple[dict[str, Any], bytes]:

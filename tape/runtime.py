@@ -37,7 +37,7 @@ from tape.execution.venues.venue import Venue
 from tape.settings import SECRETS, Settings
 from tape.store.errors import StoreError
 from tape.store.journal import Journal
-from tape.store.owner_lock import trading
+from tape.store.owner_lock import refuse_foreign_claims, trading
 from tape.symbols import say_unlisted
 
 if TYPE_CHECKING:
@@ -91,7 +91,9 @@ def refuse_unusable(home: Path, settings: Settings) -> None:
 
     Raises:
         StoreError: the venue cannot be had as it is configured, or the paper account cannot be read.
+        ForeignFile: the file of the executor's claim is another program's.
     """
+    refuse_foreign_claims(home, ["tape-executor.pid"])
     if settings.executor.venue == "paper":
         _account(home).venue(settings, datetime.now(UTC))
     else:

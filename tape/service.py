@@ -48,6 +48,7 @@ from tape.exporters.publisher import Publisher
 from tape.exporters.state_files import forget_unfinished
 from tape.housekeeping import Housekeeping
 from tape.opening import open_to_own
+from tape.owner_socket import refuse_foreign_socket
 from tape.readiness import not_ready
 from tape.settings import Settings, own_version
 from tape.signals import called_by_signals
@@ -61,7 +62,7 @@ from tape.store.gaps import gaps
 from tape.store.ingest import Ingest, certificates
 from tape.store.journal import Journal
 from tape.store.own_files import OwnFiles
-from tape.store.owner_lock import owner_pid, owning
+from tape.store.owner_lock import owner_pid, owning, refuse_foreign_claims
 from tape.store.packed_segments import recall_packed
 from tape.store.writing import Writing
 from tape.sync import make_sync
@@ -149,6 +150,8 @@ class Owner:
             DatabaseBroken: the database can no longer be used.
             StoreError: the database cannot be opened, or is damaged and cannot be rebuilt without loss.
         """
+        refuse_foreign_claims(self.home, ["tape.pid"])
+        refuse_foreign_socket(self.home)
         if not self._is_to_take_over and owner_pid(self.home) is None:
             refuse_foreign(self.own)
         with ExitStack() as stack:

@@ -7,7 +7,7 @@ import re
 import threading
 from pathlib import Path
 
-from tape.exporters.firestore import Sync
+from tape.exporters.firestore import STATUS, Sync, refuse_foreign_status
 from tape.exporters.firestore_client import FirestoreClient, require_extra
 from tape.settings import Settings, own_version
 from tape.signals import called_by_signals
@@ -60,6 +60,7 @@ def sync(home: Path, settings: Settings) -> None:
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     syncing = make_sync(home, settings)
+    refuse_foreign_status(home / STATUS)
     with called_by_signals(syncing.close):
         logging.getLogger("tape").info("syncing %s to hedge/%s every %g s", home, syncing.env, syncing.interval_s)
         syncing.run(threading.Event())

@@ -45,6 +45,7 @@ _LAYOUTS = {
     "order_acks": _ACKS,
     "acks_merged": "ts symbol side order_type request_qty=qty price status is_dry_run order_id latency_ms strategy",
     "order_fills": _FILLS,
+    "actual_fills": _FILLS,
     "latest_fills_7d": _FILLS,
     "order_closes": (
         "ts symbol position_side realized_pnl_usd=pnl fees_usd closed_qty position_size_before=before "
@@ -109,7 +110,15 @@ _NEWEST_FIRST = {
     **dict.fromkeys((*EVENT_TABLES, *(f"seen_{name}" for name in EVENT_TABLES)), "ts desc, ingest_seq desc"),
     **dict.fromkeys(
         (
-            *("acks_merged", "attempts_24h", "closed_trades", "closes_today", "compare_log", "compare_pairs"),
+            *(
+                "acks_merged",
+                "actual_fills",
+                "attempts_24h",
+                "closed_trades",
+                "closes_today",
+                "compare_log",
+                "compare_pairs",
+            ),
             *("heartbeats_24h", "latest_fills_7d", "nav_ticks", "router_metrics", "router_metrics_7d"),
             *("shadow_decisions_24h", "trades_48h", "trades_7d", "veto_decisions", "vetoes_24h"),
         ),

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -86,12 +86,20 @@ def _has_published(owner: Serving) -> bool:
     return bool(owner.status()["files"]["nav.json"]["published"])
 
 
-VETO = IntentVetoed(
-    ts=datetime(2025, 6, 15, tzinfo=UTC),
-    symbol="BTCUSDT",
-    veto_reason="min_notional",
-    veto_detail={"padding": "x" * 100_000},
-)
+def vetoes(first: int, count: int) -> list[IntentVetoed]:
+    """Vetoes that differ in their time alone: two of one content would be one event."""
+    start = datetime(2025, 6, 15, tzinfo=UTC)
+    return [
+        IntentVetoed(
+            ts=start + timedelta(seconds=number),
+            symbol="BTCUSDT",
+            veto_reason="min_notional",
+            veto_detail={"padding": "x" * 100_000},
+        )
+        for number in range(first, first + count)
+    ]
+
+
 VETOES = "execution/risk_vetoes.jsonl"
 _PER_CYCLE = ROTATE_BYTES // 100_000 + 5
 
@@ -106,7 +114,7 @@ def test_a_tail_sees_every_line_once_while_logs_rotate_and_owners_are_killed(
             for cycle in range(1, cycles + 1):
                 with Serving(tmp_path) as owner:
                     for _ in range(_PER_CYCLE // 5):
-                        journal.record([VETO] * 5)
+                        journal.record(vetoes(journal.recorded_events, 5))
                     if cycle % 2:
                         time.sleep(chance.uniform(0, 0.5))
                     else:

@@ -48,7 +48,7 @@ def test_limits_of_the_symbol_count_before_the_caps_of_the_universe(store: Given
 
 
 def test_caps_are_kept_within_their_bounds(store: GivenRows) -> None:
-    huge = {"max_nav_pct": 250, "max_trade_nav_pct": -3, "max_concurrent_positions": 1e300}
+    huge = {"max_nav_pct": 250, "max_trade_nav_pct": -3, "max_concurrent_positions": 1e99}
     store.universe({"symbol": "A", "caps": huge}, {"symbol": "B", "caps": {"max_concurrent_positions": -2}})
     found = rows(store)
     assert (found["A"]["nav_cap_frac"], found["A"]["trade_cap_frac"]) == (1.0, 0.0)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from tape.execution.executor_live import Config, Executor
 from tape.execution.published import Published
 from tape.execution.venues.venue import Holding, Traded
-from tape.store.database import set_clocks
+from tape.store.database import open_database, set_clocks
 from tape.store.ingest import Ingest
 from tape.store.journal import Journal
 from tests.execution.test_executor_live import FLAGS, START, Asks, ScriptedVenue, at
@@ -43,8 +42,7 @@ def test_both_positions_are_published_and_a_close_is_a_trade_of_its_own_side(tmp
         ):
             venue.holdings, venue.updates = held, [told]
             executor.step(at(second))
-    with duckdb.connect(database) as connection:
-        connection.execute("set TimeZone = 'UTC'")
+    with open_database(database) as connection:
         Ingest(connection, tmp_path, tmp_path).run_once()
         set_clocks(connection, as_of=datetime(2025, 11, 1, 12, 0, 4, tzinfo=UTC), known_seq=None)
         items, gross, net = connection.execute(

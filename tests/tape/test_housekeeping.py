@@ -63,8 +63,9 @@ def test_without_room_copies_go_segments_are_compressed_and_what_takes_room_is_t
 def test_what_fails_does_not_stop_the_rest(store: GivenRows, database: Path, tmp_path: Path) -> None:
     archive = tmp_path / "logs" / "archive"
     archive.mkdir()
-    (archive / "router_health.jsonl.1").mkdir()
-    os.utime(archive / "router_health.jsonl.1", (0, 0))
+    rotated = archive / "router_health.jsonl.20251101T120000.000000.1"
+    rotated.mkdir()
+    os.utime(rotated, (0, 0))
     store.add("marks", NOW - timedelta(days=40), symbol="OLD", mark_price=1.0)
     with pytest.raises(Unkept, match="Is a directory"):
         house(store, tmp_path).run_once()
