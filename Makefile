@@ -40,6 +40,7 @@ types: setup
 
 layers: setup
 	$(BIN)/lint-imports
+	$(BIN)/python .ci/circles.py
 
 sql-lint: setup
 	$(BIN)/sqlfluff lint --processes 2 sql

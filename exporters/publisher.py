@@ -27,7 +27,7 @@ from tape.store.journal import sync_folder
 from tape.store.own_files import ForeignFile, OwnFiles
 from tape.store.round import LiveRounds, Round, open_round, tables_beneath
 from tape.store.schema import EXPORTS
-from tape.store.views import sql_objects
+from tape.store.sql_files import sql_objects
 
 _LOG = logging.getLogger(__name__)
 _RETRY_S = 3.0

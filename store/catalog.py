@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from tape.store.schema import EVENT_TABLES, METADATA
-from tape.store.views import SqlObject, first_sentence, sql_objects
+from tape.store.sql_files import SqlObject, first_sentence, sql_objects
 
 GROUPS = ("events", "kept by the store", "views", "documents: one row, the keys of a published file", "views beneath")
 _GROUP_OF_LAYER = {"intel": GROUPS[2], "documents": GROUPS[3], "base": GROUPS[4]}

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
 
 import duckdb
 
-if TYPE_CHECKING:
-    from tape.store.views import SqlObject
+from tape.store.sql_files import SqlObject
 
 Comments = Mapping[str, str]
 UNITS = {"_usd": "USD", "_bps": "bps", "_pct": "%", "_frac": "0..1", "_ms": "ms", "_s": "s"}

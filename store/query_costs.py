@@ -17,7 +17,7 @@ from typing import Any
 import duckdb
 
 from tape.store.errors import QueryRefused
-from tape.store.views import sql_objects, unfolded
+from tape.store.sql_files import sql_objects, unfolded
 
 
 def check_words(query: str) -> None:

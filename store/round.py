@@ -24,7 +24,7 @@ import duckdb
 
 from tape.store.database import closing, set_clocks
 from tape.store.roll_ups import ROLL_UPS
-from tape.store.views import SqlObject, names_in, sql_objects
+from tape.store.sql_files import SqlObject, names_in, sql_objects
 
 Row = dict[str, Any]
 _MINUTE_S, _QUARTER_S = 60, 900

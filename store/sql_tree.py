@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from tape.store.views import SqlObject, sql_objects
+from tape.store.sql_files import SqlObject, sql_objects
 
 Node = dict[str, Any]
 _TOKEN = re.compile(r"--[^\n]*|'(?:[^']|'')*'|\"[^\"]*\"|[A-Za-z_][A-Za-z0-9_]*|[0-9][0-9.e]*|\S")

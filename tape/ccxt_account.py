@@ -33,7 +33,7 @@ from tape.execution.events import (
     OrderFilled,
     OrderMeasured,
 )
-from tape.execution.executor_live import Executor
+from tape.execution.executor import Executor
 from tape.execution.venues.ccxt import CcxtVenue, Progress
 from tape.store.errors import StoreError
 from tape.store.journal import Journal, journal_folder, read_header, read_lines, segment_name, segment_paths

@@ -32,20 +32,21 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import duckdb
 import orjson
 
-from tape.doctor.examine import examine_owner
+from tape.doctor.examine import examine_served
+from tape.doctor.home import Home
 from tape.exporters.contract import state_file
 from tape.exporters.home_files import adopt, take_over
 from tape.exporters.jsonl_mirrors import write_logs
 from tape.exporters.publisher import republish
 from tape.exporters.state_files import publish
+from tape.live import Live
 from tape.owner_socket import SOCKET, refuse_foreign_socket, short_name
-from tape.owner_socket import DoorClosed as DoorClosed
-from tape.owner_socket import ask as ask
+from tape.owner_status import status_of
 from tape.queries import Queries
 from tape.store.database import closing, is_damage, is_fatal, set_clocks
 from tape.store.errors import StoreError
@@ -54,9 +55,6 @@ from tape.store.ingest import certificates
 from tape.store.query import arrow_stream, one_select
 from tape.store.round import open_round
 from tape.store.status import newest_event, relation_names, table_status
-
-if TYPE_CHECKING:
-    from tape.service import Owner
 
 _MAX_REQUEST = 1024 * 1024
 _RECEIVED = 64 * 1024
@@ -75,14 +73,14 @@ _FETCHED = 200
 class Door:
     """Serves the socket of a home while the block runs."""
 
-    def __init__(self, owner: Owner) -> None:
-        self._path = owner.home / "logs" / SOCKET
-        refuse_foreign_socket(owner.home)
+    def __init__(self, live: Live) -> None:
+        self._path = live.home / "logs" / SOCKET
+        refuse_foreign_socket(live.home)
         self._path.unlink(missing_ok=True)
         with short_name(self._path) as address:
             before = os.umask(0o177)
             try:
-                self._server = _Server(address, owner)
+                self._server = _Server(address, live)
             finally:
                 os.umask(before)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="door", daemon=True)
@@ -109,9 +107,9 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, address: str, owner: Owner) -> None:
-        self.owner = owner
-        self.queries = Queries(owner.connection, owner.settings)
+    def __init__(self, address: str, live: Live) -> None:
+        self.live = live
+        self.queries = Queries(live.connection, live.settings)
         self.exporting = threading.Lock()
         """Held by who makes files, which takes much memory: one at a time."""
         self._places = threading.BoundedSemaphore(_MAX_CLIENTS)
@@ -138,7 +136,7 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
     @contextlib.contextmanager
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        with closing(self.owner.connection.cursor()) as cursor:
+        with closing(self.live.connection.cursor()) as cursor:
             yield cursor
 
     def end_if_lost(self, error: Exception) -> None:
@@ -147,7 +145,7 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         An internal error of planning leaves it as it was: so it is asked.
         """
         if is_damage(error) or (is_fatal(error) and not self._answers()):
-            self.owner.break_off(error)
+            self.live.break_off(error)
 
     def _answers(self) -> bool:
         try:
@@ -176,7 +174,7 @@ class _Handler(socketserver.BaseRequestHandler):
             line = _refusal(" ".join(str(error).split()) or type(error).__name__)
         if (size := len(line) + len(payload)) > _MAX_ANSWER:
             line, payload = _refusal(f"answer: expected at most {_MAX_ANSWER:,} bytes, found {size:,}"), b""
-        self.request.settimeout(self.server.owner.settings.door.timeout_s)
+        self.request.settimeout(self.server.live.settings.door.timeout_s)
         self.request.sendall(line)
         self.request.sendall(payload)
 
@@ -222,25 +220,28 @@ class _Handler(socketserver.BaseRequestHandler):
 
     def _status(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         """A database that answers no more has its reason among those of ``not_ready``."""
-        status = self.server.owner.status()
+        status = status_of(self.server.live)
         tables, journal, missing = [], [], []
         try:
             with self.server.cursor() as cursor:
                 tables = [vars(table) for table in table_status(cursor, datetime.now(UTC))]
                 journal = [vars(each) | {"gaps": each.gaps} for each in certificates(cursor)]
-                missing = [str(gap) for gap in gaps(cursor, self.server.owner.home)]
+                missing = [str(gap) for gap in gaps(cursor, self.server.live.home)]
         except duckdb.Error as error:
             self.server.end_if_lost(error)
         return {"ok": True, **status, "tables": tables, "journal": journal, "gaps": missing}, b""
 
     def _doctor(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-        checks = examine_owner(self.server.owner, is_deep=request.get("deep") is True)
+        live, status = self.server.live, status_of(self.server.live)
+        publications = tuple(live.publisher.publications)
+        home = Home(live.home, live.settings, live.connection, publications, live.publisher.latest, status)
+        checks = examine_served(home, status, is_deep=request.get("deep") is True)
         return {"ok": True, "checks": [check.as_json() for check in checks]}, b""
 
     def _query(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         sql, output = _said(request, "sql", str), _said(request, "format", str, "rows")
         as_of, known_seq = _clocks(request)
-        settings = self.server.owner.settings
+        settings = self.server.live.settings
         with self.server.queries.run(self.request, self.server.cursor()) as cursor:
             set_clocks(cursor, as_of=as_of, known_seq=known_seq)
             cursor.execute("set variable configured = ?", [settings.configured])
@@ -258,54 +259,54 @@ class _Handler(socketserver.BaseRequestHandler):
         if len(queries) > _MAX_QUERIES:
             raise StoreError(f"round: expected at most {_MAX_QUERIES} queries, found {len(queries)}")
         as_of, known_seq = _clocks(request)
-        owner = self.server.owner
+        live = self.server.live
         opened = open_round(
-            owner.connection,
+            live.connection,
             as_of=as_of or datetime.now(UTC),
             known_seq=known_seq,
-            configured=owner.settings.configured,
+            configured=live.settings.configured,
         )
         answers, room = [], _MAX_ANSWER
         with self.server.queries.run(self.request, opened) as reading, self.server.cursor() as cursor:
             relations = relation_names(cursor)
             for query in queries:
                 result = reading.answer(one_select(query, relations))
-                answer, room = _rows_of(result, owner.settings.door.max_rows, room)
+                answer, room = _rows_of(result, live.settings.door.max_rows, room)
                 answers.append(answer)
         return {"ok": True, "answers": answers}, b""
 
     def _export(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-        owner = self.server.owner
+        live = self.server.live
         files = [state_file(name) for name in dict.fromkeys(map(str, _said(request, "files", list)))]
         folder = Path(_said(request, "out", str))
         with self.server.cursor() as cursor:
             newest = newest_event(cursor, datetime.now(UTC)) if request.get("as_of") == "newest" else None
         given = newest or _instant(None if request.get("as_of") == "newest" else _said(request, "as_of", str, None))
-        logs = owner.home / "logs"
+        logs = live.home / "logs"
         if given is not None:
             _refuse_own("export as of an instant", folder, logs / "state")
         if not files:
             _refuse_own("export of the logs", folder, logs)
         is_own = folder.resolve() == (logs / "state").resolve()
-        with self.server.exporting, owner.publishing if is_own else contextlib.nullcontext():
-            as_of = given or owner.clock.now()
-            with open_round(owner.connection, as_of=as_of, configured=owner.settings.configured) as reading:
-                adopt(owner.own, owner.connection, folder, files)
+        with self.server.exporting, live.publishing if is_own else contextlib.nullcontext():
+            as_of = given or live.clock.now()
+            with open_round(live.connection, as_of=as_of, configured=live.settings.configured) as reading:
+                adopt(live.own, live.connection, folder, files)
                 if request.get("take_over") is True:
-                    take_over(owner.own, folder, files)
+                    take_over(live.own, folder, files)
                 write = partial(publish, files=files) if files else write_logs
-                paths = write(reading, folder, own=owner.own)
+                paths = write(reading, folder, own=live.own)
         return {"ok": True, "as_of": as_of.isoformat(), "paths": [str(path) for path in paths]}, b""
 
     def _republish(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         export_id, folder = _said(request, "export_id", int), Path(_said(request, "out", str))
-        _refuse_own("export as published", folder, self.server.owner.home / "logs" / "state")
+        _refuse_own("export as published", folder, self.server.live.home / "logs" / "state")
         with self.server.exporting, self.server.cursor() as cursor:
-            path = republish(cursor, export_id, folder, own=self.server.owner.own)
+            path = republish(cursor, export_id, folder, own=self.server.live.own)
         return {"ok": True, "path": str(path)}, b""
 
     def _backup(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-        return {"ok": True, "path": str(self.server.owner.back_up(Path(_said(request, "to", str))))}, b""
+        return {"ok": True, "path": str(self.server.live.housekeeping.back_up(Path(_said(request, "to", str))))}, b""
 
 
 def _refuse_own(what: str, folder: Path, own: Path) -> None:

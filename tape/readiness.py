@@ -7,37 +7,34 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import duckdb
 
 from tape.doctor.checks import span
 from tape.doctor.store import STUCK_S
+from tape.live import Live
 from tape.store.database import closing
-
-if TYPE_CHECKING:
-    from tape.service import Owner
 
 _BESIDE = ("housekeeping", "caches")
 """Workers that nobody waits for."""
 
 
-def not_ready(owner: Owner) -> list[str]:
+def not_ready(live: Live) -> list[str]:
     """Why nobody may rely on this owner now, a sentence each; none when it is ready. Runs a query."""
-    return [*_of_database(owner), *_of_workers(owner), *_of_journal(owner), *_of_files(owner)]
+    return [*_of_database(live), *_of_workers(live), *_of_journal(live), *_of_files(live)]
 
 
-def _of_database(owner: Owner) -> Iterator[str]:
+def _of_database(live: Live) -> Iterator[str]:
     try:
-        with closing(owner.connection.cursor()) as cursor:
+        with closing(live.connection.cursor()) as cursor:
             cursor.execute("select last_ingest_seq from ingest_counter").fetchall()
     except duckdb.Error as error:
         yield f"query: {' '.join(str(error).split())}"
 
 
-def _of_workers(owner: Owner) -> Iterator[str]:
+def _of_workers(live: Live) -> Iterator[str]:
     now = time.monotonic()
-    for worker in owner.workers:
+    for worker in live.workers:
         if worker.name in _BESIDE:
             continue
         if worker.error is not None:
@@ -46,14 +43,14 @@ def _of_workers(owner: Owner) -> Iterator[str]:
             yield f"{worker.name}: has finished nothing for {span(now - worker.worked_at)}"
 
 
-def _of_journal(owner: Owner) -> Iterator[str]:
-    for name, error in owner.ingest.unreadable.copy().items():
+def _of_journal(live: Live) -> Iterator[str]:
+    for name, error in live.ingest.unreadable.copy().items():
         yield f"segment {name} cannot be read: {error}"
 
 
-def _of_files(owner: Owner) -> Iterator[str]:
-    for publication in owner.publisher.publications:
+def _of_files(live: Live) -> Iterator[str]:
+    for publication in live.publisher.publications:
         if publication.error is not None:
             yield f"{publication.file.name}: {publication.error}"
-    for name, error in owner.mirrors.errors.copy().items():
+    for name, error in live.mirrors.errors.copy().items():
         yield f"mirror {name}: {error}"

@@ -19,7 +19,7 @@ from itertools import count
 from pathlib import Path
 
 from tape.execution.config import Universe
-from tape.execution.executor_live import Counts
+from tape.execution.executor import Counts
 from tape.execution.venues.candles import CandleMarket
 from tape.execution.venues.frames import FrameMarket
 from tape.execution.venues.paper import PaperVenue
@@ -28,7 +28,7 @@ from tape.execution.venues.replay import open_market
 from tape.exporters.live_mirrors import Mirrors
 from tape.exporters.publisher import Publisher
 from tape.runtime import config_of, executor_of
-from tape.service import scratch_folder
+from tape.scratch import scratch_folder
 from tape.settings import Settings
 from tape.store.database import closing, migrate, open_database
 from tape.store.errors import StoreError

@@ -28,7 +28,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from tape.execution.autotune import Autotune
 from tape.execution.config import DEFAULT_LIMITS, DEFAULT_UNIVERSE
 from tape.execution.events import Event
-from tape.execution.executor_live import Config, Executor
+from tape.execution.executor import Config, Executor
 from tape.execution.published import Published
 from tape.execution.strategy import Momentum
 from tape.execution.venues.paper import PaperVenue

@@ -17,45 +17,43 @@ Laws kept here:
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
-import shutil
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import duckdb
 
-from tape.clock import Clock, since_boot_s
-from tape.disk import Disk, free_bytes
+from tape.clock import Clock
+from tape.disk import Disk
 from tape.doctor.checks import State
 from tape.doctor.store import ahead_check
+from tape.door import Door
 from tape.execution.events import ConfigChanged
 from tape.exporters.contract import STATE_FILES
-from tape.exporters.firestore import STATUS, Sync, sync_status
+from tape.exporters.firestore import STATUS, Sync
 from tape.exporters.home_files import refuse_foreign, settle
 from tape.exporters.live_mirrors import Mirrors
 from tape.exporters.nav_caches import NAV_LOG, PEAK_STATE, Day, NavCaches
 from tape.exporters.publisher import Publisher
 from tape.exporters.state_files import forget_unfinished
 from tape.housekeeping import Housekeeping
+from tape.live import Live
 from tape.opening import open_to_own
 from tape.owner_socket import refuse_foreign_socket
-from tape.readiness import not_ready
-from tape.settings import Settings, own_version
+from tape.scratch import scratch_folder
+from tape.settings import Settings
 from tape.signals import called_by_signals
 from tape.store import backup as copies
 from tape.store.ahead import events_ahead
-from tape.store.backup import backups
-from tape.store.damaged import mark_damaged, rebuild_status
+from tape.store.damaged import mark_damaged
 from tape.store.database import closing, is_damage, lock_down, set_clocks
 from tape.store.errors import StoreError
 from tape.store.gaps import gaps
@@ -107,6 +105,7 @@ class Owner:
         self.versions: dict[str, int] = {}
         """Per table the number of its newest row stored by this process."""
         self.workers: list[Worker] = []
+        """Empty until all of it runs."""
         self.disk = Disk(home, settings.store)
         self.sync = self._allowed_sync()
         self.serving = threading.Event()
@@ -177,8 +176,6 @@ class Owner:
         return DatabaseBroken(f"database {self.database} can no longer be used: {' '.join(str(error).split())}{then}")
 
     def _start(self, stack: ExitStack, scratch: Path) -> None:
-        from tape.door import Door
-
         logs = self.home / "logs"
         settle(self.own, self.connection, take_over=self._is_to_take_over)
         self._clean_up(logs)
@@ -199,10 +196,10 @@ class Owner:
         self.mirrors = Mirrors(self.connection, logs, own=self.own)
         self.caches = NavCaches(logs)
         self.housekeeping = Housekeeping(self.connection, self.home, self.settings, self.disk, self.writing)
-        door = Door(self)  # before any thread runs: what a thread makes meanwhile would get the socket's umask
+        door = Door(self._live())  # before any thread runs: what a thread makes meanwhile would get the socket's umask
         self._end_queries = door.queries.end
         room = door.queries.alone
-        self.workers = [
+        self.workers += [
             Worker("ingest", self.settings.store.ingest_every_s, self._ingest, room=room, last=self._ingest),
             Worker("publish", _PUBLISH_EVERY_S, self._publish, follows_ingest=True, room=room, last=self._publish_last),
             Worker("mirror", _MIRROR_EVERY_S, self._mirror, follows_ingest=True, room=room, last=self._mirror),
@@ -222,6 +219,23 @@ class Owner:
         stack.enter_context(door)
         _LOG.info("serving %s, pid %d", self.home, os.getpid())
         self.serving.set()
+
+    def _live(self) -> Live:
+        return Live(
+            home=self.home,
+            settings=self.settings,
+            started=self.started,
+            connection=self.connection,
+            own=self.own,
+            clock=self.clock,
+            ingest=self.ingest,
+            publisher=self.publisher,
+            publishing=self.publishing,
+            mirrors=self.mirrors,
+            housekeeping=self.housekeeping,
+            workers=self.workers,
+            break_off=self.break_off,
+        )
 
     def _clean_up(self, logs: Path) -> None:
         """Removes what killed processes have left half made: none of them can go on with it."""
@@ -393,10 +407,6 @@ class Owner:
         self._told_ahead = {each.source for each in found}
         self._looked_ahead_at = versions
 
-    def back_up(self, to: Path) -> Path:
-        """A verified copy of the database, as ``Housekeeping`` makes it."""
-        return self.housekeeping.back_up(to)
-
     def _record_config(self) -> None:
         """Limits and universe of ``tape.toml``, recorded when they are not those in force."""
         given = {"limits": self.settings.limits, "universe": self.settings.universe}
@@ -419,71 +429,6 @@ class Owner:
             log("%s", certificate)
         for gap in gaps(self.connection, self.home):
             _LOG.warning("%s", gap)
-
-    def _clock_status(self) -> dict[str, Any]:
-        step = self.clock.last_step
-        return {
-            "steps": self.clock.steps_back + self.clock.steps_forward,
-            "step_by_s": None if step is None else round(step.by_s, 3),
-            "step_age_s": None if step is None else round(since_boot_s() - step.boot_s, 3),
-            "held": self.housekeeping.held,
-        }
-
-    def status(self) -> dict[str, Any]:
-        """How the owner does, as JSON; ``ready`` unless ``not_ready`` has reasons."""
-        now, reasons = time.monotonic(), not_ready(self)
-        wal = self.database.with_name(f"{self.database.name}.wal")
-        return {
-            "pid": os.getpid(),
-            "version": own_version(),
-            "started": self.started.isoformat(),
-            "ready": not reasons,
-            "not_ready": reasons,
-            "database_bytes": self.database.stat().st_size,
-            "wal_bytes": wal.stat().st_size if wal.exists() else 0,
-            "disk_free_bytes": free_bytes(self.home),
-            "clock": self._clock_status(),
-            "known_events": self.ingest.known,
-            "workers": {
-                worker.name: {
-                    "idle_s": round(now - worker.worked_at, 3),
-                    "failures": worker.failures,
-                    "error": worker.error,
-                }
-                for worker in self.workers
-            },
-            "files": {
-                publication.file.name: {
-                    "age_s": None if publication.published_at is None else round(now - publication.published_at, 3),
-                    "published": publication.published,
-                    "failures": publication.failures,
-                    "error": publication.error,
-                }
-                for publication in self.publisher.publications
-            },
-            "mirrors": {mirror.name: self.mirrors.errors.get(mirror.name) for mirror in self.mirrors.mirrors},
-            "sync": sync_status(self.home, time.time()),
-            "last_rebuild": rebuild_status(self.home),
-            "last_backup": next((path.name for path in reversed(backups(self.home / "logs" / "backup"))), None),
-        }
-
-
-@contextmanager
-def scratch_folder(home: Path) -> Iterator[str]:
-    """A private folder, in memory where the machine has one; those that killed owners of the home left are removed."""
-    memory = Path("/dev/shm")  # noqa: S108 (mkdtemp makes it private)
-    parent = memory if os.access(memory, os.W_OK) else Path(tempfile.gettempdir())
-    prefix = scratch_prefix(home)
-    for left in parent.glob(f"{prefix}*"):
-        if left.lstat().st_uid == os.getuid() and not left.is_symlink():
-            shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=prefix, dir=parent) as folder:
-        yield folder
-
-
-def scratch_prefix(home: Path) -> str:
-    """What the names of a home's scratch folders begin with."""
-    return f"tape-{hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:12]}-"
 
 
 def serve(home: Path, settings: Settings, *, take_over: bool = False) -> None:

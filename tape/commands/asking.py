@@ -74,7 +74,7 @@ def show(
     from tape.display.layouts import newest_first
     from tape.store.errors import one_of
     from tape.store.schema import METADATA
-    from tape.store.views import sql_objects
+    from tape.store.sql_files import sql_objects
 
     names = sorted([*METADATA.tables, *(item.name for item in sql_objects() if not item.is_macro)])
     if name not in names:

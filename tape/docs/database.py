@@ -12,7 +12,7 @@ from tape.docs.catalog import Catalog, Column
 from tape.docs.markdown import code, link, page, table
 from tape.execution.events import EVENTS, Event, contract_key
 from tape.exporters.contract import STATE_FILES
-from tape.store.views import SqlObject, sql_objects
+from tape.store.sql_files import SqlObject, sql_objects
 
 TABLES, VIEWS, MACROS, FILES = "tables.md", "views.md", "macros.md", "files.md"
 _LAYERS = {

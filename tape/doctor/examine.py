@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from tape.doctor.checks import Check
 from tape.doctor.home import Home
@@ -20,15 +21,9 @@ from tape.settings import load_settings
 from tape.store.database import closing, open_database
 from tape.store.errors import StoreError
 
-if TYPE_CHECKING:
-    from tape.service import Owner
 
-
-def examine_owner(owner: Owner, *, is_deep: bool = False) -> list[Check]:
-    """Every check of the home of this running owner, but for how it answers through its door."""
-    status = owner.status()
-    publisher = owner.publisher
-    home = Home(owner.home, owner.settings, owner.connection, tuple(publisher.publications), publisher.latest, status)
+def examine_served(home: Home, status: Mapping[str, Any], *, is_deep: bool = False) -> list[Check]:
+    """Every check of a home whose owner runs and has this ``status``, but for how it answers through its door."""
     return [*checks_of(home, datetime.now(UTC), is_deep=is_deep), owner_check(status)]
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from tape.store.catalog import Column, Relation
-from tape.store.views import sql_objects
+from tape.store.sql_files import sql_objects
 
 KEYWORDS = tuple(
     """

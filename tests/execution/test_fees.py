@@ -14,7 +14,7 @@ from tape.execution.events import MarkObserved, OrderClosed, OrderFilled
 from tape.execution.intents import Intent
 from tape.execution.markets import Markets
 from tape.execution.venues.venue import Account, Holding, Quote, Traded
-from tests.execution.test_executor_live import START, Bench, at, of
+from tests.execution.test_executor import START, Bench, at, of
 from tests.execution.venues.test_ccxt import Exchange, Fast, Server, needs_ccxt, of_kind
 from tests.execution.venues.test_ccxt import at as at_exchange
 from tests.execution.venues.test_ccxt import exchange as exchange

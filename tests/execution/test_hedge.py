@@ -14,7 +14,7 @@ from tape.execution.hedge import with_sides
 from tape.execution.intents import Intent
 from tape.execution.positions import PositionBook
 from tape.execution.venues.venue import Account, Acked, Holding, Leg, Order, PositionSide, Side, Traded
-from tests.execution.test_executor_live import START, Bench, at, of
+from tests.execution.test_executor import START, Bench, at, of
 
 B = "BTCUSDT"
 

@@ -16,7 +16,7 @@ from tape.sample import DEFAULT_END, write_sample
 from tape.store.database import closing, open_database
 from tape.store.importer import import_logs
 from tape.store.round import open_round
-from tape.store.views import sql_objects
+from tape.store.sql_files import sql_objects
 from tests.conftest import AS_OF, SHARED, GivenRows
 
 CONTRACT_NAMES = {

@@ -6,7 +6,7 @@ import re
 
 from tape.store.catalog import CATALOG_SQL, GROUPS, purpose_of, relations_of, unit_in
 from tape.store.schema import METADATA
-from tape.store.views import sql_objects
+from tape.store.sql_files import sql_objects
 from tests.conftest import GivenRows
 
 NOT_OURS = {"alembic_version"}

@@ -6,7 +6,8 @@ import pytest
 
 from tape.execution.events import EVENTS, unit_of
 from tape.store.columns import UNITS, catalog_comments, comment_columns, view_comments, with_unit
-from tape.store.views import SqlObject, apply_views, sql_objects
+from tape.store.sql_files import SqlObject, sql_objects
+from tape.store.views import apply_views
 from tests.conftest import GivenRows
 
 OBJECTS = {item.name: item for item in sql_objects()}

@@ -21,7 +21,7 @@ from tape.store.database import closing, open_database, set_clocks, transaction
 from tape.store.roll_ups import roll_up
 from tape.store.round import LiveRounds, open_round, shared_beneath
 from tape.store.schema import EVENT_TABLES
-from tape.store.views import sql_objects
+from tape.store.sql_files import sql_objects
 from tests.conftest import AS_OF, GivenRows, ago
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tape.store.selects import Ref, Select, relation
-from tape.store.views import sql_objects
+from tape.store.sql_files import sql_objects
 from tests.conftest import GivenRows
 
 VIEWS = [item.name for item in sql_objects() if not item.is_macro]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tape.store.sql_files import sql_objects
 from tape.store.sql_tree import Node, macro_parts, nodes_in, parse, select_text, select_tree, unparse, words_of
-from tape.store.views import sql_objects
 
 VIEWS = [item.name for item in sql_objects() if not item.is_macro or item.is_table_macro]
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tape.store import views
-from tape.store.views import LAYERS, SqlObject, apply_views, pending_views, sql_objects
+from tape.store import sql_files
+from tape.store.sql_files import LAYERS, SqlObject, sql_objects
+from tape.store.views import apply_views, pending_views
 from tests.conftest import GivenRows
 
 OBJECTS = {item.name: item for item in sql_objects()}
@@ -75,7 +76,7 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     for layer in LAYERS:
         (tmp_path / layer).mkdir()
     (tmp_path / "documents" / "above.sql").write_text("-- All of it.\nselect * from beneath\n")
-    monkeypatch.setattr(views, "SQL", tmp_path)
+    monkeypatch.setattr(sql_files, "SQL", tmp_path)
 
     def write(text: str) -> SqlObject:
         (tmp_path / "base" / "beneath.sql").write_text(text)

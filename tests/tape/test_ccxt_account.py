@@ -12,12 +12,12 @@ import orjson
 import pytest
 
 from tape.execution.events import EVENTS_BY_TYPE
-from tape.execution.executor_live import Executor
+from tape.execution.executor import Executor
 from tape.execution.intents import Intent
 from tape.runtime import live_executor
 from tape.settings import load_settings
 from tape.store.journal import journal_folder, read_header, read_lines, segment_paths
-from tests.execution.test_executor_live import Asks
+from tests.execution.test_executor import Asks
 from tests.execution.venues.test_ccxt import Exchange, Fast, Server, at, needs_ccxt
 from tests.execution.venues.test_ccxt import exchange as exchange
 from tests.execution.venues.test_ccxt import server as server

@@ -15,8 +15,8 @@ import duckdb
 import pytest
 
 import tape.door
-from tape.door import DoorClosed, ask
 from tape.execution.events import Ticked
+from tape.owner_socket import DoorClosed, ask
 from tape.service import DatabaseBroken, Owner
 from tape.settings import load_settings
 from tape.store.errors import StoreError

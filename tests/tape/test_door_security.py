@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from tape.door import DoorClosed, ask
 from tape.execution.events import Ticked
 from tape.load import load_one
+from tape.owner_socket import DoorClosed, ask
 from tape.store.errors import StoreError
 from tape.store.journal import Journal
 from tests.tape.owners import PROJECT, Serving, check_unharmed, counted, patiently, peer, said, wait_for

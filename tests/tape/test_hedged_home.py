@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tape.execution.executor_live import Config, Executor
+from tape.execution.executor import Config, Executor
 from tape.execution.published import Published
 from tape.execution.venues.venue import Holding, Traded
 from tape.store.database import open_database, set_clocks
 from tape.store.ingest import Ingest
 from tape.store.journal import Journal
-from tests.execution.test_executor_live import FLAGS, START, Asks, ScriptedVenue, at
+from tests.execution.test_executor import FLAGS, START, Asks, ScriptedVenue, at
 
 
 def traded(number: int, side: str, qty: float, price: float) -> Traded:

@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from tape.execution.executor_live import Counts, Executor
+from tape.execution.executor import Counts, Executor
 from tape.exporters.publisher import Publisher
 from tape.panel import Watched, _span
 from tape.runtime import Loop

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from tape.clock import Clock
+from tape.disk import Disk
 from tape.doctor.store import STUCK_S
 from tape.execution.events import Ticked
 from tape.exporters.live_mirrors import Mirrors
 from tape.exporters.publisher import Publisher
+from tape.housekeeping import Housekeeping
+from tape.live import Live
 from tape.readiness import not_ready
-from tape.service import Owner
 from tape.settings import load_settings
 from tape.store.ingest import Ingest
 from tape.store.journal import Journal, journal_folder
+from tape.store.own_files import OwnFiles
 from tape.worker import Worker
 from tests.conftest import GivenRows
 from tests.tape.owners import Serving, wait_for
@@ -27,19 +33,29 @@ from tests.tape.test_cli import tape
 
 
 @pytest.fixture
-def owner(store: GivenRows, database: Path) -> Iterator[Owner]:
+def live(store: GivenRows, database: Path) -> Iterator[Live]:
     """One whose workers rest: each has just worked."""
     home = database.parent.parent
-    owner = Owner(home, load_settings(home))
-    owner.connection = store.connection
-    owner.publisher = Publisher(store.connection, home / "logs" / "state", configured="{}")
-    owner.mirrors = Mirrors(store.connection, home / "logs")
-    owner.ingest = Ingest(store.connection, home, home)
+    settings, connection = load_settings(home), store.connection
     names = ("ingest", "publish", "mirror", "housekeeping", "disk")
-    owner.workers = [Worker(name, 1.0, lambda: None, worked_at=time.monotonic()) for name in names]
-    yield owner
-    owner.publisher.close()
-    owner.mirrors.close()
+    live = Live(
+        home=home,
+        settings=settings,
+        started=datetime.now(UTC),
+        connection=connection,
+        own=OwnFiles(home),
+        clock=Clock(None),
+        ingest=Ingest(connection, home, home),
+        publisher=Publisher(connection, home / "logs" / "state", configured="{}"),
+        publishing=threading.Lock(),
+        mirrors=Mirrors(connection, home / "logs"),
+        housekeeping=Housekeeping(connection, home, settings, Disk(home, settings.store), nullcontext()),
+        workers=[Worker(name, 1.0, lambda: None, worked_at=time.monotonic()) for name in names],
+        break_off=lambda error: None,
+    )
+    yield live
+    live.publisher.close()
+    live.mirrors.close()
 
 
 @pytest.mark.parametrize(
@@ -53,37 +69,37 @@ def owner(store: GivenRows, database: Path) -> Iterator[Owner]:
     ],
 )
 def test_a_worker_that_fails_or_is_stuck_is_a_reason_and_a_failing_backup_is_none(
-    owner: Owner, worker: str, error: str | None, idle_s: float, reasons: list[str]
+    live: Live, worker: str, error: str | None, idle_s: float, reasons: list[str]
 ) -> None:
-    assert not_ready(owner) == []
-    for each in owner.workers:
+    assert not_ready(live) == []
+    for each in live.workers:
         if each.name == worker:
             each.error, each.worked_at = error, time.monotonic() - idle_s
-    assert not_ready(owner) == reasons
+    assert not_ready(live) == reasons
 
 
-def test_a_file_or_log_that_cannot_be_written_is_a_reason(owner: Owner) -> None:
-    owner.publisher.publications[0].error = "no space left"
-    owner.mirrors.errors["router_health.jsonl"] = "no space left"
-    name = owner.publisher.publications[0].file.name
-    assert not_ready(owner) == [f"{name}: no space left", "mirror router_health.jsonl: no space left"]
+def test_a_file_or_log_that_cannot_be_written_is_a_reason(live: Live) -> None:
+    live.publisher.publications[0].error = "no space left"
+    live.mirrors.errors["router_health.jsonl"] = "no space left"
+    name = live.publisher.publications[0].file.name
+    assert not_ready(live) == [f"{name}: no space left", "mirror router_health.jsonl: no space left"]
 
 
-def test_a_segment_that_cannot_be_read_is_a_reason(owner: Owner) -> None:
-    (journal_folder(owner.home) / "feed-r-000001.journal").mkdir(parents=True)
-    owner.ingest.run_once()
-    assert not_ready(owner) == ["segment feed-r-000001.journal cannot be read: Is a directory"]
+def test_a_segment_that_cannot_be_read_is_a_reason(live: Live) -> None:
+    (journal_folder(live.home) / "feed-r-000001.journal").mkdir(parents=True)
+    live.ingest.run_once()
+    assert not_ready(live) == ["segment feed-r-000001.journal cannot be read: Is a directory"]
 
 
-def test_a_database_that_answers_no_more_is_a_reason(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_that_answers_no_more_is_a_reason(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     """The fault is injected: what DuckDB raises once an open database is invalid."""
 
     class Broken:
         def cursor(self) -> duckdb.DuckDBPyConnection:
             raise duckdb.FatalException("FATAL Error: database has been invalidated\nbecause")
 
-    monkeypatch.setattr(owner, "connection", Broken())
-    assert not_ready(owner) == ["query: FATAL Error: database has been invalidated because"]
+    monkeypatch.setattr(live, "connection", Broken())
+    assert not_ready(live) == ["query: FATAL Error: database has been invalidated because"]
 
 
 def test_status_says_in_its_code_whether_the_owner_is_ready(database: Path) -> None:

@@ -18,7 +18,7 @@ from typing import Any, cast
 import pytest
 
 from tape.execution.config import DEFAULT_LIMITS, DEFAULT_UNIVERSE
-from tape.execution.executor_live import Counts, Executor
+from tape.execution.executor import Counts, Executor
 from tape.execution.venues.paper import PaperVenue
 from tape.execution.venues.venue import Acked, Ended, Order
 from tape.runtime import Loop, PaperAccount, config_of, live_executor, refuse_unusable

@@ -20,10 +20,11 @@ import duckdb
 import pytest
 
 from tape.cli import _is_expected
-from tape.door import ask
 from tape.execution.events import HeartbeatSent, MarkObserved, Ticked
 from tape.exporters.contract import STATE_FILES
-from tape.service import DatabaseBroken, Owner, scratch_folder, scratch_prefix
+from tape.owner_socket import ask
+from tape.scratch import scratch_folder, scratch_prefix
+from tape.service import DatabaseBroken, Owner
 from tape.settings import load_settings
 from tape.store.database import closing, open_database
 from tape.store.errors import StoreError

@@ -34,7 +34,7 @@ from tape.execution.events import (
     SymbolToggled,
     Ticked,
 )
-from tape.execution.executor_live import Config, Executor
+from tape.execution.executor import Config, Executor
 from tape.execution.intents import Intent
 from tape.execution.published import HEALTH, SNAPSHOT, SUGGESTIONS, Published
 from tape.execution.strategy import Momentum, Strategy
