@@ -23,7 +23,7 @@ run: setup
 	@$(BIN)/tape --home $(LIVE) run $(if $(SECONDS),--seconds $(SECONDS))
 
 example: setup
-	@test -d "$(LOGS)" || $(BIN)/python -m tape.sample "$(LOGS)"
+	@test -d "$(LOGS)" || $(BIN)/python -m examples.sample_logs "$(LOGS)"
 	@$(BIN)/tape --home $(EXAMPLE) import "$(LOGS)"
 	@$(BIN)/tape --home $(EXAMPLE) export --as-of newest
 	@echo "ask it anything: $(BIN)/tape --home $(EXAMPLE) sql 'from symbol_scores'"
@@ -52,7 +52,7 @@ migrations-check: setup
 
 docs: setup
 	$(BIN)/python -m tape.exporters.schema docs/schema
-	$(BIN)/python -m tape.docs docs
+	$(BIN)/python -m docs.build docs
 
 docs-check: docs
 	git diff --exit-code -- docs

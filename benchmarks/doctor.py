@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.spine import Serving, spread, tick, year
-from tape.owner_socket import ask
+from tape.client.owner_socket import ask
 from tape.store.journal import Journal
 
 

@@ -25,7 +25,7 @@ from rich.table import Table
 
 from benchmarks.doctor import ticking
 from benchmarks.spine import Serving, spread, tick, year
-from tape.owner_socket import ask
+from tape.client.owner_socket import ask
 from tape.store.errors import StoreError
 from tape.store.journal import Journal
 

@@ -23,7 +23,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from tape.sample import write_bench, write_sample
+from examples.sample_logs import write_bench, write_sample
 
 END = datetime(2025, 11, 1, tzinfo=UTC)
 OLD_RUNTIME_S = {5_000: 8.9 + 16.7, 100_000: 215.0 + 419.0}
@@ -39,7 +39,7 @@ def run(*arguments: str) -> tuple[float, int]:
 
 _MEASURED = """
 import atexit, resource, sys
-from tape.cli import run
+from tape.cli.app import run
 sys.argv[0] = "tape"
 atexit.register(lambda: print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, file=sys.stderr))
 run()

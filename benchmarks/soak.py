@@ -32,8 +32,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.spine import Serving
+from tape.client.owner_socket import ask
 from tape.execution.events import HeartbeatSent
-from tape.owner_socket import ask
 from tape.store.journal import Journal
 from tests.exporters.firestores import JAR, Emulator
 

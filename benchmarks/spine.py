@@ -26,8 +26,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from tape.client.owner_socket import ask
 from tape.execution.events import Event, MarkObserved, OrderFilled, PositionMarked, Ticked
-from tape.owner_socket import ask
 from tape.store.database import closing, migrate, open_database
 from tape.store.errors import StoreError
 from tape.store.ingest import Ingest

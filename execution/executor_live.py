@@ -6,7 +6,8 @@ circle.
 
 from __future__ import annotations
 
-from tape.cli import executor_app, run
+from tape.cli.app import run
+from tape.cli.executor import app
 
 if __name__ == "__main__":
-    run(executor_app)
+    run(app)

@@ -15,6 +15,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tape.client.reader import Reader
     from tape.execution.events import (
         ConfigChanged,
         Event,
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
         SymbolToggled,
         Ticked,
     )
-    from tape.reader import Reader
     from tape.store.journal import Journal, JournalError
 
 __all__ = [
@@ -73,7 +73,7 @@ def connect(home: str | PathLike[str] | None = None) -> Reader:
     Raises:
         StoreError: a setting of the home cannot be used.
     """
-    from tape.reader import Reader  # loads the database, which producers do without
+    from tape.client.reader import Reader  # loads the database, which producers do without
 
     return Reader(home)
 

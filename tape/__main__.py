@@ -1,5 +1,5 @@
 """``python -m tape``."""
 
-from tape.cli import run
+from tape.cli.app import run
 
 run()

@@ -10,7 +10,6 @@ import json
 import os
 import tomllib
 from collections.abc import Callable, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -22,6 +21,7 @@ from tape.execution.config import ConfigInvalid, parse_limits, parse_universe
 from tape.execution.v6_flags import FIELDS, Flags
 from tape.store.database import Resources, bytes_of
 from tape.store.errors import StoreError
+from tape.version import own_version
 
 SECRETS = ("BINANCE_API_KEY", "BINANCE_API_SECRET")
 """Settings that are never shown."""
@@ -277,14 +277,6 @@ class Settings(BaseSettings):
     def configured(self) -> str:
         """JSON of what probe and synced state show where no flag snapshot is recorded."""
         return json.dumps(self.flags.by_contract_name())
-
-
-def own_version() -> str:
-    """The installed version of this program."""
-    try:
-        return version("tape")
-    except PackageNotFoundError:
-        return "0+unknown"
 
 
 def named_home(option: Path | None) -> Path | None:

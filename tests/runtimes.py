@@ -15,7 +15,8 @@ from tape.execution.venues.paper import PaperVenue
 from tape.execution.venues.regimes import RegimeMarket
 from tape.exporters.live_mirrors import Mirrors
 from tape.exporters.publisher import Publisher
-from tape.runtime import config_of, executor_of
+from tape.runtime.config import config_of
+from tape.runtime.executor import executor_of
 from tape.settings import Settings, load_settings
 from tape.store.database import closing, open_database
 from tape.store.ingest import Ingest

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tape.client.owner_socket import DoorClosed, ask
 from tape.doctor.checks import Check, Finding, State, check_of, from_json, overall
-from tape.owner_socket import DoorClosed, ask
 from tape.store.errors import StoreError
 from tape.store.owner_lock import owner_pid
 

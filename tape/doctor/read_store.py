@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tape.disk import free_bytes
 from tape.doctor import store
 from tape.doctor.checks import Check
 from tape.doctor.home import Home
@@ -18,6 +17,7 @@ from tape.store.backup import backups
 from tape.store.config_files import kept_in_range
 from tape.store.damaged import last_rebuild
 from tape.store.database import closing
+from tape.store.disk_space import free_bytes
 from tape.store.doubled import shared_contents, shared_ids
 from tape.store.gaps import gaps
 from tape.store.ingest import certificates

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from tape.client import Answer, Client
+from tape.client.client import Answer, Client
 from tape.explain.explanation import Explanation, Plan
 from tape.explain.question import MISSING, question
 from tape.exporters.contract import StateFile

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from tape.client import Answer
+from tape.client.client import Answer
 from tape.explain.question import MISSING, Question
 from tape.store.lineage import Input, Lineage
 from tape.store.rows_behind import RowsQuery, rows_query

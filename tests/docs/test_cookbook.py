@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tape.client import Client
-from tape.docs.cookbook import CookbookInvalid, Recipe, answer_table, parse, written
-from tape.docs.sample_home import make_home
+from docs.build.cookbook import CookbookInvalid, Recipe, answer_table, parse, written
+from docs.build.sample_home import make_home
+from tape.client.client import Client
 from tests.docs.pages import DOCS
 from tests.tape.owners import Serving
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tape.sample import write_sample
+from examples.sample_logs import write_sample
 from tests.docs.pages import DOCS, PROJECT, fences
+from tests.tape.cli.test_app import tape
 from tests.tape.owners import Serving
-from tests.tape.test_cli import tape
 
 _MAY_DIFFER = ("--ignore series", "doctor")
 """Commands that say how far two living folders are apart, or what is wrong: with one of their exit codes."""

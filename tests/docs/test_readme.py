@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import typer
 
-from tape.cli import app
-from tape.docs.markdown import anchor
+from docs.build.markdown import anchor
+from tape.cli.app import COMMANDS, app
 from tests.docs.pages import PAGES, PROJECT, fences, name, prose
 
 PAGE = pytest.mark.parametrize("page", PAGES, ids=name)
@@ -47,8 +47,8 @@ def commands(page: Path) -> list[list[str]]:
 def parse(words: list[str]) -> None:
     """Parses a command line of ``tape`` as it is parsed when it is run, and runs nothing."""
     program: Any = typer.main.get_command(app)
-    for command in program.commands.values():
-        command.callback = lambda **_: None
+    for command in COMMANDS:
+        program.get_command(None, command).callback = lambda **_: None
     program.main(args=list(words), standalone_mode=False)
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tape.docs.__main__ import reference_pages
-from tape.docs.markdown import anchor, table
-from tape.docs.settings import settings_page
+from docs.build.__main__ import reference_pages
+from docs.build.markdown import anchor, table
+from docs.build.settings import settings_page
 from tape.exporters.contract import STATE_FILES
 from tape.exporters.schema import schema_files
 from tape.store.schema import METADATA

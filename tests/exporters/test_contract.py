@@ -10,9 +10,9 @@ import orjson
 import pytest
 from jsonschema import Draft202012Validator
 
+from examples.sample_logs import DEFAULT_END, write_sample
 from tape.exporters.contract import STATE_FILES, Shape, StateFile, state_file
 from tape.exporters.state_files import publish
-from tape.sample import DEFAULT_END, write_sample
 from tape.store.database import closing, open_database
 from tape.store.importer import import_logs
 from tape.store.round import open_round

@@ -10,9 +10,9 @@ from typing import Any
 import orjson
 import pytest
 
+from examples.sample_logs import DEFAULT_END, write_sample
 from tape.exporters.jsonl_mirrors import write_logs
 from tape.exporters.state_files import publish
-from tape.sample import DEFAULT_END, write_sample
 from tape.store.round import open_round
 from tests.conftest import AS_OF, GivenRows, ago
 from tests.store.old_logs import (

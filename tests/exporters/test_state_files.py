@@ -16,9 +16,9 @@ import orjson
 import pytest
 from pydantic import ValidationError
 
+from examples.sample_logs import DEFAULT_END, write_sample
 from tape.exporters.contract import STATE_FILES, state_file
 from tape.exporters.state_files import finite, forget_unfinished, publish, render, write_atomically
-from tape.sample import DEFAULT_END, write_sample
 from tape.store.database import Resources, closing, open_database
 from tape.store.importer import import_logs
 from tape.store.round import open_round

@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Self
 
 from tape.execution.events import Event, IntentVetoed, ShadowDecided
-from tape.load import Market
+from tape.runtime.load import Market
 from tape.store.journal import Journal
 from tests.tape.owners import PROJECT
 

@@ -28,9 +28,9 @@ from tape.store.backup import backups, forget_all_but, is_backup_due, next_name
 from tape.store.journal import Journal
 from tests.conftest import GivenRows
 from tests.store.old_logs import write_files
+from tests.tape.cli.test_app import fails, tape
 from tests.tape.homes import in_order, mirrored, reaches, rows
 from tests.tape.owners import Serving, wait_for
-from tests.tape.test_cli import fails, tape
 
 HOUR_S = 3600
 VETOES = "execution/risk_vetoes.jsonl"

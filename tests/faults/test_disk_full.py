@@ -19,9 +19,9 @@ from tests.conftest import ago
 from tests.faults.disks import MB, Mount, mount
 from tests.faults.supervised import Supervised
 from tests.faults.trader import Trader, stored
+from tests.tape.cli.test_app import fails, tape
 from tests.tape.homes import log_content
 from tests.tape.owners import Serving, wait_for
-from tests.tape.test_cli import fails, tape
 
 __all__ = ["mount"]
 VETOES = "execution/risk_vetoes.jsonl"

@@ -35,8 +35,8 @@ from tape.execution.events import HeartbeatSent
 from tape.store.database import open_database
 from tape.store.ingest import Ingest
 from tape.store.journal import Journal
-from tape.disk import Disk
-from tape.housekeeping import Housekeeping
+from tape.owner.disk import Disk
+from tape.owner.housekeeping import Housekeeping
 from tape.settings import Settings
 
 home = Path(sys.argv[1])

@@ -19,9 +19,9 @@ from tape.execution.events import HeartbeatSent
 from tape.store.errors import StoreError
 from tape.store.journal import Journal, JournalError, journal_folder, segment_paths
 from tests.store.old_logs import CLOSE, EXECUTED, text, write_files
+from tests.tape.cli.test_app import fails, tape
 from tests.tape.homes import published, rows
 from tests.tape.owners import Serving, wait_for
-from tests.tape.test_cli import fails, tape
 
 QUIET = "[backup]\nevery_h = 0\n"
 

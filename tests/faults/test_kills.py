@@ -18,7 +18,7 @@ from typing import Any
 from tape.execution.events import ShadowDecided
 from tape.exporters.contract import STATE_FILES
 from tape.exporters.live_mirrors import EVENT_MIRRORS
-from tape.scratch import scratch_prefix
+from tape.owner.scratch import scratch_prefix
 from tape.store.backup import backups
 from tape.store.database import open_database
 from tape.store.schema import EVENT_TABLES

@@ -17,11 +17,11 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
+from tape.client.owner_socket import ask
 from tape.execution.events import IntentVetoed
 from tape.exporters.contract import STATE_FILES
 from tape.exporters.live_mirrors import EVENT_MIRRORS
 from tape.exporters.mirror_files import ROTATE_BYTES
-from tape.owner_socket import ask
 from tape.store.errors import StoreError
 from tape.store.journal import Journal
 from tests.faults.reading import PEAK_STATE, Reading

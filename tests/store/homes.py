@@ -14,8 +14,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from tape.execution.events import EVENTS_BY_TYPE, HeartbeatSent
-from tape.load import Market
-from tape.opening import open_to_own
+from tape.owner.opening import open_to_own
+from tape.runtime.load import Market
 from tape.store.backup import backup, compress_segments
 from tape.store.database import Resources, closing, open_database
 from tape.store.ingest import SLICE_BYTES, Ingest, certificates

@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from tape.opening import open_to_own
+from tape.owner.opening import open_to_own
 from tape.store import rebuild as rebuild_module
 from tape.store.backup import BackupFailed, copy_file, delete_covered_segments
 from tape.store.damaged import Rebuilt, last_rebuild, mark_damaged, why_rebuild

@@ -10,8 +10,8 @@ from typing import Any
 
 import duckdb
 
+from examples.sample_logs import DEFAULT_END, write_sample
 from tape.exporters.jsonl_mirrors import write_logs
-from tape.sample import DEFAULT_END, write_sample
 from tape.store.database import Resources, closing, migrate, open_database
 from tape.store.importer import import_logs
 from tape.store.ingest import Ingest

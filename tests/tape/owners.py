@@ -15,8 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tape.client.owner_socket import ask
 from tape.execution.events import HeartbeatSent
-from tape.owner_socket import ask
 from tape.store.errors import StoreError
 from tape.store.journal import Journal
 

@@ -62,6 +62,6 @@ _ON_ITS_TERMINAL = """
 import fcntl, signal, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever the tests were started with
-from tape.cli import run
+from tape.cli.app import run
 run()
 """

@@ -1,0 +1,161 @@
+"""The command line: the table of commands, and what every one of them has in common.
+
+A command is a file of this folder, and its function there is called ``command``. The file is imported when its command
+is called: what all of them need takes a second to load, and ``tape --help`` needs none of it.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 ended by Ctrl-C; an error is one line on stderr.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from tape.cli.interrupted import Interrupted
+
+COMMANDS = {
+    "run": "Run a whole trading runtime: executor, owner and exporters in one process,"
+    " on paper money unless configured.",
+    "serve": "Own the database: store what is recorded, publish every file, answer queries.",
+    "sync": "Mirror the published files to Firestore as they change, in a process of its own.",
+    "toggle": "Switch a symbol off or on again:"
+    " a record that the executor reads back from the published risk snapshot.",
+    "status": "Rows per table, age of the published files, what is stored of the journal, and how the owner does.",
+    "doctor": "Say whether the contract is kept: every file, log and invariant, the store and its owner,"
+    " and what to do.",
+    "explain": "Trace a published number: its formulas, their inputs, the rows behind it.",
+    "show": "Show a view or a table: the newest rows first where it has a time.",
+    "tail": "Show the newest rows, and follow what comes, in the order in which it is stored.",
+    "sql": "Ask the database, read-only.",
+    "export": "Publish the contract's files, as of now or as of an instant.",
+    "diff": "Compare two folders of published files, number by number.",
+    "import": "Import a folder of old JSON/JSONL logs.",
+    "migrate": "Create or upgrade the database, and bring its macros and views up to date.",
+    "backup": "Copy the database, also while its owner runs, and verify the copy.",
+    "rebuild": "Make a damaged or lost database again: a backup, and the journal behind it.",
+    "load": "Record a realistic mix of all events through the real journal, and say how many of each.",
+}
+"""Every command, in the order of ``tape --help``, with the first sentence of its own help."""
+_INTERRUPTED = 130
+"""Exit code of what Ctrl-C ended, as shells have it."""
+_UsageError: Any = typer.BadParameter.__base__
+"""Typer's usage error, which lies in click or in typer itself, by version."""
+_OPTIONS: dict[str, Any] = {
+    "add_completion": False,
+    "pretty_exceptions_enable": False,
+    "rich_markup_mode": None,
+}
+
+
+class LazyGroup(TyperGroup):
+    """The commands of the table, each imported when it is asked for."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.commands: dict[str, Any] = dict.fromkeys(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command ready to be called, ``None`` for an unknown name."""
+        if cmd_name in COMMANDS and self.commands[cmd_name] is None:
+            module = import_module(f"tape.cli.{file_of(cmd_name)}")
+            single = typer.Typer(**_OPTIONS)
+            single.command(cmd_name)(_interruptible(module.command))
+            self.commands[cmd_name] = typer.main.get_command(single)
+        return self.commands.get(cmd_name)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """List the commands as the base class does, but by the table instead of by their imported files."""
+        limit = formatter.width - 6 - max(map(len, COMMANDS))
+        listed = [TyperCommand(name, help=about) for name, about in COMMANDS.items()]
+        with formatter.section("Commands"):
+            formatter.write_dl([(str(each.name), each.get_short_help_str(limit)) for each in listed])
+
+
+def file_of(command: str) -> str:
+    """Return the name of the module of a command; ``import`` is no name that a module may have."""
+    return "import_" if command == "import" else command
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    help="The telemetry store of a trading runtime: old logs in, SQL and the contract's files out.",
+    context_settings={"max_content_width": 100},
+    **_OPTIONS,
+)
+
+
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        from tape.version import own_version  # reads what is installed, which no other command needs
+
+        print(f"tape {own_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    context: typer.Context,
+    home: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Home folder; else TAPE_HOME, else the current folder."),
+    ] = None,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and end.")
+    ] = False,
+) -> None:
+    context.obj = home
+
+
+def _interruptible(command: Callable[..., None]) -> Callable[..., None]:
+    """Turn Ctrl-C into an exception of ours: typer would end without a word."""
+
+    @wraps(command)
+    def called(*args: Any, **options: Any) -> None:
+        try:
+            command(*args, **options)
+        except KeyboardInterrupt:
+            raise Interrupted("interrupted") from None
+
+    return called
+
+
+def run(program: typer.Typer = app) -> None:
+    """The program: runs a command and turns its failure into one line on stderr and an exit code."""
+    # DuckDB imports pandas, where it is installed, to look at its first parameter: a third of a second for nothing
+    sys.modules["pandas"] = None  # type: ignore[assignment]
+    try:
+        code = program(args=sys.argv[1:] or (["--help"] if program is app else []), standalone_mode=False)
+    except (typer.Abort, KeyboardInterrupt):
+        _fail("interrupted", _INTERRUPTED)
+    except Interrupted as error:
+        _fail(str(error), _INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()
+        raise SystemExit(1) from None
+    except OSError as error:
+        _fail(str(error), 1)
+    except Exception as error:
+        if isinstance(error, _UsageError):
+            _fail(error.format_message(), 2)
+        from tape.cli import failures  # loads the database's library, which nothing needs that goes well
+
+        if failures.is_interrupt(error):
+            _fail("interrupted", _INTERRUPTED)
+        if not failures.is_expected(error):
+            raise
+        _fail(str(error), 1)
+    if code == _INTERRUPTED:  # before the command began
+        _fail("interrupted", _INTERRUPTED)
+    raise SystemExit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    print(f"tape: {' '.join(message.split())}", file=sys.stderr)
+    raise SystemExit(code)

@@ -1,0 +1,103 @@
+"""``tape diff``: what differs between two folders of published files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from tape.cli.options import Json
+from tape.cli.terminal import new_table, plain, shown, terminal
+from tape.doctor.differences import Difference, Rules, compare_files, files_of
+from tape.exporters.documents import CLOCKS
+
+_SHOWN = 40
+"""Differences shown unless all are asked for."""
+_CELL = 22
+
+
+def command(
+    a: Annotated[Path, typer.Argument(metavar="A", help="A folder of published files, or one file.")],
+    b: Annotated[Path, typer.Argument(metavar="B", help="Another, e.g. an old runtime's.")],
+    rel: Annotated[float, typer.Option(min=0, help="Numbers this share apart are equal.")] = 1e-9,
+    absolute: Annotated[float, typer.Option("--abs", min=0, help="Numbers this far apart are equal.")] = 1e-9,
+    ignore: Annotated[list[str] | None, typer.Option(metavar="KEY", help="A key not to look at; repeatable.")] = None,
+    clocks: Annotated[bool, typer.Option("--clocks", help="Compare the files' own clock keys too.")] = False,
+    common: Annotated[bool, typer.Option("--common", help="Look only at what both sides have.")] = False,
+    show_all: Annotated[bool, typer.Option("--all", help="Show every difference.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Compare two folders of published files, number by number. Exit 0: equal, 1: not."""
+    ignored = frozenset(ignore or ()) | frozenset(() if clocks else CLOCKS)
+    rules = Rules(rel, absolute, ignored, only_common=common)
+    found = {name: compare_files(left, right, rules) for name, left, right in files_of(a, b)}
+    print_differences(a, b, found, as_json=as_json, show_all=show_all)
+    if any(found.values()):
+        raise typer.Exit(1)
+
+
+def print_differences(
+    a: Path, b: Path, found: Mapping[str, Sequence[Difference]], *, as_json: bool, show_all: bool
+) -> None:
+    """Per file how many, then each: the largest first."""
+    if as_json:
+        files = {name: [vars(each) for each in differences] for name, differences in found.items()}
+        print(json.dumps({"a": str(a), "b": str(b), "files": files}, default=plain))
+        return
+    console = terminal()
+    console.print(f"A  {a}\nB  {b}", soft_wrap=True)
+    verdicts = new_table()
+    verdicts.add_column("file", no_wrap=True)
+    verdicts.add_column("")
+    for name, differences in found.items():
+        verdicts.add_row(name, _verdict(differences))
+    console.print(verdicts)
+    left = _SHOWN if not show_all else sum(map(len, found.values()))
+    hidden = 0
+    for name, differences in found.items():
+        places = [each for each in differences if each.path]
+        if places[:left]:
+            console.print(_places_of(name, places[:left]))
+        hidden += len(places[left:])
+        left -= len(places[:left])
+    if hidden:
+        console.print(f"{hidden:,} more: --all")
+
+
+def _places_of(name: str, places: Sequence[Difference]) -> Table:
+    table = new_table(name)
+    table.add_column("where", overflow="fold", max_width=40)
+    for side in ("A", "B"):
+        table.add_column(side, justify="right", overflow="ellipsis", no_wrap=True, max_width=_CELL)
+    table.add_column("apart", justify="right", no_wrap=True)
+    for each in places:
+        table.add_row(each.path, *_sides(each), _apart(each))
+    return table
+
+
+def _verdict(differences: Sequence[Difference]) -> str:
+    if not differences:
+        return "equal"
+    whole = differences[0]
+    if whole.path:
+        return f"{len(differences):,} difference{'' if len(differences) == 1 else 's'}"
+    return whole.kind if whole.kind != "unreadable" else f"cannot be read: {whole.a or whole.b}"
+
+
+def _sides(each: Difference) -> tuple[str, str]:
+    a = "missing" if each.kind == "only in B" else _value(each.a)
+    b = "missing" if each.kind == "only in A" else _value(each.b)
+    return a, b
+
+
+def _value(value: Any) -> str:
+    return f"{value:.10g}" if isinstance(value, float) else "null" if value is None else shown(value)
+
+
+def _apart(each: Difference) -> str:
+    """A share of the larger number."""
+    return f"{each.size:.2g}" if each.size != float("inf") else "-"

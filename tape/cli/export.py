@@ -1,0 +1,133 @@
+"""``tape export``: the contract's files, or the six logs, of now or of an instant."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tape.cli.options import Json, TakeOver, home_of, instant
+from tape.cli.session import Session
+from tape.cli.terminal import new_table, terminal
+from tape.exporters.contract import STATE_FILES, state_file
+from tape.exporters.home_files import adopt, exported
+from tape.exporters.home_files import take_over as take_over_files
+from tape.exporters.jsonl_mirrors import write_logs
+from tape.exporters.publisher import republish
+from tape.exporters.state_files import publish
+from tape.store.database import closing
+from tape.store.database import migrate as migrate_database
+from tape.store.own_files import OwnFiles
+from tape.store.round import open_round
+from tape.store.status import newest_event
+
+NEWEST = "newest"
+
+
+def _instant_or_newest(text: str) -> datetime | str:
+    return NEWEST if text == NEWEST else instant(text)
+
+
+def command(
+    context: typer.Context,
+    files: Annotated[
+        list[str] | None, typer.Argument(metavar="[FILE ...]", help="nav or nav.json; all if none.")
+    ] = None,
+    as_of: Annotated[
+        object,
+        typer.Option(
+            parser=_instant_or_newest,
+            metavar="T",
+            help="The instant (RFC 3339, UTC unless it says otherwise), or newest: that of the newest event up to now.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where to write; else logs/state of the home folder.")
+    ] = None,
+    jsonl: Annotated[
+        bool, typer.Option("--jsonl", help="Write the six JSONL logs whole instead (needs --out).")
+    ] = False,
+    as_published: Annotated[
+        int | None,
+        typer.Option(metavar="ID", help="One publication of `tape show exports` again, to the byte (needs --out)."),
+    ] = None,
+    take_over: TakeOver = False,
+    as_json: Json = False,
+) -> None:
+    """Publish the contract's files, as of now or as of an instant. A file of another program is not replaced."""
+    session = Session(home_of(context))
+    if as_published is not None:
+        if out is None or files or jsonl or as_of is not None:
+            raise typer.BadParameter("--as-published needs --out, and neither FILE nor --as-of nor --jsonl")
+        typer.echo(str(_republish(session, as_published, out.resolve())))
+        return
+    try:
+        chosen = [state_file(name) for name in files] if files else list(STATE_FILES)
+    except KeyError as error:
+        names = ", ".join(file.stem for file in STATE_FILES)
+        raise typer.BadParameter(f"expected one of {names}, found {error.args[0]!r}") from None
+    if jsonl and (out is None or out.resolve() == session.logs.resolve()):
+        raise typer.BadParameter("--jsonl needs --out, and not the home's own logs folder")
+    folder = out or session.logs / "state"
+    stems = [] if jsonl else [file.stem for file in chosen]
+    export_here = _export_through_owner if session.client.has_owner else _export_from_file
+    paths, instant = export_here(session, stems, as_of, folder, take_over=take_over)
+    print_published(paths, folder, instant, as_json=as_json)
+
+
+def _republish(session: Session, export_id: int, folder: Path) -> Path:
+    if session.client.has_owner:
+        answer, _ = session.client.ask({"request": "republish", "export_id": export_id, "out": str(folder)})
+        return Path(answer["path"])
+    with closing(session.open()) as connection:
+        return republish(connection, export_id, folder, own=OwnFiles(session.home))
+
+
+def _export_through_owner(
+    session: Session, names: list[str], as_of: object, folder: Path, *, take_over: bool
+) -> tuple[list[Path], datetime]:
+    """Exports inside the owner; no names: the JSONL logs."""
+    instant = as_of.isoformat() if isinstance(as_of, datetime) else as_of
+    request = {"request": "export", "as_of": instant, "files": names, "out": str(folder.resolve())}
+    request["take_over"] = take_over
+    answer, _ = session.client.ask(request)
+    return [Path(path) for path in answer["paths"]], datetime.fromisoformat(answer["as_of"])
+
+
+def _export_from_file(
+    session: Session, names: list[str], as_of: object, folder: Path, *, take_over: bool
+) -> tuple[list[Path], datetime]:
+    """Exports from the file, read-only; no names: the JSONL logs."""
+    own, files = OwnFiles(session.home), [state_file(name) for name in names]
+    if not session.database.exists():
+        for path in [] if take_over else exported(folder, files):
+            own.refuse(path)
+        migrate_database(session.database, session.settings.resources())
+    with closing(session.open()) as connection:
+        newest = newest_event(connection, datetime.now(UTC)) if as_of == NEWEST else None
+        instant = as_of if isinstance(as_of, datetime) else newest or datetime.now(UTC)
+        with open_round(connection, as_of=instant, configured=session.settings.configured) as reading:
+            adopt(own, connection, folder, files)
+            if take_over:
+                take_over_files(own, folder, files)
+            if files:
+                return publish(reading, folder, files, own=own), instant
+            return write_logs(reading, folder, own=own), instant
+
+
+def print_published(paths: list[Path], folder: Path, as_of: datetime, *, as_json: bool) -> None:
+    """The files written, with their sizes."""
+    if as_json:
+        print(json.dumps({"as_of": as_of.isoformat(), "files": [str(path) for path in paths]}))
+        return
+    table = new_table()
+    table.add_column("file", no_wrap=True)
+    table.add_column("bytes", justify="right")
+    for path in paths:
+        table.add_row(path.name, f"{path.stat().st_size:,}")
+    console = terminal()
+    console.print(table)
+    console.print(f"{len(paths)} files in {folder} as of {as_of.isoformat()}", soft_wrap=True)

@@ -1,0 +1,113 @@
+"""What a session does with a statement or a command; where they come from is not its matter.
+
+Laws kept here: every statement is one question through the client, so that nothing stays open between two; what is
+refused or fails is a ``StoreError`` of one line, and the session is as it was.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from tape.cli.repl.catalog import print_commands, print_relations, print_schema
+from tape.cli.repl.completion import COMMANDS, MODES
+from tape.cli.repl.statements import is_command
+from tape.cli.tables import print_rows
+from tape.client.client import Client
+from tape.client.instants import instant
+from tape.store.catalog import CATALOG_SQL, Relation, relations_of
+from tape.store.errors import StoreError
+
+
+class Left(Exception):
+    """The session is over."""
+
+
+class Shell:
+    """One session: its instant, and the form of its answers (table, json, csv; arrow where nobody types)."""
+
+    def __init__(self, client: Client, *, as_of: datetime | None = None, mode: str = "table") -> None:
+        self._client = client
+        self.as_of, self.mode = as_of, mode
+        self._known: dict[str, Relation] | None = None
+
+    @property
+    def relations(self) -> dict[str, Relation]:
+        """The tables and views, as they were when somebody first asked.
+
+        Raises:
+            StoreError: the store cannot be asked.
+        """
+        if self._known is None:
+            ((listed,),) = self._client.query(CATALOG_SQL).rows
+            self._known = relations_of(listed)
+        return self._known
+
+    def run(self, step: str) -> None:
+        """One statement or command.
+
+        Raises:
+            Left: it says so.
+            StoreError: it is refused, or fails.
+        """
+        if is_command(step):
+            self._command(step)
+        else:
+            self.ask(step)
+
+    def ask(self, query: str) -> None:
+        """Prints the rows of one select.
+
+        Raises:
+            StoreError: it is refused, or fails.
+        """
+        if self.mode == "arrow":
+            stream, is_cut = self._client.arrow(query, as_of=self.as_of)
+            sys.stdout.buffer.write(stream)
+        else:
+            answer = self._client.query(query, as_of=self.as_of)
+            print_rows(answer.columns, answer.rows, self.mode)
+            is_cut = answer.is_cut
+        if is_cut:
+            print(f"tape: only the first {self._client.settings.door.max_rows:,} rows are shown", file=sys.stderr)
+
+    def _command(self, line: str) -> None:
+        name, *words = line.split()
+        name = f".{name.lstrip('.').lower()}"
+        if name in (".quit", ".exit"):
+            raise Left
+        commands: dict[str, Callable[[list[str]], None]] = {
+            ".tables": self._tables,
+            ".schema": self._schema,
+            ".as_of": self._set_as_of,
+            ".mode": self._set_mode,
+            ".help": lambda _: print_commands(COMMANDS),
+        }
+        if name not in commands:
+            raise StoreError(f"command: expected one of {', '.join(COMMANDS)}, found {name}")
+        commands[name](words)
+
+    def _tables(self, words: list[str]) -> None:
+        print_relations(self.relations.values())
+
+    def _schema(self, words: list[str]) -> None:
+        name = " ".join(words).rstrip(";").lower()
+        if name not in self.relations:
+            raise StoreError(f".schema: expected a table or view of .tables, found {name or 'nothing'}")
+        print_schema(self.relations[name])
+
+    def _set_as_of(self, words: list[str]) -> None:
+        given = " ".join(words)
+        if given:
+            self.as_of = None if given == "now" else instant(given)
+        shown = "now" if self.as_of is None else f"{self.as_of.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        print(f"views show {shown}")
+
+    def _set_mode(self, words: list[str]) -> None:
+        given = " ".join(words)
+        if given and given not in MODES:
+            raise StoreError(f".mode: expected one of {', '.join(MODES)}, found {given}")
+        self.mode = given or self.mode
+        if not given:
+            print(self.mode)

@@ -1,0 +1,44 @@
+"""What most commands need: the home folder, its settings and database on demand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+from tape.client.client import Client
+from tape.settings import Settings, load_settings
+from tape.store.damaged import refuse_damaged
+from tape.store.database import open_database
+from tape.store.owner_lock import refuse_beside_owner
+
+
+class Session:
+    """The home folder a command works on and, on demand, what lies in it."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+
+    @property
+    def logs(self) -> Path:
+        return self.home / "logs"
+
+    @property
+    def database(self) -> Path:
+        return self.logs / "tape.duckdb"
+
+    @property
+    def settings(self) -> Settings:
+        return load_settings(self.home)
+
+    def open(self, *, read_only: bool = True) -> duckdb.DuckDBPyConnection:
+        return open_database(self.database, self.settings.resources(), read_only=read_only)
+
+    @property
+    def client(self) -> Client:
+        return Client(self.home, self.settings)
+
+    def alone(self) -> None:
+        """Refuses what needs the database to itself, to write, while an owner has it, or before it is rebuilt."""
+        refuse_beside_owner(self.home)
+        refuse_damaged(self.home)

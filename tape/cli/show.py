@@ -1,0 +1,208 @@
+"""``tape show``: a table or a view as a person reads it, its columns in a sensible order, units under the heads.
+
+Laws kept here: never wider than 100 columns; columns that do not fit side by side come in several tables, each led by
+the first column; a single row that does not fit is shown from top to bottom.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tape.cli.layouts import ENVELOPE, layout_of, newest_first
+from tape.cli.options import AsOf, Json, home_of
+from tape.cli.repl.shell import Shell
+from tape.cli.session import Session
+from tape.cli.terminal import WIDTH, new_table, terminal
+from tape.cli.values import Shown, kind_of, lines_of, style_of, text_of, texts_of
+from tape.client.client import Answer
+from tape.store.catalog import Relation, unit_in
+from tape.store.columns import unit_by_name
+from tape.store.errors import one_of
+from tape.store.schema import METADATA
+from tape.store.sql_files import sql_objects
+
+_GAP = 2
+"""Blanks between two columns."""
+_MAX_TEXT, _MIN_TEXT = 44, 16
+"""Width of a text, and of one that has to make room."""
+
+Values = list[tuple[Shown, list[Any]]]
+
+
+def command(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A view or table, e.g. symbol_scores.")],
+    as_of: AsOf = None,
+    limit: Annotated[int, typer.Option(min=1, help="Rows at the most.")] = 50,
+    show_all: Annotated[bool, typer.Option("--all", help="Every column, in the order of the table or view.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show a view or a table: the newest rows first where it has a time. JSON has every column."""
+    names = sorted([*METADATA.tables, *(item.name for item in sql_objects() if not item.is_macro)])
+    if name not in names:
+        raise typer.BadParameter(f"expected {one_of(names, name)}, found {name!r}")
+    order = newest_first(name)
+    query = f'from "{name}" {f"order by {order}" if order else ""} limit'
+
+    if as_json:
+        Shell(Session(home_of(context)).client, as_of=as_of, mode="json").ask(f"{query} {limit}")
+        return
+
+    client = Session(home_of(context)).client
+    relation = Shell(client).relations[name]
+    answer = client.query(f"{query} {limit + 1}", as_of=as_of)
+    print_relation(relation, answer, limit, show_all=show_all, as_of=as_of, is_newest_first=order is not None)
+
+
+def print_relation(
+    relation: Relation, answer: Answer, limit: int, *, show_all: bool, as_of: datetime | None, is_newest_first: bool
+) -> None:
+    """The rows of a table or view, at most so many."""
+    console = terminal()
+    instant = "" if as_of is None else f" as of {as_of.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    console.print(Text.assemble((relation.name, "bold"), instant))
+    if relation.purpose:
+        console.print(Text(relation.purpose), width=_width(console))
+    rows = answer.rows[:limit]
+    values = _values(relation, answer, rows, show_all=show_all)
+    for table in _tables(relation, values, len(rows), _width(console)):
+        console.print(table, "")
+    hidden = len(answer.columns) - len({column.name.partition(".")[0] for column, _ in values})
+    order = ", newest first" if is_newest_first and len(rows) > 1 else ""
+    notes = [
+        f"{len(rows)} row{'' if len(rows) == 1 else 's'}{order}",
+        *(["there are more: --limit"] if answer.is_cut or len(answer.rows) > limit else []),
+        *([f"{hidden} more column{'' if hidden == 1 else 's'}: --all"] if hidden else []),
+    ]
+    console.print("; ".join(notes))
+
+
+def _width(console: Console) -> int:
+    return min(console.width, WIDTH)
+
+
+def _values(relation: Relation, answer: Answer, rows: Sequence[Sequence[Any]], *, show_all: bool) -> Values:
+    """The columns to show, each with its values."""
+    places = {column: at for at, column in enumerate(answer.columns)}
+    listed = None if show_all else layout_of(relation.name)
+    entries = listed or [(column, None) for column in answer.columns if show_all or column not in ENVELOPE]
+    comments = relation.comments
+    found: Values = []
+    for entry, head in entries or [(column, None) for column in answer.columns]:
+        column, _, key = entry.partition(".")
+        values = [row[places[column]] for row in rows]
+        if key:
+            kind = kind_of(_field_type(answer.types[places[column]], key))
+            values = [None if value is None else value[key] for value in values]
+            found.append((Shown(entry, kind, unit_by_name(key), head), values))
+            continue
+        unit = unit_in(comments[column]) or unit_by_name(column)
+        found.append((Shown(column, kind_of(answer.types[places[column]], column), unit, head), values))
+    return found
+
+
+def _field_type(struct: str, key: str) -> str:
+    """The type of a field, from DuckDB's ``STRUCT(maker_first BOOLEAN, ..)``."""
+    fields = struct.partition("(")[2].removesuffix(")").split(", ")
+    return next((kind for name, _, kind in (field.partition(" ") for field in fields) if name == key), "VARCHAR")
+
+
+def _tables(relation: Relation, values: Values, rows: int, width: int) -> list[Table]:
+    texts = [texts_of(column, found) for column, found in values]
+    groups = _fitting(values, texts, width)
+    if rows == 1 and (len(groups) > 1 or any(column.kind == "document" for column, _ in values)):
+        return [_from_top_to_bottom(relation, values, width)]
+    return [_side_by_side(values, texts, group) for group in groups]
+
+
+def _fitting(values: Values, texts: list[list[str]], width: int) -> list[list[tuple[int, int]]]:
+    """Columns and their widths in groups that fit side by side, the first column in each."""
+    wanted = [_wanted(column, cells) for (column, _), cells in zip(values, texts, strict=True)]
+    groups: list[list[int]] = [[0]]
+    for at in range(1, len(values)):
+        least = sum(_least(values[each][0], wanted[each]) + _GAP for each in groups[-1])
+        if least + _least(values[at][0], wanted[at]) > width and len(groups[-1]) > 1:
+            groups.append([0])
+        groups[-1].append(at)
+    return [list(zip(group, _narrowed(values, wanted, group, width), strict=True)) for group in groups]
+
+
+def _wanted(column: Shown, cells: Sequence[str]) -> int:
+    longest = max((len(cell) for cell in cells), default=1)
+    return max(min(_MAX_TEXT, longest), len(column.label), *map(len, column.words))
+
+
+def _least(column: Shown, wanted: int) -> int:
+    return min(wanted, max(_MIN_TEXT, *map(len, column.words))) if _can_fold(column) else wanted
+
+
+def _can_fold(column: Shown) -> bool:
+    return column.kind in ("text", "list", "document")
+
+
+def _narrowed(values: Values, wanted: list[int], group: list[int], width: int) -> list[int]:
+    """Widths of a group: its texts make room for all to fit, the widest first."""
+    widths = {at: wanted[at] for at in group}
+    while sum(widths.values()) + _GAP * (len(group) - 1) > width:
+        foldable = [at for at in group if widths[at] > _least(values[at][0], wanted[at])]
+        if not foldable:
+            break
+        widths[max(foldable, key=lambda at: widths[at])] -= 1
+    return [min(widths[at], width) for at in group]
+
+
+def _side_by_side(values: Values, texts: list[list[str]], group: list[tuple[int, int]]) -> Table:
+    table = new_table()
+    table.padding, table.show_edge = (0, 1, 0, 0), False
+    has_units = any(values[at][0].label for at, _ in group)
+    for at, width in group:
+        column = values[at][0]
+        justify: Literal["right", "left"] = "right" if column.is_right else "left"
+        is_text = column.kind in ("text", "list")
+        overflow: Literal["fold", "ellipsis"] = "fold" if is_text else "ellipsis"
+        table.add_column(
+            _head(column, width, has_units=has_units),
+            justify=justify,
+            width=width,
+            overflow=overflow,
+            no_wrap=not is_text,
+        )
+    for row in range(len(texts[0])):
+        cells = ((values[at][0], values[at][1][row], texts[at][row]) for at, _ in group)
+        table.add_row(*(Text(text, style=style_of(column, value)) for column, value, text in cells))
+    return table
+
+
+def _head(column: Shown, width: int, *, has_units: bool) -> Text:
+    """The words of a head in lines of a width, its unit in one of its own where any column has one."""
+    lines = [""]
+    for word in column.words:
+        if lines[-1] and len(lines[-1]) + 1 + len(word) > width:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {word}".strip()
+    unit = f"\n{column.label}" if has_units else ""
+    return Text.assemble(("\n".join(lines), "bold"), (unit, "dim"))
+
+
+def _from_top_to_bottom(relation: Relation, values: Values, width: int) -> Table:
+    said = [relation.comments.get(column.name, "").partition(" [")[0] for column, _ in values]
+    texts = [lines_of(value) if column.kind == "document" else text_of(column, value) for column, (value,) in values]
+    left = width - max(len(column.name) for column, _ in values) - max(len(column.label) for column, _ in values)
+    left -= 3 * _GAP
+    longest = max(len(line) for text in texts for line in text.splitlines())
+    wide = min(longest, left * 3 // 5 if any(said) else left)
+    table = Table.grid(padding=(0, _GAP, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(max_width=wide, overflow="fold")
+    table.add_column(no_wrap=True)
+    table.add_column(max_width=left - wide, overflow="fold")
+    for (column, (value,)), text, meaning in zip(values, texts, said, strict=True):
+        table.add_row(column.name, Text(text, style=style_of(column, value)), column.label, Text(meaning, style="dim"))
+    return table

@@ -1,0 +1,68 @@
+"""A query's rows."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any, Literal
+
+from tape.cli.terminal import MAX_CELL, cell, new_table, plain, shown, terminal
+from tape.exporters.state_files import finite
+
+FORMATS = ("table", "json", "csv", "arrow")
+_GAP = 3
+"""Blanks between two columns."""
+
+
+def print_rows(names: list[str], rows: Sequence[Sequence[Any]], output: str, *, title: str | None = None) -> None:
+    """A query's rows as a table, JSON or CSV."""
+    if output == "json":
+        print(json.dumps(finite([dict(zip(names, row, strict=True)) for row in rows]), default=plain))
+    elif output == "csv":
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(names)
+        writer.writerows([["" if value is None else cell(value) for value in row] for row in rows])
+    else:
+        print_table(names, rows, title)
+        terminal().print(f"{len(rows)} row{'' if len(rows) == 1 else 's'}")
+
+
+def _numeric(names: list[str], rows: Sequence[Sequence[Any]]) -> set[str]:
+    return {name for at, name in enumerate(names) if any(isinstance(row[at], (int, float, Decimal)) for row in rows)}
+
+
+def print_table(
+    names: list[str],
+    rows: Sequence[Sequence[Any]],
+    title: str | None = None,
+    text: Callable[[Any], str] = shown,
+) -> None:
+    """Rows as a table; where the columns do not fit side by side, as several, each led by the first column."""
+    console = terminal()
+    texts, numeric = [[text(value) for value in row] for row in rows], _numeric(names, rows)
+    for columns in _fitting(names, texts, console.width):
+        table = new_table(title)
+        for at in columns:
+            justify: Literal["right", "left"] = "right" if names[at] in numeric else "left"
+            table.add_column(names[at], justify=justify, overflow="fold", max_width=MAX_CELL)
+        for row in texts:
+            table.add_row(*(row[at] for at in columns))
+        console.print(table)
+        title = None
+
+
+def _fitting(names: list[str], rows: list[list[str]], width: int) -> list[list[int]]:
+    """Column numbers in groups that fit into a width, the first column in each."""
+    widths = [min(MAX_CELL, max(len(name), *(len(row[at]) for row in rows), 0)) for at, name in enumerate(names)]
+    groups: list[list[int]] = [[0]]
+    used = widths[0] + 1
+    for at in range(1, len(names)):
+        if used + widths[at] + _GAP > width and len(groups[-1]) > 1:
+            groups.append([0])
+            used = widths[0] + 1
+        groups[-1].append(at)
+        used += widths[at] + _GAP
+    return groups

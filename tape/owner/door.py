@@ -1,0 +1,384 @@
+"""The door: a Unix socket of the owner through which others ask, because nobody else may open the file.
+
+Protocol: one request per connection, a JSON object in one line of at most 1 MB; the answer is one line of JSON,
+``{"ok": true, ..}`` or ``{"ok": false, "error": ".."}``, followed by ``bytes`` bytes where it says so (Arrow).
+Requests:
+
+- ``{"request": "status"}``
+- ``{"request": "doctor", "deep": true|false}``: every check of the home
+- ``{"request": "query", "sql": .., "as_of": .., "known_seq": .., "format": "rows"|"arrow"}``: one select, read-only,
+  within the limits of ``tape.owner.query_limits``, its rows capped. Rows come with ``columns`` and their ``types``
+- ``{"request": "round", "queries": [..], "as_of": .., "known_seq": ..}``: several selects on one state of the store,
+  what they share computed once, within the limits of one query; ``answers``, each like that of a query
+- ``{"request": "export", "as_of": .., "files": [..], "out": .., "take_over": ..}``; no files: the six JSONL logs
+- ``{"request": "republish", "export_id": .., "out": ..}``
+- ``{"request": "backup", "to": ..}``
+
+The socket is the owner's user's alone (mode 0600). So many clients are answered at a time; one that takes too long to
+ask or to read the answer is left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socketserver
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+import orjson
+
+from tape.client.owner_socket import SOCKET, refuse_foreign_socket, short_name
+from tape.doctor.examine import examine_served
+from tape.doctor.home import Home
+from tape.exporters.contract import state_file
+from tape.exporters.home_files import adopt, take_over
+from tape.exporters.jsonl_mirrors import write_logs
+from tape.exporters.publisher import republish
+from tape.exporters.state_files import publish
+from tape.owner.live import Live
+from tape.owner.query_limits import Queries
+from tape.owner.status import status_of
+from tape.store.database import closing, is_damage, is_fatal, set_clocks
+from tape.store.errors import StoreError
+from tape.store.gaps import gaps
+from tape.store.ingest import certificates
+from tape.store.query import arrow_stream, one_select
+from tape.store.round import open_round
+from tape.store.status import newest_event, relation_names, table_status
+
+_MAX_REQUEST = 1024 * 1024
+_RECEIVED = 64 * 1024
+_OPTIONS = orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
+_MAX_CLIENTS = 32
+"""Connections at a time; one more is told to come back."""
+_MAX_QUERIES = 200
+"""Of a round."""
+_MAX_ANSWER = 64 * 1024 * 1024
+_PATIENCE_S = 5.0
+"""How long a client may take to say what it wants."""
+_FETCHED = 200
+"""Rows that are made at a time."""
+
+
+class Door:
+    """Serves the socket of a home while the block runs."""
+
+    def __init__(self, live: Live) -> None:
+        self._path = live.home / "logs" / SOCKET
+        refuse_foreign_socket(live.home)
+        self._path.unlink(missing_ok=True)
+        with short_name(self._path) as address:
+            before = os.umask(0o177)
+            try:
+                self._server = _Server(address, live)
+            finally:
+                os.umask(before)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="door", daemon=True)
+
+    @property
+    def queries(self) -> Queries:
+        return self._server.queries
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.queries.close()
+        self._server.server_close()
+        self._path.unlink(missing_ok=True)
+
+
+class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def __init__(self, address: str, live: Live) -> None:
+        self.live = live
+        self.queries = Queries(live.connection, live.settings)
+        self.exporting = threading.Lock()
+        """Held by who makes files, which takes much memory: one at a time."""
+        self._places = threading.BoundedSemaphore(_MAX_CLIENTS)
+        super().__init__(address, _Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """A thread for each connection, while there are places."""
+        if not self._places.acquire(blocking=False):
+            request.setblocking(False)
+            request.send(_refusal(f"door: {_MAX_CLIENTS} clients are being answered, try again"))
+            self.shutdown_request(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except BaseException:
+            self._places.release()
+            raise
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._places.release()
+
+    @contextlib.contextmanager
+    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with closing(self.live.connection.cursor()) as cursor:
+            yield cursor
+
+    def end_if_lost(self, error: Exception) -> None:
+        """Ends the owner where a request has come upon damage, or left a database that can no longer be used.
+
+        An internal error of planning leaves it as it was: so it is asked.
+        """
+        if is_damage(error) or (is_fatal(error) and not self._answers()):
+            self.live.break_off(error)
+
+    def _answers(self) -> bool:
+        try:
+            with self.cursor() as cursor:
+                cursor.execute("select 1").fetchall()
+        except duckdb.Error as error:
+            return not is_fatal(error)
+        return True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that went away is no event."""
+
+
+class _Handler(socketserver.BaseRequestHandler):
+    server: _Server
+
+    def handle(self) -> None:
+        payload = b""
+        try:
+            answer, payload = self._answer(self._request())
+            line = _to_line({**answer, "bytes": len(payload)} if payload else answer)
+        except (MemoryError, duckdb.OutOfMemoryException):
+            line = _refusal("query: takes more memory than it may")
+        except Exception as error:  # noqa: BLE001 (whatever a request does, the client is told)
+            self.server.end_if_lost(error)
+            line = _refusal(" ".join(str(error).split()) or type(error).__name__)
+        if (size := len(line) + len(payload)) > _MAX_ANSWER:
+            line, payload = _refusal(f"answer: expected at most {_MAX_ANSWER:,} bytes, found {size:,}"), b""
+        self.request.settimeout(self.server.live.settings.door.timeout_s)
+        self.request.sendall(line)
+        self.request.sendall(payload)
+
+    def _request(self) -> dict[str, Any]:
+        request = orjson.loads(self._line())
+        if not isinstance(request, dict):
+            raise StoreError(f"request: expected an object, found {type(request).__name__}")
+        return request
+
+    def _line(self) -> bytes:
+        """The request, within the time for all of it."""
+        line, until = bytearray(), time.monotonic() + _PATIENCE_S
+        while b"\n" not in line[-_RECEIVED:] and len(line) <= _MAX_REQUEST:
+            self.request.settimeout(max(0.001, until - time.monotonic()))
+            try:
+                more = self.request.recv(_RECEIVED)
+            except TimeoutError:
+                raise StoreError(
+                    f"request: expected one line within {_PATIENCE_S:g} s, found {len(line)} bytes"
+                ) from None
+            if not more:
+                break
+            line += more
+        whole, newline, _ = bytes(line).partition(b"\n")
+        if len(whole) > _MAX_REQUEST or not newline:
+            raise StoreError(f"request: expected one line of at most {_MAX_REQUEST} bytes, found {len(line)}")
+        return whole
+
+    def _answer(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        kind = request.get("request")
+        answers = {
+            "status": self._status,
+            "query": self._query,
+            "round": self._round,
+            "export": self._export,
+            "republish": self._republish,
+            "backup": self._backup,
+            "doctor": self._doctor,
+        }
+        if kind not in answers:
+            raise StoreError(f"request: expected one of {', '.join(answers)}, found {kind!r}")
+        return answers[kind](request)
+
+    def _status(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        """A database that answers no more has its reason among those of ``not_ready``."""
+        status = status_of(self.server.live)
+        tables, journal, missing = [], [], []
+        try:
+            with self.server.cursor() as cursor:
+                tables = [vars(table) for table in table_status(cursor, datetime.now(UTC))]
+                journal = [vars(each) | {"gaps": each.gaps} for each in certificates(cursor)]
+                missing = [str(gap) for gap in gaps(cursor, self.server.live.home)]
+        except duckdb.Error as error:
+            self.server.end_if_lost(error)
+        return {"ok": True, **status, "tables": tables, "journal": journal, "gaps": missing}, b""
+
+    def _doctor(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        live, status = self.server.live, status_of(self.server.live)
+        publications = tuple(live.publisher.publications)
+        home = Home(live.home, live.settings, live.connection, publications, live.publisher.latest, status)
+        checks = examine_served(home, status, is_deep=request.get("deep") is True)
+        return {"ok": True, "checks": [check.as_json() for check in checks]}, b""
+
+    def _query(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        sql, output = _said(request, "sql", str), _said(request, "format", str, "rows")
+        as_of, known_seq = _clocks(request)
+        settings = self.server.live.settings
+        with self.server.queries.run(self.request, self.server.cursor()) as cursor:
+            set_clocks(cursor, as_of=as_of, known_seq=known_seq)
+            cursor.execute("set variable configured = ?", [settings.configured])
+            statement = one_select(sql, relation_names(cursor))
+            cursor.execute("begin transaction read only")
+            result = cursor.execute(statement)
+            if output == "arrow":
+                stream, is_cut = arrow_stream(result, settings.door.max_rows)
+                return {"ok": True, "is_cut": is_cut}, stream
+            answer, _ = _rows_of(result, settings.door.max_rows, _MAX_ANSWER)
+            return {"ok": True, **answer}, b""
+
+    def _round(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        queries = [str(query) for query in _said(request, "queries", list)]
+        if len(queries) > _MAX_QUERIES:
+            raise StoreError(f"round: expected at most {_MAX_QUERIES} queries, found {len(queries)}")
+        as_of, known_seq = _clocks(request)
+        live = self.server.live
+        opened = open_round(
+            live.connection,
+            as_of=as_of or datetime.now(UTC),
+            known_seq=known_seq,
+            configured=live.settings.configured,
+        )
+        answers, room = [], _MAX_ANSWER
+        with self.server.queries.run(self.request, opened) as reading, self.server.cursor() as cursor:
+            relations = relation_names(cursor)
+            for query in queries:
+                result = reading.answer(one_select(query, relations))
+                answer, room = _rows_of(result, live.settings.door.max_rows, room)
+                answers.append(answer)
+        return {"ok": True, "answers": answers}, b""
+
+    def _export(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        live = self.server.live
+        files = [state_file(name) for name in dict.fromkeys(map(str, _said(request, "files", list)))]
+        folder = Path(_said(request, "out", str))
+        with self.server.cursor() as cursor:
+            newest = newest_event(cursor, datetime.now(UTC)) if request.get("as_of") == "newest" else None
+        given = newest or _instant(None if request.get("as_of") == "newest" else _said(request, "as_of", str, None))
+        logs = live.home / "logs"
+        if given is not None:
+            _refuse_own("export as of an instant", folder, logs / "state")
+        if not files:
+            _refuse_own("export of the logs", folder, logs)
+        is_own = folder.resolve() == (logs / "state").resolve()
+        with self.server.exporting, live.publishing if is_own else contextlib.nullcontext():
+            as_of = given or live.clock.now()
+            with open_round(live.connection, as_of=as_of, configured=live.settings.configured) as reading:
+                adopt(live.own, live.connection, folder, files)
+                if request.get("take_over") is True:
+                    take_over(live.own, folder, files)
+                write = partial(publish, files=files) if files else write_logs
+                paths = write(reading, folder, own=live.own)
+        return {"ok": True, "as_of": as_of.isoformat(), "paths": [str(path) for path in paths]}, b""
+
+    def _republish(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        export_id, folder = _said(request, "export_id", int), Path(_said(request, "out", str))
+        _refuse_own("export as published", folder, self.server.live.home / "logs" / "state")
+        with self.server.exporting, self.server.cursor() as cursor:
+            path = republish(cursor, export_id, folder, own=self.server.live.own)
+        return {"ok": True, "path": str(path)}, b""
+
+    def _backup(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        return {"ok": True, "path": str(self.server.live.housekeeping.back_up(Path(_said(request, "to", str))))}, b""
+
+
+def _refuse_own(what: str, folder: Path, own: Path) -> None:
+    """What the owner keeps up to date is not to become older under its hands.
+
+    Raises:
+        StoreError: it would.
+    """
+    if folder.resolve() == own.resolve():
+        raise StoreError(f"{what}: expected a folder of its own (--out), found {own}, which the running owner keeps")
+
+
+def _said(request: dict[str, Any], name: str, kind: type, *default: Any) -> Any:
+    """What a request says under a name.
+
+    Raises:
+        StoreError: nothing, and there is no default, or something of another kind.
+    """
+    value = request.get(name, *default)
+    if (isinstance(value, kind) and not isinstance(value, bool)) or (default and value is default[0]):
+        return value
+    found = "nothing" if value is None else f"{value!r:.60}"
+    raise StoreError(f"request: {name}: expected {_KINDS[kind]}, found {found}")
+
+
+_KINDS = {str: "text", int: "a whole number", list: "a list"}
+
+
+def _clocks(request: dict[str, Any]) -> tuple[datetime | None, int | None]:
+    return _instant(_said(request, "as_of", str, None)), _said(request, "known_seq", int, None)
+
+
+def _rows_of(result: duckdb.DuckDBPyConnection, max_rows: int, room: int) -> tuple[dict[str, Any], int]:
+    """At most so many rows, made into JSON little by little, and how many bytes are left of the room for it.
+
+    Raises:
+        StoreError: they are larger than they may be.
+    """
+    columns = [column[0] for column in result.description or ()]
+    types = [str(column[1]) for column in result.description or ()]
+    parts: list[bytes] = []
+    count = 0
+    while count <= max_rows and (fetched := result.fetchmany(min(_FETCHED, max_rows + 1 - count))):
+        count += len(fetched)
+        if kept := fetched[: len(fetched) - (count > max_rows)]:
+            parts.append(_to_line(kept)[1:-2])
+            room -= len(parts[-1])
+        if room < 0:
+            raise StoreError(f"answer: expected at most {_MAX_ANSWER:,} bytes, found more")
+    rows = orjson.Fragment(b"[" + b",".join(parts) + b"]")
+    return {"columns": columns, "types": types, "rows": rows, "is_cut": count > max_rows}, room
+
+
+def _refusal(error: str) -> bytes:
+    return _to_line({"ok": False, "error": error})
+
+
+def _to_line(answer: Any) -> bytes:
+    try:
+        return orjson.dumps(answer, default=_plain, option=_OPTIONS)
+    except TypeError:  # whole numbers beyond 64 bits
+        return f"{json.dumps(answer, default=_plain)}\n".encode()
+
+
+def _plain(value: object) -> float | str:
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    return float(value) if isinstance(value, Decimal) else str(value)
+
+
+def _instant(text: str | None) -> datetime | None:
+    try:
+        return None if text is None else datetime.fromisoformat(text)
+    except ValueError:
+        raise StoreError(f"request: as_of: expected an instant, found {text!r:.60}") from None

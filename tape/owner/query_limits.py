@@ -1,0 +1,224 @@
+"""What queries of the live database may take together, so that the owner beside them lacks nothing.
+
+Laws kept here:
+- so many run at a time, each in a thread of lower priority;
+- one is ended when it takes too long or its client hangs up, all are when they take too much memory together: they are
+  interrupted again and again, because an interrupt that comes before a query has begun to run is lost;
+- the database's own ``memory_limit`` is never reached by them: where a transaction cannot even be rolled back, DuckDB
+  ends the process. While some run, it is what the owner may have, what they may have, and what they may get until they
+  are ended;
+- while the owner is alone, none runs: what it does itself comes first.
+
+``memory_limit`` counts DuckDB's blocks, and neither the texts and lists a query computes nor what Python makes of its
+rows: so it is the memory of the process that is looked at. An interrupt is heard from one vector to the next: so
+``tape.store.query_costs`` refuses the calls that make much more of one vector than it holds.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import Protocol, TypeVar
+
+import duckdb
+
+from tape.owner.memory import own_bytes
+from tape.settings import Settings
+from tape.store.database import bytes_of
+from tape.store.errors import StoreError
+
+_NICENESS = 10
+_LOOK_S = 0.01
+"""How often those that run are looked at."""
+_WAIT_S = 0.1
+_END_S = 0.4
+"""How long a query may take to hear that the owner stops."""
+_ALONE_S = 10.0
+"""How long the owner waits for room: some functions end only when they are done."""
+_TABLE_BLOCKS = "select sum(memory_usage_bytes)::bigint from duckdb_memory() where tag = 'BASE_TABLE'"
+
+
+class QueryEnded(StoreError):
+    """A query was ended before it was done."""
+
+
+class Running(Protocol):
+    """What can be told to end: a cursor, a round."""
+
+    def interrupt(self) -> None: ...
+
+
+Runs = TypeVar("Runs", bound=Running)
+
+
+class _Query:
+    """One that runs: for whom, until when, what is interrupted, and why it is to end."""
+
+    def __init__(self, peer: socket.socket, until: float) -> None:
+        self.peer, self.until = peer, until
+        self.running: Running | None = None
+        self.reason = ""
+
+
+class Queries:
+    """Bounds the queries of an owner's clients."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+        self._limits = settings.door
+        self._most_bytes = bytes_of(settings.door.memory)
+        self._own_limit = settings.resources().memory_limit
+        self._limit_with_queries = f"{bytes_of(self._own_limit) + self._most_bytes * 3 // 2} bytes"
+        self._meter = connection.cursor()
+        self._gate = threading.Condition()
+        self._running: set[_Query] = set()
+        self._had_bytes = 0
+        """What the process had when none ran."""
+        self._alone = 0
+        self._is_closed = False
+        threading.Thread(target=self._watch, name="queries", daemon=True).start()
+
+    @contextmanager
+    def run(self, peer: socket.socket, opened: AbstractContextManager[Runs]) -> Iterator[Runs]:
+        """Opens a cursor or a round when there is room for one more query; what is done with it may be ended.
+
+        Raises:
+            QueryEnded: it took too long or too much, its client hung up, or the owner stops.
+            StoreError: there is no room within the time that a query may take.
+        """
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        query = self._admit(peer)
+        try:
+            with opened as running, self._interrupting(query, running):
+                yield running
+        finally:
+            with self._gate:
+                self._running.discard(query)
+                self._give_back()
+                self._gate.notify_all()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Ends what runs, and lets nothing begin before the end of the block."""
+        with self._gate:
+            self._alone += 1
+            self._end("memory is short, try again")
+            self._gate.wait_for(lambda: not self._running, _ALONE_S)
+        try:
+            yield
+        finally:
+            with self._gate:
+                self._alone -= 1
+                self._gate.notify_all()
+
+    def end(self) -> None:
+        """End what runs, without waiting for it; from now on nothing begins."""
+        with self._gate:
+            self._is_closed = True
+            self._end("the owner stops")
+            self._gate.notify_all()
+
+    def close(self) -> None:
+        """End what runs, and wait for a moment until its client is told so."""
+        self.end()
+        with self._gate:
+            self._gate.wait_for(lambda: not self._running, _END_S)
+
+    def _admit(self, peer: socket.socket) -> _Query:
+        patience = time.monotonic() + self._limits.timeout_s
+        with self._gate:
+            while full := self._full():
+                if self._is_closed or time.monotonic() > patience:
+                    raise StoreError(f"query: {full}, try again")
+                self._gate.wait(_WAIT_S)
+            if not self._running:
+                self._meter.execute(f"set memory_limit = '{self._limit_with_queries}'")
+            query = _Query(peer, time.monotonic() + self._limits.timeout_s)
+            self._running.add(query)
+            self._gate.notify_all()
+        return query
+
+    def _full(self) -> str:
+        """Why none may begin now, empty when one may."""
+        if self._is_closed:
+            return "the owner stops"
+        if not self._running:
+            self._had_bytes = own_bytes()
+        if self._alone or self._takes_too_much():
+            return "memory is short"
+        return f"{self._limits.queries} others are running" if len(self._running) >= self._limits.queries else ""
+
+    @contextmanager
+    def _interrupting(self, query: _Query, running: Running) -> Iterator[None]:
+        with self._gate:
+            query.running = running
+        try:
+            yield
+        except duckdb.InterruptException:
+            raise QueryEnded(f"query: {query.reason}") from None
+        finally:
+            with self._gate:
+                query.running = None
+
+    def _end(self, reason: str) -> None:
+        for query in self._running:
+            query.reason = query.reason or reason
+
+    def _watch(self) -> None:
+        while True:
+            with self._gate:
+                self._gate.wait_for(lambda: self._running or self._is_closed)
+                if not self._running:
+                    return
+                peers = {query.peer.fileno(): query for query in self._running if not query.reason}
+            gone = _hung_up(peers)
+            with self._gate:
+                self._look(peers, gone)
+
+    def _look(self, peers: dict[int, _Query], gone: set[int]) -> None:
+        now, short = time.monotonic(), self._takes_too_much()
+        for place, query in peers.items():
+            if place in gone:
+                query.reason = query.reason or "the client hung up"
+            elif now > query.until:
+                query.reason = query.reason or f"ended after {self._limits.timeout_s:g} s"
+            elif short:
+                query.reason = query.reason or "takes more memory than it may"
+        for query in self._running:
+            if query.reason and query.running is not None:
+                query.running.interrupt()
+
+    def _grown_bytes(self) -> int:
+        return own_bytes() - self._had_bytes
+
+    def _takes_too_much(self) -> bool:
+        """Whether more was taken since none ran than all may have; blocks of tables that were read do not count."""
+        grown = self._grown_bytes()
+        if grown <= self._most_bytes:
+            return False
+        try:
+            ((kept,),) = self._meter.execute(_TABLE_BLOCKS).fetchall()
+        except (MemoryError, duckdb.OutOfMemoryException):
+            return True
+        return grown - int(kept) > self._most_bytes
+
+    def _give_back(self) -> None:
+        """Once none runs, the machine gets back what they took: the allocator lets go of it when the limit is set.
+
+        Where the owner itself has more than its limit just now, the limit stays until the next query has ended.
+        """
+        if not self._running:
+            with suppress(duckdb.OutOfMemoryException):
+                self._meter.execute(f"set memory_limit = '{self._own_limit}'")
+
+
+def _hung_up(peers: dict[int, _Query]) -> set[int]:
+    """Which of them are gone after a moment; one that only says no more is none."""
+    poll = select.poll()
+    for place in peers:
+        poll.register(place, 0)
+    return {place for place, _ in poll.poll(_LOOK_S * 1e3)}

@@ -1,0 +1,141 @@
+"""The runtime: an executor with its venue and journal, stepped at its interval.
+
+Here, at the edge, the executor gets what it must not reach for itself: a clock, ids, a journal, a venue, the published
+files, and the account that it goes on from after a restart.
+
+Laws kept here:
+- a home has one executor at a time: two would trade one account twice (``flock`` on ``logs/tape-executor.pid``);
+- what cannot be recorded is not traded: the executor ends, and its supervisor starts it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tape.client.symbols import say_unlisted
+from tape.execution.autotune import Autotune
+from tape.execution.events import Event
+from tape.execution.executor import Executor
+from tape.execution.published import Published
+from tape.execution.strategy import Momentum
+from tape.execution.venues.venue import Venue
+from tape.runtime.config import config_of
+from tape.runtime.loop import Loop
+from tape.runtime.paper_account import PaperAccount
+from tape.settings import SECRETS, Settings
+from tape.store.errors import StoreError
+from tape.store.journal import Journal
+from tape.store.owner_lock import refuse_foreign_claims, trading
+
+if TYPE_CHECKING:
+    from tape.execution.venues.ccxt import CcxtVenue
+
+
+def executor_of(
+    home: Path,
+    settings: Settings,
+    venue: Venue,
+    record: Callable[[Sequence[Event]], object],
+    new_id: Callable[[], str],
+    *,
+    seed: int | None = None,
+) -> Executor:
+    """An executor on a venue, as it is configured in a home."""
+    flags, tuning, config = settings.flags, settings.autotune, config_of(settings)
+    say_unlisted(config.limits, config.universe, {"autotune.symbol_allowlist": tuning.symbol_allowlist})
+    return Executor(
+        venue,
+        record,
+        strategy=Momentum(settings.executor.seed if seed is None else seed, new_id),
+        config=config,
+        flags=flags,
+        published=Published(home / "logs" / "state"),
+        new_id=new_id,
+        autotune=Autotune(
+            allowlist=tuning.symbol_allowlist,
+            max_bias_delta=tuning.max_bias_delta,
+            max_offset_step_bps=tuning.max_offset_step_bps,
+            max_offset_abs_bps=tuning.max_offset_abs_bps,
+            may_flip=tuning.allow_flip,
+            qualities=tuning.require_quality,
+        ),
+        maker_wait_s=settings.executor.maker_wait_s,
+    )
+
+
+def refuse_unusable(home: Path, settings: Settings) -> None:
+    """Finds what would end an executor before it begins, without beginning anything.
+
+    Raises:
+        StoreError: the venue cannot be had as it is configured, or the paper account cannot be read.
+        ForeignFile: the file of the executor's claim is another program's.
+    """
+    refuse_foreign_claims(home, ["tape-executor.pid"])
+    if settings.executor.venue == "paper":
+        _account(home).venue(settings, datetime.now(UTC))
+    else:
+        _real(settings)
+
+
+@contextmanager
+def live_executor(home: Path, settings: Settings) -> Iterator[Loop]:
+    """An executor that records into the journal of a home, and the loop that steps it.
+
+    Raises:
+        StoreError: the venue cannot be had as it is configured, the home has an executor, or it cannot be recorded.
+    """
+    with trading(home):
+        if settings.executor.venue == "paper":
+            account = _account(home)
+            venue = account.venue(settings, datetime.now(UTC))
+            with Journal(home, "executor") as journal:
+                executor = executor_of(home, settings, venue, journal.record, journal.new_id)
+                yield Loop(executor, settings.executor.interval_s, account.save)
+                account.save(is_last=True)
+            return
+        real = _real(settings)
+        from tape.runtime.ccxt_account import CcxtAccount
+
+        kept = CcxtAccount(home, real)
+        with Journal(home, "executor") as journal:
+            executor = executor_of(home, settings, real, kept.recording(journal), journal.new_id)
+            kept.resume(executor)
+            yield Loop(executor, settings.executor.interval_s, kept.save)
+            kept.save()
+
+
+def _account(home: Path) -> PaperAccount:
+    return PaperAccount(home / "logs" / "cache" / "paper_account.json")
+
+
+def _real(settings: Settings) -> CcxtVenue:
+    flags = settings.flags
+    if settings.executor.trading and (flags.dry_run.strip() != "0" or not flags.is_risk_engine_on):
+        raise StoreError(
+            "settings: executor.trading: expected DRY_RUN = 0 and RISK_ENGINE_V6_ENABLED = 1 with it, found"
+            f" DRY_RUN = {flags.dry_run} and RISK_ENGINE_V6_ENABLED = {int(flags.is_risk_engine_on)}"
+        )
+    key, secret = (each.get_secret_value().strip() for each in (settings.api_key, settings.api_secret))
+    missing = [name for name, value in zip(SECRETS, (key, secret), strict=True) if not value]
+    if missing:
+        raise StoreError(f"settings: venue ccxt: expected {' and '.join(SECRETS)}, found no {' and no '.join(missing)}")
+    symbols = config_of(settings).universe.enabled
+    if not symbols:
+        raise StoreError("settings: universe: expected an enabled symbol to trade, found none")
+    from tape.execution.venues.ccxt import CcxtVenue
+    from tape.execution.venues.ccxt_requests import CcxtMissing
+
+    try:
+        return CcxtVenue(
+            symbols,
+            api_key=key,
+            secret=secret,
+            trading=settings.executor.trading,
+            testnet=flags.testnet.strip().lower() in ("1", "true", "yes", "on"),
+        )
+    except CcxtMissing as error:
+        raise StoreError(str(error)) from error

@@ -1,0 +1,123 @@
+"""Tables and views as they are shown: all of them, never too wide, with what they are for."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from examples.sample_logs import write_sample
+from tape.cli.layouts import _LAYOUTS, ENVELOPE, layout_of, newest_first
+from tape.cli.show import print_relation
+from tape.client.client import Client
+from tape.store.catalog import CATALOG_SQL, Relation, relations_of
+from tape.store.database import migrate
+from tests.tape.cli.test_app import tape
+from tests.tape.terminals import Terminal
+
+END = datetime(2025, 11, 1, tzinfo=UTC)
+AT = ("--as-of", "2025-11-01T00:00:00Z")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home folder into which a sample was imported; tests only read it."""
+    folder = tmp_path_factory.mktemp("home")
+    write_sample(folder / "old", days=0.5)
+    assert tape("--home", folder, "import", folder / "old").code == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def relations(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Relation]:
+    folder = tmp_path_factory.mktemp("empty")
+    migrate(folder / "logs" / "tape.duckdb")
+    return relations_of(Client(folder).query(CATALOG_SQL).rows[0][0])
+
+
+def test_every_layout_is_of_a_relation_and_names_its_columns(relations: dict[str, Relation]) -> None:
+    assert _LAYOUTS.keys() <= relations.keys()
+    for name, relation in relations.items():
+        types = {column.name: column.type for column in relation.columns}
+        entries = [entry for entry, _ in layout_of(name) or []]
+        assert len(set(entries)) == len(entries), name
+        for entry in entries:
+            column, _, key = entry.partition(".")
+            assert column in types, f"{name}.{entry}"
+            assert f"{key} " in f"{types[column]} ", f"{name}.{entry}"
+
+
+def test_what_happens_is_shown_the_newest_first(relations: dict[str, Relation]) -> None:
+    for name, relation in relations.items():
+        columns = {column.name for column in relation.columns}
+        order = newest_first(name)
+        assert (order is not None) or "ingest_seq" not in columns, name
+        for part in (order or "").replace(" desc", "").split(", ") if order else []:
+            assert part in columns, f"{name}: {order}"
+
+
+@pytest.mark.parametrize("show_all", [False, True])
+@pytest.mark.parametrize("limit", [1, 5])
+def test_everything_is_shown_within_100_columns(
+    home: Path, relations: dict[str, Relation], *, show_all: bool, limit: int
+) -> None:
+    client = Client(home)
+    for name, relation in relations.items():
+        answer = client.query(f'from "{name}" limit {limit + 1}', as_of=END)
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            print_relation(relation, answer, limit, show_all=show_all, as_of=END, is_newest_first=False)
+        first, *lines = printed.getvalue().splitlines()
+        assert first == f"{name} as of 2025-11-01 00:00:00 UTC"
+        assert max(map(len, lines), default=0) <= 100, printed.getvalue()
+        assert "".join(lines).startswith(relation.purpose[:60]), name
+        listed = {entry.partition(".")[0] for entry, _ in layout_of(name) or []}
+        shown = listed or set(answer.columns) - ENVELOPE or set(answer.columns)
+        hidden = 0 if show_all else len(set(answer.columns) - shown)
+        assert (f"{hidden} more column" in lines[-1]) == (hidden > 0), lines[-1]
+
+
+def test_a_view_is_shown_with_purpose_units_and_without_its_envelope(home: Path) -> None:
+    ended = tape("--home", home, "show", "closed_trades", "--limit", "2", *AT)
+    assert (ended.code, ended.err) == (0, "")
+    title, purpose, *_, units, rule, first, _second, _blank, note = ended.out.splitlines()
+    assert title == "closed_trades as of 2025-11-01 00:00:00 UTC"
+    assert purpose == "Every closed trade."
+    assert {"UTC", "USD", "base", "quote", "bps"} <= set(units.split())
+    assert set(rule) == {"─"}
+    assert first.split()[0] == "2025-10-31"
+    assert "2 rows, newest first; there are more: --limit; " in note
+    assert "ingest" not in ended.out
+    assert "ingest" in tape("--home", home, "show", "closed_trades", "--all", *AT).out
+
+
+def test_one_row_that_does_not_fit_is_shown_from_top_to_bottom_with_what_it_means(home: Path) -> None:
+    lines = tape("--home", home, "show", "nav_now", *AT).out.splitlines()
+    (equity,) = [line for line in lines if line.startswith("equity_usd ")]
+    assert equity.split()[2:] == ["USD", "equity", "of", "the", "latest", "tick"]
+    assert lines[-1] == "1 row"
+
+
+def test_a_limit_that_takes_all_is_not_said_to_leave_any(home: Path) -> None:
+    whole = tape("--home", home, "show", "symbol_scores", "--limit", "6", *AT).out.splitlines()[-1]
+    assert whole.startswith("6 rows")
+    assert "there are more" not in whole
+    assert "there are more" in tape("--home", home, "show", "symbol_scores", "--limit", "5", *AT).out.splitlines()[-1]
+
+
+def test_json_has_every_column_and_the_newest_rows(home: Path) -> None:
+    rows = tape("--home", home, "show", "order_fills", "--limit", "3", "--json").json
+    assert [row["ts"] for row in rows] == sorted((row["ts"] for row in rows), reverse=True)
+    assert rows[0].keys() >= ENVELOPE
+
+
+def test_a_terminal_has_colours_and_a_pipe_has_none(home: Path) -> None:
+    assert "\x1b" not in tape("--home", home, "show", "closed_trades", *AT).out
+    terminal = Terminal()
+    with terminal.start("--home", home, "show", "closed_trades", *AT) as process:
+        assert process.wait(60) == 0
+    assert "\x1b[32m" in terminal.raw
+    assert "\x1b[31m" in terminal.raw
