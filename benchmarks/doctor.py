@@ -23,7 +23,7 @@ from rich.table import Table
 
 from benchmarks.spine import Serving, spread, tick, year
 from tape.client.owner_socket import ask
-from tape.store.journal import Journal
+from tape.store.journal.writer import Journal
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from benchmarks.doctor import ticking
 from benchmarks.spine import Serving, spread, tick, year
 from tape.client.owner_socket import ask
 from tape.store.errors import StoreError
-from tape.store.journal import Journal
+from tape.store.journal.writer import Journal
 
 TICKS = (
     "select avg(equity_usd), min(equity_usd), max(equity_usd), count(*) from ticks"

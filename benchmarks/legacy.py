@@ -60,7 +60,7 @@ from datetime import datetime
 from pathlib import Path
 from tape.exporters.state_files import publish
 from tape.store.database import open_database
-from tape.store.round import open_round
+from tape.store.query.round import open_round
 connection = open_database(Path({str(home)!r}) / "logs/tape.duckdb", read_only=True)
 times = []
 for _ in range({repeats} + 1):

@@ -34,7 +34,7 @@ from rich.table import Table
 from benchmarks.spine import Serving
 from tape.client.owner_socket import ask
 from tape.execution.events import HeartbeatSent
-from tape.store.journal import Journal
+from tape.store.journal.writer import Journal
 from tests.exporters.firestores import JAR, Emulator
 
 SETTINGS = """

@@ -30,9 +30,10 @@ from tape.client.owner_socket import ask
 from tape.execution.events import Event, MarkObserved, OrderFilled, PositionMarked, Ticked
 from tape.store.database import closing, migrate, open_database
 from tape.store.errors import StoreError
-from tape.store.ingest import Ingest
-from tape.store.journal import SEGMENT_BYTES, Journal, journal_folder
-from tape.store.roll_ups import roll_up
+from tape.store.ingest.ingest import Ingest
+from tape.store.ingest.roll_ups import roll_up
+from tape.store.journal.segments import SEGMENT_BYTES, journal_folder
+from tape.store.journal.writer import Journal
 
 SYMBOLS = tuple(f"SYM{at}USDT" for at in range(10))
 

@@ -37,10 +37,10 @@ from tape.exporters.documents import SYNC_FIELD, Document, DocumentRefused, docu
 from tape.exporters.firestore_client import Outcome, RemoteFailed
 from tape.exporters.nav_caches import Day, NavCaches
 from tape.exporters.state_files import replace_file, to_json
+from tape.store.claims import owner_pid
 from tape.store.errors import StoreError
-from tape.store.journal import Journal
+from tape.store.journal.writer import Journal
 from tape.store.own_files import ForeignFile, digest_of
-from tape.store.owner_lock import owner_pid
 
 _LOG = logging.getLogger(__name__)
 INTERVAL_S = 20.0

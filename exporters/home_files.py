@@ -26,10 +26,10 @@ from tape.exporters.live_mirrors import LOGS
 from tape.exporters.mirror_files import has_foreign_lines
 from tape.exporters.older_forms import laid_out_older
 from tape.exporters.state_files import to_json
-from tape.store.damaged import last_rebuild, why_rebuild
 from tape.store.database import closing, open_any_revision
 from tape.store.errors import StoreError
 from tape.store.own_files import TAKE_OVER, ForeignFile, OwnFiles, digest_of
+from tape.store.recovery.damaged import last_rebuild, why_rebuild
 
 _LOG = logging.getLogger("tape")
 

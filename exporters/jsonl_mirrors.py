@@ -19,9 +19,9 @@ import orjson
 from tape.execution import events
 from tape.exporters.contract import state_file
 from tape.exporters.state_files import render, to_json, write_atomically
-from tape.store.importer import COMPUTED
+from tape.store.legacy.importer import COMPUTED
 from tape.store.own_files import OwnFiles
-from tape.store.round import Round, Row
+from tape.store.query.round import Round, Row
 
 ORDER_EVENTS = (events.OrderAcked, events.OrderFilled, events.OrderClosed, events.OrderFailed)
 

@@ -29,7 +29,7 @@ from tape.exporters.mirror_files import ROTATE_BYTES, MirrorFile, newest_part, o
 from tape.store.database import is_fatal, is_memory_short, roll_back, transaction
 from tape.store.errors import StoreError
 from tape.store.own_files import OwnFiles
-from tape.store.round import Row, fetch_rows
+from tape.store.query.round import Row, fetch_rows
 
 _LOG = logging.getLogger(__name__)
 _SLICE = 1_000

@@ -20,7 +20,7 @@ from typing import BinaryIO, cast
 
 import orjson
 
-from tape.store.journal import sync_folder, sync_names, write_whole
+from tape.store.durable import sync_folder, sync_names, write_whole
 from tape.store.own_files import ForeignFile, OwnFiles
 
 ROTATE_BYTES = 10 * 1024 * 1024

@@ -13,7 +13,7 @@ from typing import Any
 
 from tape.exporters.contract import Nav, RiskAllocationSuggestions, StateFile
 from tape.exporters.state_files import document, to_json
-from tape.store.round import Round
+from tape.store.query.round import Round
 
 _ADDED = frozenset({"unpriced_fees", "unmarked_positions", "is_marked"})
 _ADDED_TO_NAV = frozenset({"points", "drawdown", "realized_pnl"})

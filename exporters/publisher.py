@@ -22,12 +22,12 @@ from tape.exporters.contract import STATE_FILES, TICK_S, StateFile, state_file
 from tape.exporters.older_forms import render_older
 from tape.exporters.state_files import render, replace_file, write_atomically
 from tape.store.database import is_fatal, is_memory_short, roll_back, transaction
+from tape.store.durable import sync_folder
 from tape.store.errors import StoreError
-from tape.store.journal import sync_folder
 from tape.store.own_files import ForeignFile, OwnFiles
-from tape.store.round import LiveRounds, Round, open_round, tables_beneath
+from tape.store.query.round import LiveRounds, Round, open_round, tables_beneath
 from tape.store.schema import EXPORTS
-from tape.store.sql_files import sql_objects
+from tape.store.views.sql_files import sql_objects
 
 _LOG = logging.getLogger(__name__)
 _RETRY_S = 3.0

@@ -18,9 +18,9 @@ from typing import Any
 import orjson
 
 from tape.exporters.contract import STATE_FILES, StateFile
-from tape.store.journal import sync_folder
+from tape.store.durable import sync_folder
 from tape.store.own_files import OwnFiles
-from tape.store.round import Round
+from tape.store.query.round import Round
 
 
 def render(file: StateFile, reading: Round) -> bytes:

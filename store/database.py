@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from tape.store.canonical_json import add_functions
+from tape.store.durable import sync_folder
 from tape.store.errors import (
     DatabaseDamaged,
     DatabaseLocked,
@@ -31,8 +32,7 @@ from tape.store.errors import (
     SchemaMismatch,
     StoreError,
 )
-from tape.store.journal import sync_folder
-from tape.store.views import apply_views, pending_views
+from tape.store.views.apply import apply_views, pending_views
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,7 +107,7 @@ def run_alembic(connection: duckdb.DuckDBPyConnection, target: str) -> None:
     from alembic.config import Config
     from duckdb_sqlalchemy import ConnectionWrapper
 
-    from tape.store.views import drop_views
+    from tape.store.views.apply import drop_views
 
     engine = sa.create_engine(
         "duckdb://", creator=lambda: ConnectionWrapper(connection.cursor()), poolclass=sa.pool.NullPool

@@ -30,8 +30,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tape.store.durable import make_folder, sync_folder, sync_names, write_whole
 from tape.store.errors import StoreError
-from tape.store.journal import make_folder, sync_folder, sync_names, write_whole
 
 RECORD = "tape.written"
 TAKEN_OVER = "taken-over"

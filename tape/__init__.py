@@ -37,7 +37,8 @@ if TYPE_CHECKING:
         SymbolToggled,
         Ticked,
     )
-    from tape.store.journal import Journal, JournalError
+    from tape.store.journal.segments import JournalError
+    from tape.store.journal.writer import Journal
 
 __all__ = [
     "ConfigChanged",
@@ -81,7 +82,7 @@ def connect(home: str | PathLike[str] | None = None) -> Reader:
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = import_module("tape.store.journal" if name in _JOURNAL_NAMES else "tape.execution.events")
+    module = import_module("tape.store.journal.writer" if name in _JOURNAL_NAMES else "tape.execution.events")
     return globals().setdefault(name, getattr(module, name))
 
 

@@ -19,8 +19,8 @@ from tape.runtime.config import config_of
 from tape.runtime.executor import executor_of
 from tape.settings import Settings, load_settings
 from tape.store.database import closing, open_database
-from tape.store.ingest import Ingest
-from tape.store.journal import Journal
+from tape.store.ingest.ingest import Ingest
+from tape.store.journal.writer import Journal
 
 
 class Runtime:

@@ -102,7 +102,7 @@ def test_a_wheel_holds_the_package_and_nothing_beside_it(wheel: Path) -> None:
     assert {name.split("/")[0] for name in names} == {"tape", f"tape-{version('tape')}.dist-info"}
     for room in ROOMS:
         assert any(name.startswith(f"tape/{room}/") for name in names), room
-    assert {"tape/sql/intel/symbol_scores.sql", "tape/migrations/env.py", "tape/store/journal.py"} <= set(names)
+    assert {"tape/sql/intel/symbol_scores.sql", "tape/migrations/env.py", "tape/store/journal/writer.py"} <= set(names)
 
 
 def test_a_wheel_made_of_the_source_archive_is_the_same(wheel: Path, tmp_path: Path) -> None:
@@ -188,5 +188,5 @@ def test_a_producer_s_import_loads_no_database(names: str, unwanted: set[str]) -
     """A journal alone loads no models of events either: these load when one is opened."""
     program = f"import sys; from tape import {names}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert "tape.store.journal" in done.stdout.split()
+    assert "tape.store.journal.writer" in done.stdout.split()
     assert unwanted & set(done.stdout.split()) == set()

@@ -12,7 +12,7 @@ from docs.build.catalog import Catalog, Column
 from docs.build.markdown import code, link, page, table
 from tape.execution.events import EVENTS, Event, contract_key
 from tape.exporters.contract import STATE_FILES
-from tape.store.sql_files import SqlObject, sql_objects
+from tape.store.views.sql_files import SqlObject, sql_objects
 
 TABLES, VIEWS, MACROS, FILES = "tables.md", "views.md", "macros.md", "files.md"
 _LAYERS = {

@@ -35,9 +35,9 @@ from tape.execution.events import (
 from tape.exporters.publisher import Publisher
 from tape.settings import load_settings
 from tape.store.database import Resources, closing, migrate, open_database, set_clocks
-from tape.store.importer import import_logs
-from tape.store.ingest import Ingest
-from tape.store.journal import Journal
+from tape.store.ingest.ingest import Ingest
+from tape.store.journal.writer import Journal
+from tape.store.legacy.importer import import_logs
 
 AS_OF = datetime(2025, 10, 31, 18, tzinfo=UTC)
 _LIVE_FROM = AS_OF - timedelta(hours=2)

@@ -11,9 +11,9 @@ import typer
 
 from tape.cli.options import home_of
 from tape.cli.session import Session
-from tape.store.backup import backup as backup_database
-from tape.store.backup import dated_name
 from tape.store.database import closing
+from tape.store.recovery.backup import backup as backup_database
+from tape.store.recovery.backup import dated_name
 
 
 def command(

@@ -21,7 +21,7 @@ from tape.exporters.state_files import publish
 from tape.store.database import closing
 from tape.store.database import migrate as migrate_database
 from tape.store.own_files import OwnFiles
-from tape.store.round import open_round
+from tape.store.query.round import open_round
 from tape.store.status import newest_event
 
 NEWEST = "newest"

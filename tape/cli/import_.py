@@ -23,8 +23,8 @@ from tape.cli.session import Session
 from tape.cli.terminal import new_table, printable, terminal
 from tape.store.database import closing, is_interrupt
 from tape.store.database import migrate as migrate_database
-from tape.store.importer import ImportReport, import_logs
-from tape.store.legacy import find_logs, log_folder
+from tape.store.legacy.importer import ImportReport, import_logs
+from tape.store.legacy.logs import find_logs, log_folder
 
 _MOST_FILES = 100
 """Files that are listed one by one; the JSON has all of them."""

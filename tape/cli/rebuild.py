@@ -13,9 +13,9 @@ import typer
 from tape.cli.options import Json, home_of
 from tape.cli.session import Session
 from tape.cli.terminal import terminal
-from tape.store.damaged import Rebuilt
-from tape.store.owner_lock import owning
-from tape.store.rebuild import rebuild as rebuild_database
+from tape.store.claims import owning
+from tape.store.recovery.damaged import Rebuilt
+from tape.store.recovery.rebuild import rebuild as rebuild_database
 
 
 def command(

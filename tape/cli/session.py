@@ -8,9 +8,9 @@ import duckdb
 
 from tape.client.client import Client
 from tape.settings import Settings, load_settings
-from tape.store.damaged import refuse_damaged
+from tape.store.claims import refuse_beside_owner
 from tape.store.database import open_database
-from tape.store.owner_lock import refuse_beside_owner
+from tape.store.recovery.damaged import refuse_damaged
 
 
 class Session:

@@ -22,11 +22,11 @@ from tape.cli.session import Session
 from tape.cli.terminal import WIDTH, new_table, terminal
 from tape.cli.values import Shown, kind_of, lines_of, style_of, text_of, texts_of
 from tape.client.client import Answer
-from tape.store.catalog import Relation, unit_in
-from tape.store.columns import unit_by_name
 from tape.store.errors import one_of
 from tape.store.schema import METADATA
-from tape.store.sql_files import sql_objects
+from tape.store.views.catalog import Relation, unit_in
+from tape.store.views.column_comments import unit_by_name
+from tape.store.views.sql_files import sql_objects
 
 _GAP = 2
 """Blanks between two columns."""

@@ -14,7 +14,7 @@ from tape.cli.repl.statements import steps_of
 from tape.cli.session import Session
 from tape.cli.tables import FORMATS
 from tape.settings import state_folder
-from tape.store.owner_lock import owner_pid
+from tape.store.claims import owner_pid
 
 
 def command(

@@ -18,7 +18,7 @@ from tape.cli.watch import watching
 from tape.client.owner_socket import DoorClosed, ask
 from tape.doctor.checks import size, span
 from tape.doctor.look import ANSWERS_S
-from tape.store.owner_lock import owner_pid
+from tape.store.claims import owner_pid
 
 _STANDS_STILL = 3
 """Cycles that a sync may miss before it is said to stand still."""

@@ -24,10 +24,10 @@ from tape.client.symbols import UnknownSymbol, known_symbols, normal
 from tape.client.tail import SOURCES, Tail
 from tape.doctor.checks import span
 from tape.exporters.state_files import finite
-from tape.store.ahead import TOLERATED
-from tape.store.catalog import unit_in
-from tape.store.columns import unit_by_name
+from tape.store.ingest.ahead import TOLERATED
 from tape.store.schema import METADATA
+from tape.store.views.catalog import unit_in
+from tape.store.views.column_comments import unit_by_name
 
 _GAP = "  "
 _FIRST = "ts:14 symbol:12 side:5 "

@@ -12,7 +12,7 @@ from tape.cli.options import home_of
 from tape.cli.session import Session
 from tape.client.symbols import UnknownSymbol, known_symbols, live_symbols, normal
 from tape.execution.events import SymbolToggled
-from tape.store.journal import Journal
+from tape.store.journal.writer import Journal
 
 
 def command(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Literal
 
-from tape.store.columns import UNITS
+from tape.store.views.column_comments import UNITS
 
 Kind = Literal["number", "whole", "flag", "instant", "day", "list", "document", "text"]
 

@@ -21,11 +21,11 @@ import duckdb
 
 from tape.client.owner_socket import ask
 from tape.settings import Settings, load_settings
+from tape.store.claims import owner_pid
 from tape.store.database import closing, open_database, set_clocks
 from tape.store.errors import StoreError
-from tape.store.owner_lock import owner_pid
-from tape.store.query import arrow_stream, one_select
-from tape.store.round import open_round
+from tape.store.query.guard import arrow_stream, one_select
+from tape.store.query.round import open_round
 from tape.store.status import relation_names
 
 _AGAIN_S = 0.05

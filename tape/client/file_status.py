@@ -10,10 +10,10 @@ from typing import Any
 from tape.exporters.contract import STATE_FILES
 from tape.exporters.firestore import sync_status
 from tape.settings import load_settings
-from tape.store.damaged import rebuild_status
 from tape.store.database import closing, open_database
-from tape.store.gaps import gaps
-from tape.store.ingest import certificates
+from tape.store.ingest.gaps import gaps
+from tape.store.ingest.ingest import certificates
+from tape.store.recovery.damaged import rebuild_status
 from tape.store.status import table_status
 
 

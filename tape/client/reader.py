@@ -20,7 +20,7 @@ from tape.client.client import Answer, Client
 from tape.client.instants import instant
 from tape.settings import home_folder
 from tape.store.errors import StoreError
-from tape.store.query import pyarrow
+from tape.store.query.guard import pyarrow
 
 if TYPE_CHECKING:
     import pandas

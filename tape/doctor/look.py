@@ -11,8 +11,8 @@ from typing import Any
 
 from tape.client.owner_socket import DoorClosed, ask
 from tape.doctor.checks import Check, Finding, State, check_of, from_json, overall
+from tape.store.claims import owner_pid
 from tape.store.errors import StoreError
-from tape.store.owner_lock import owner_pid
 
 ANSWERS_S = 5.0
 """How long an owner may take to answer one small query."""

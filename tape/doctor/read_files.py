@@ -20,7 +20,7 @@ from tape.exporters.contract import STATE_FILES, StateFile, state_file
 from tape.exporters.publisher import Export, code_digest
 from tape.exporters.state_files import render
 from tape.store.database import closing
-from tape.store.round import Round, open_round, tables_beneath
+from tape.store.query.round import Round, open_round, tables_beneath
 from tape.store.schema import EVENT_TABLES
 
 _SYNCED, _POSITIONS, _NAV = "synced_state.json", "positions.json", "nav.json"

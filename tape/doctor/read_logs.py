@@ -26,7 +26,7 @@ from tape.exporters.contract import state_file
 from tape.exporters.jsonl_mirrors import router_health_line, summary_line
 from tape.exporters.live_mirrors import EVENT_MIRRORS, ROUTER_HEALTH_S, not_imported, without_clocks
 from tape.store.database import closing
-from tape.store.importer import COMPUTED
+from tape.store.legacy.importer import COMPUTED
 
 HEALTH, COMPARE = "router_health.jsonl", "pipeline_v6_compare.jsonl"
 MIRRORS = (*EVENT_MIRRORS, HEALTH, COMPARE)

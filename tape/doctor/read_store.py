@@ -12,16 +12,16 @@ from tape.doctor.checks import Check
 from tape.doctor.home import Home
 from tape.execution.events import Ticked
 from tape.exporters.firestore import sync_status
-from tape.store.ahead import events_ahead
-from tape.store.backup import backups
-from tape.store.config_files import kept_in_range
-from tape.store.damaged import last_rebuild
 from tape.store.database import closing
 from tape.store.disk_space import free_bytes
-from tape.store.doubled import shared_contents, shared_ids
-from tape.store.gaps import gaps
-from tape.store.ingest import certificates
-from tape.store.journal import journal_folder
+from tape.store.ingest.ahead import events_ahead
+from tape.store.ingest.doubled import shared_contents, shared_ids
+from tape.store.ingest.gaps import gaps
+from tape.store.ingest.ingest import certificates
+from tape.store.journal.segments import journal_folder
+from tape.store.legacy.config_files import kept_in_range
+from tape.store.recovery.backup import backups
+from tape.store.recovery.damaged import last_rebuild
 
 _NAV_FRESHNESS_S = 150.0
 """Where the limits say nothing else (their nav_freshness_seconds)."""

@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tape.doctor.checks import Check, Finding, State, age, check_of, size, span
-from tape.store.ahead import TOLERATED, Ahead
-from tape.store.damaged import Rebuilt
 from tape.store.database import bytes_of
-from tape.store.doubled import Doubled
-from tape.store.gaps import Gap
-from tape.store.ingest import Certificate
+from tape.store.ingest.ahead import TOLERATED, Ahead
+from tape.store.ingest.doubled import Doubled
+from tape.store.ingest.gaps import Gap
+from tape.store.ingest.ingest import Certificate
+from tape.store.recovery.damaged import Rebuilt
 
 STUCK_S = 60.0
 """After so long a step of a worker is no longer under way, but stuck."""

@@ -17,10 +17,10 @@ from tape.exporters.contract import StateFile
 from tape.exporters.documents import sequence
 from tape.exporters.publisher import code_digest
 from tape.exporters.state_files import document, to_json
-from tape.store.catalog import unit_in
-from tape.store.columns import unit_by_name
 from tape.store.errors import StoreError
-from tape.store.lineage import trace
+from tape.store.lineage.trace import trace
+from tape.store.views.catalog import unit_in
+from tape.store.views.column_comments import unit_by_name
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

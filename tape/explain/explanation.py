@@ -10,11 +10,11 @@ from typing import Any
 
 from tape.client.client import Answer
 from tape.explain.question import MISSING, Question
-from tape.store.lineage import Input, Lineage
-from tape.store.rows_behind import RowsQuery, rows_query
+from tape.store.lineage.rows_behind import RowsQuery, rows_query
+from tape.store.lineage.selects import Conditions, relation
+from tape.store.lineage.trace import Input, Lineage
+from tape.store.query.tree import macro_parts, object_named
 from tape.store.schema import METADATA
-from tape.store.selects import Conditions, relation
-from tape.store.sql_tree import macro_parts, object_named
 
 
 @dataclass(frozen=True)

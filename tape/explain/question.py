@@ -9,7 +9,7 @@ from typing import Any, get_origin
 from tape.exporters.contract import StateFile
 from tape.exporters.documents import CLOCKS
 from tape.store.errors import StoreError, one_of
-from tape.store.selects import Conditions, Path
+from tape.store.lineage.selects import Conditions, Path
 
 MISSING: Any = object()
 

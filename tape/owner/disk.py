@@ -19,7 +19,7 @@ from tape.settings import StoreSettings
 from tape.store.database import bytes_of
 from tape.store.disk_space import existing, free_bytes
 from tape.store.errors import StoreError
-from tape.store.journal import journal_folder
+from tape.store.journal.segments import journal_folder
 
 _LOG = logging.getLogger("tape")
 _AGAIN = 1.1

@@ -50,10 +50,10 @@ from tape.owner.query_limits import Queries
 from tape.owner.status import status_of
 from tape.store.database import closing, is_damage, is_fatal, set_clocks
 from tape.store.errors import StoreError
-from tape.store.gaps import gaps
-from tape.store.ingest import certificates
-from tape.store.query import arrow_stream, one_select
-from tape.store.round import open_round
+from tape.store.ingest.gaps import gaps
+from tape.store.ingest.ingest import certificates
+from tape.store.query.guard import arrow_stream, one_select
+from tape.store.query.round import open_round
 from tape.store.status import newest_event, relation_names, table_status
 
 _MAX_REQUEST = 1024 * 1024

@@ -20,7 +20,9 @@ import duckdb
 from tape.exporters.mirror_files import is_archived_mirror
 from tape.owner.disk import Disk
 from tape.settings import Settings
-from tape.store.backup import (
+from tape.store.database import closing, is_fatal, transaction
+from tape.store.errors import StoreError
+from tape.store.recovery.backup import (
     backup,
     backups,
     compress,
@@ -31,8 +33,6 @@ from tape.store.backup import (
     next_name,
     old_segments,
 )
-from tape.store.database import closing, is_fatal, transaction
-from tape.store.errors import StoreError
 
 _LOG = logging.getLogger("tape")
 _MIRROR_ARCHIVE_IDLE = timedelta(hours=1)
@@ -100,7 +100,7 @@ class Housekeeping:
 
         Raises:
             DiskFull: there is no room for it.
-            StoreError, OSError: as ``tape.store.backup.backup``.
+            StoreError, OSError: as ``tape.store.recovery.backup.backup``.
         """
         wal = self._database.with_name(f"{self._database.name}.wal")
         held = sum(path.stat().st_size for path in (self._database, wal) if path.exists())

@@ -16,7 +16,7 @@ from tape.owner.clock import Clock
 from tape.owner.housekeeping import Housekeeping
 from tape.owner.worker import Worker
 from tape.settings import Settings
-from tape.store.ingest import Ingest
+from tape.store.ingest.ingest import Ingest
 from tape.store.own_files import OwnFiles
 
 

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import duckdb
 
-from tape.store.damaged import refuse_damaged, why_behind
 from tape.store.database import Resources, migrate, open_database
 from tape.store.errors import DatabaseDamaged, DatabaseLocked
-from tape.store.rebuild import RebuildFailed, rebuild
+from tape.store.recovery.damaged import refuse_damaged, why_behind
+from tape.store.recovery.rebuild import RebuildFailed, rebuild
 
 _LOG = logging.getLogger("tape")
 _TELL_EVERY_S = 10.0

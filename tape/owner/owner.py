@@ -53,18 +53,18 @@ from tape.owner.signals import called_by_signals
 from tape.owner.sync import make_sync
 from tape.owner.worker import Worker
 from tape.settings import Settings
-from tape.store import backup as copies
-from tape.store.ahead import events_ahead
-from tape.store.damaged import mark_damaged
+from tape.store.claims import owner_pid, owning, refuse_foreign_claims
 from tape.store.database import closing, is_damage, lock_down, set_clocks
 from tape.store.errors import StoreError
-from tape.store.gaps import gaps
-from tape.store.ingest import Ingest, certificates
-from tape.store.journal import Journal
+from tape.store.ingest.ahead import events_ahead
+from tape.store.ingest.gaps import gaps
+from tape.store.ingest.ingest import Ingest, certificates
+from tape.store.journal.writer import Journal
 from tape.store.own_files import OwnFiles
-from tape.store.owner_lock import owner_pid, owning, refuse_foreign_claims
-from tape.store.packed_segments import recall_packed
-from tape.store.writing import Writing
+from tape.store.recovery import backup as copies
+from tape.store.recovery.damaged import mark_damaged
+from tape.store.recovery.packed_segments import recall_packed
+from tape.store.write_lock import Writing
 
 _LOG = logging.getLogger("tape")
 _PUBLISH_EVERY_S = 0.1

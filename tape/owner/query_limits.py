@@ -11,7 +11,7 @@ Laws kept here:
 
 ``memory_limit`` counts DuckDB's blocks, and neither the texts and lists a query computes nor what Python makes of its
 rows: so it is the memory of the process that is looked at. An interrupt is heard from one vector to the next: so
-``tape.store.query_costs`` refuses the calls that make much more of one vector than it holds.
+``tape.store.query.costs`` refuses the calls that make much more of one vector than it holds.
 """
 
 from __future__ import annotations

@@ -10,9 +10,9 @@ from tape.exporters.firestore import sync_status
 from tape.owner.clock import since_boot_s
 from tape.owner.live import Live
 from tape.owner.readiness import not_ready
-from tape.store.backup import backups
-from tape.store.damaged import rebuild_status
 from tape.store.disk_space import free_bytes
+from tape.store.recovery.backup import backups
+from tape.store.recovery.damaged import rebuild_status
 from tape.version import own_version
 
 

@@ -36,7 +36,8 @@ from tape.execution.events import (
 from tape.execution.executor import Executor
 from tape.execution.venues.ccxt import CcxtVenue, Progress
 from tape.store.errors import StoreError
-from tape.store.journal import Journal, journal_folder, read_header, read_lines, segment_name, segment_paths
+from tape.store.journal.segments import journal_folder, read_header, read_lines, segment_name, segment_paths
+from tape.store.journal.writer import Journal
 
 _LOG = logging.getLogger("tape")
 _OF_ORDERS = (OrderAttempted, OrderAcked, OrderFilled, OrderClosed, OrderFailed, OrderMeasured, FundingSettled)

@@ -27,9 +27,9 @@ from tape.runtime.config import config_of
 from tape.runtime.loop import Loop
 from tape.runtime.paper_account import PaperAccount
 from tape.settings import SECRETS, Settings
+from tape.store.claims import refuse_foreign_claims, trading
 from tape.store.errors import StoreError
-from tape.store.journal import Journal
-from tape.store.owner_lock import refuse_foreign_claims, trading
+from tape.store.journal.writer import Journal
 
 if TYPE_CHECKING:
     from tape.execution.venues.ccxt import CcxtVenue

@@ -34,7 +34,7 @@ from tape.execution.events import (
     SymbolToggled,
     Ticked,
 )
-from tape.store.journal import Journal
+from tape.store.journal.writer import Journal
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "LINKUSDT", "LTCUSDT", "SUIUSDT")
 _HELD = 4

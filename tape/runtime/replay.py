@@ -31,11 +31,11 @@ from tape.owner.scratch import scratch_folder
 from tape.runtime.config import config_of
 from tape.runtime.executor import executor_of
 from tape.settings import Settings
+from tape.store.claims import CLAIMS, owning
 from tape.store.database import closing, migrate, open_database
 from tape.store.errors import StoreError
-from tape.store.ingest import Ingest
-from tape.store.journal import Journal
-from tape.store.owner_lock import CLAIMS, owning
+from tape.store.ingest.ingest import Ingest
+from tape.store.journal.writer import Journal
 
 _LOG = logging.getLogger("tape")
 PUBLISH_EVERY_S = 7200.0

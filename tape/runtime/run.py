@@ -20,7 +20,7 @@ from tape.runtime.executor import live_executor, refuse_unusable
 from tape.runtime.loop import Loop
 from tape.runtime.panel import Panel, Watched
 from tape.settings import Settings
-from tape.store.owner_lock import refuse_beside_owner
+from tape.store.claims import refuse_beside_owner
 
 _LOG = logging.getLogger("tape")
 _STEP_ENDS_S = 0.5

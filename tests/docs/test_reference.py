@@ -13,7 +13,7 @@ from docs.build.settings import settings_page
 from tape.exporters.contract import STATE_FILES
 from tape.exporters.schema import schema_files
 from tape.store.schema import METADATA
-from tape.store.sql_files import sql_objects
+from tape.store.views.sql_files import sql_objects
 from tests.docs.pages import DOCS
 
 REFERENCE = DOCS / "reference"

@@ -11,7 +11,7 @@ import pytest
 
 from examples.sample_logs import DEFAULT_END, write_bench, write_sample
 from tape.store.database import closing, open_database
-from tape.store.importer import import_logs
+from tape.store.legacy.importer import import_logs
 
 
 def _bytes(folder: Path) -> dict[str, bytes]:

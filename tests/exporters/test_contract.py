@@ -14,9 +14,9 @@ from examples.sample_logs import DEFAULT_END, write_sample
 from tape.exporters.contract import STATE_FILES, Shape, StateFile, state_file
 from tape.exporters.state_files import publish
 from tape.store.database import closing, open_database
-from tape.store.importer import import_logs
-from tape.store.round import open_round
-from tape.store.sql_files import sql_objects
+from tape.store.legacy.importer import import_logs
+from tape.store.query.round import open_round
+from tape.store.views.sql_files import sql_objects
 from tests.conftest import AS_OF, SHARED, GivenRows
 
 CONTRACT_NAMES = {

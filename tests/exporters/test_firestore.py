@@ -20,7 +20,7 @@ from tape.exporters.contract import STATE_FILES
 from tape.exporters.documents import Document
 from tape.exporters.firestore import Sync, restored, sync_status
 from tape.exporters.firestore_client import FirestoreClient, Outcome, RemoteFailed
-from tape.store.owner_lock import owning
+from tape.store.claims import owning
 from tests.exporters.firestores import Emulator, FaultServer, connected, emulator, resident_bytes
 
 started_emulator = pytest.fixture(scope="module", name="started")(emulator)

@@ -13,7 +13,7 @@ import pytest
 from examples.sample_logs import DEFAULT_END, write_sample
 from tape.exporters.jsonl_mirrors import write_logs
 from tape.exporters.state_files import publish
-from tape.store.round import open_round
+from tape.store.query.round import open_round
 from tests.conftest import AS_OF, GivenRows, ago
 from tests.store.old_logs import (
     ATTEMPTED,

@@ -23,9 +23,9 @@ from tape.exporters.jsonl_mirrors import write_logs
 from tape.exporters.live_mirrors import EVENT_MIRRORS, ROUTER_HEALTH_S, EventMirror, Lines, Mirrors
 from tape.exporters.mirror_files import MirrorFile
 from tape.exporters.state_files import to_json
-from tape.store.backup import compress
-from tape.store.importer import import_logs
-from tape.store.round import Row, open_round
+from tape.store.legacy.importer import import_logs
+from tape.store.query.round import Row, open_round
+from tape.store.recovery.backup import compress
 from tests.conftest import GivenRows
 from tests.store.old_logs import CLOSE, EXECUTED, METRIC, METRICS, VETO, VETOES, text, write_files
 

@@ -17,7 +17,7 @@ import pytest
 
 from tape.exporters import mirror_files
 from tape.exporters.mirror_files import MirrorFile, newest_part, open_part
-from tape.store.backup import compress
+from tape.store.recovery.backup import compress
 
 Lines = list[tuple[str, bytes]]
 

@@ -21,8 +21,8 @@ from tape.exporters import publisher as publisher_module
 from tape.exporters.contract import STATE_FILES, StateFile, state_file
 from tape.exporters.publisher import NotRepublished, Publication, Publisher, republish
 from tape.exporters.state_files import render
-from tape.store.round import open_round, tables_beneath
-from tape.store.sql_files import sql_objects
+from tape.store.query.round import open_round, tables_beneath
+from tape.store.views.sql_files import sql_objects
 from tests.conftest import AS_OF, GivenRows, ago
 
 CONFIGURED = '{"ENV": "test"}'

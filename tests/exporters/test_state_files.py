@@ -20,8 +20,8 @@ from examples.sample_logs import DEFAULT_END, write_sample
 from tape.exporters.contract import STATE_FILES, state_file
 from tape.exporters.state_files import finite, forget_unfinished, publish, render, write_atomically
 from tape.store.database import Resources, closing, open_database
-from tape.store.importer import import_logs
-from tape.store.round import open_round
+from tape.store.legacy.importer import import_logs
+from tape.store.query.round import open_round
 from tests.conftest import AS_OF, GivenRows, ago
 
 

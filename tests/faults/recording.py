@@ -21,7 +21,7 @@ from typing import Self
 
 from tape.execution.events import Event, IntentVetoed, ShadowDecided
 from tape.runtime.load import Market
-from tape.store.journal import Journal
+from tape.store.journal.writer import Journal
 from tests.tape.owners import PROJECT
 
 PADDING = "x" * 16_000

@@ -30,11 +30,11 @@ from tape.execution.events import EVENTS, EVENTS_BY_TYPE, Event, EventRefused, H
 from tape.settings import Settings, load_settings
 from tape.store.database import closing, open_database
 from tape.store.errors import StoreError
-from tape.store.ingest import Ingest, Ingested, certificates
-from tape.store.journal import Journal
+from tape.store.ingest.ingest import Ingest, Ingested, certificates
+from tape.store.journal.writer import Journal
 from tape.store.schema import EVENT_TABLES
+from tests.store.ingest.test_ingest import full
 from tests.store.old_logs import EVERY_LOG, HEARTBEAT, HEARTBEATS, LogStore, fresh_store, text
-from tests.store.test_ingest import full
 from tests.tape.owners import Serving, check_unharmed, peer
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]

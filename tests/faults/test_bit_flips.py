@@ -12,13 +12,13 @@ from random import Random
 import duckdb
 import pytest
 
-from tape.store.damaged import last_rebuild, mark_damaged
 from tape.store.database import closing, is_damage, open_database, read_all
 from tape.store.errors import DatabaseDamaged, StoreError
-from tape.store.journal import JournalError, read_header, read_lines
-from tape.store.rebuild import rebuild
+from tape.store.journal.segments import JournalError, read_header, read_lines
+from tape.store.recovery.damaged import last_rebuild, mark_damaged
+from tape.store.recovery.rebuild import rebuild
 from tests.store.homes import SMALL, Home, content_of, flip, recorded_in
-from tests.store.test_rebuild import NOW
+from tests.store.recovery.test_rebuild import NOW
 
 Times = Callable[[int, int], int]
 _HEADERS_BYTES, _BLOCK_BYTES = 3 * 4096, 262_144

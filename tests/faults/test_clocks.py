@@ -24,8 +24,8 @@ import pytz
 from tape.execution.day import Day
 from tape.execution.events import IntentVetoed, MarkObserved, Ticked
 from tape.exporters.contract import STATE_FILES
-from tape.store.backup import backups, forget_all_but, is_backup_due, next_name
-from tape.store.journal import Journal
+from tape.store.journal.writer import Journal
+from tape.store.recovery.backup import backups, forget_all_but, is_backup_due, next_name
 from tests.conftest import GivenRows
 from tests.store.old_logs import write_files
 from tests.tape.cli.test_app import fails, tape

@@ -14,7 +14,8 @@ from random import Random
 
 from tape.execution.events import HeartbeatSent
 from tape.exporters.contract import STATE_FILES
-from tape.store.journal import Journal, journal_folder
+from tape.store.journal.segments import journal_folder
+from tape.store.journal.writer import Journal
 from tests.conftest import ago
 from tests.faults.disks import MB, Mount, mount
 from tests.faults.supervised import Supervised

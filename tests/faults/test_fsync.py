@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from tape.exporters.contract import STATE_FILES
-from tape.store.journal import journal_folder, read_header, read_lines, segment_paths
+from tape.store.journal.segments import journal_folder, read_header, read_lines, segment_paths
 from tests.faults.power import PowerCut
 from tests.faults.test_disk_full import NO_BACKUPS, VETOES, files_follow, mirrored, put_database
 from tests.faults.tracing import Call, failing, strace, traced
@@ -33,8 +33,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tape.execution.events import HeartbeatSent
 from tape.store.database import open_database
-from tape.store.ingest import Ingest
-from tape.store.journal import Journal
+from tape.store.ingest.ingest import Ingest
+from tape.store.journal.writer import Journal
 from tape.owner.disk import Disk
 from tape.owner.housekeeping import Housekeeping
 from tape.settings import Settings
@@ -55,7 +55,7 @@ import os, signal, subprocess, sys, time
 from datetime import UTC, datetime
 from pathlib import Path
 from tape.execution.events import HeartbeatSent, IntentVetoed, Ticked
-from tape.store.journal import Journal
+from tape.store.journal.writer import Journal
 from tests.tape.owners import wait_for
 
 home = Path(sys.argv[1])
@@ -79,7 +79,8 @@ JOURNAL = """
 import os, sys
 from datetime import UTC, datetime
 from tape.execution.events import HeartbeatSent
-from tape.store.journal import Journal, JournalError
+from tape.store.journal.writer import Journal
+from tape.store.journal.segments import JournalError
 
 tried = lambda: int(sys.argv[2])
 with Journal(sys.argv[1], "trader", segment_bytes=2_000) as journal:

@@ -19,8 +19,8 @@ from tape.execution.events import ShadowDecided
 from tape.exporters.contract import STATE_FILES
 from tape.exporters.live_mirrors import EVENT_MIRRORS
 from tape.owner.scratch import scratch_prefix
-from tape.store.backup import backups
 from tape.store.database import open_database
+from tape.store.recovery.backup import backups
 from tape.store.schema import EVENT_TABLES
 from tests.faults.reading import Reading
 from tests.faults.recording import Producers

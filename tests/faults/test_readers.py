@@ -23,7 +23,7 @@ from tape.exporters.contract import STATE_FILES
 from tape.exporters.live_mirrors import EVENT_MIRRORS
 from tape.exporters.mirror_files import ROTATE_BYTES
 from tape.store.errors import StoreError
-from tape.store.journal import Journal
+from tape.store.journal.writer import Journal
 from tests.faults.reading import PEAK_STATE, Reading
 from tests.faults.recording import Producers
 from tests.store.old_logs import write_files

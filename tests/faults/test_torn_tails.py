@@ -8,12 +8,12 @@ from random import Random
 
 import pytest
 
-from tape.store.damaged import last_rebuild
 from tape.store.database import Resources
-from tape.store.journal import read_header, read_lines
-from tape.store.rebuild import rebuild
+from tape.store.journal.segments import read_header, read_lines
+from tape.store.recovery.damaged import last_rebuild
+from tape.store.recovery.rebuild import rebuild
 from tests.store.homes import Home, recorded_in, stored_in
-from tests.store.test_rebuild import NOW
+from tests.store.recovery.test_rebuild import NOW
 
 Times = Callable[[int, int], int]
 _SLICE_BYTES = 4_000

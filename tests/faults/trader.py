@@ -10,7 +10,8 @@ from typing import Self
 
 from tape.execution.events import HeartbeatSent, IntentVetoed, Ticked
 from tape.store.database import closing, open_database
-from tape.store.journal import Journal, JournalError
+from tape.store.journal.segments import JournalError
+from tape.store.journal.writer import Journal
 from tests.tape.owners import wait_for
 
 

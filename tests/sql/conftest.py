@@ -15,8 +15,8 @@ import pytest
 from tape.exporters.contract import state_file
 from tape.exporters.state_files import render
 from tape.store.database import open_database, transaction
-from tape.store.roll_ups import ROLL_UPS
-from tape.store.round import open_round
+from tape.store.ingest.roll_ups import ROLL_UPS
+from tape.store.query.round import open_round
 from tape.store.schema import EVENT_TABLES
 from tests.conftest import AS_OF, GivenRows
 

@@ -7,7 +7,7 @@ import pytest
 
 from tape.exporters.contract import STATE_FILES
 from tape.store.schema import EVENT_TABLES
-from tape.store.sql_files import LAYERS, SqlObject, sql_objects
+from tape.store.views.sql_files import LAYERS, SqlObject, sql_objects
 
 HERE = Path(__file__).parent
 OBJECTS = pytest.mark.parametrize("item", sql_objects(), ids=lambda item: item.name)

@@ -4,7 +4,7 @@ import pytest
 
 from tape.exporters.contract import STATE_FILES, StateFile
 from tape.exporters.state_files import render
-from tape.store.round import open_round
+from tape.store.query.round import open_round
 from tests.conftest import AS_OF, GivenRows
 from tests.sql.conftest import document, record_flags
 

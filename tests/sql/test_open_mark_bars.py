@@ -1,6 +1,6 @@
 """open_mark_bars: the mark price bars of minutes that no roll-up holds yet."""
 
-from tape.store.roll_ups import roll_up
+from tape.store.ingest.roll_ups import roll_up
 from tests.conftest import GivenRows, ago
 
 

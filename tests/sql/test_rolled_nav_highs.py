@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tape.store.roll_ups import roll_up
+from tape.store.ingest.roll_ups import roll_up
 from tests.conftest import GivenRows, ago
 
 MIDNIGHT = datetime(2025, 6, 15, tzinfo=UTC)

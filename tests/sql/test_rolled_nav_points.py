@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tape.store.roll_ups import roll_up
+from tape.store.ingest.roll_ups import roll_up
 from tests.conftest import AS_OF, GivenRows, ago
 
 

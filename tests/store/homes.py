@@ -16,11 +16,12 @@ from typing import Any
 from tape.execution.events import EVENTS_BY_TYPE, HeartbeatSent
 from tape.owner.opening import open_to_own
 from tape.runtime.load import Market
-from tape.store.backup import backup, compress_segments
 from tape.store.database import Resources, closing, open_database
-from tape.store.ingest import SLICE_BYTES, Ingest, certificates
-from tape.store.journal import Journal, journal_folder, read_lines, segment_paths
-from tape.store.packed_segments import recall_packed
+from tape.store.ingest.ingest import SLICE_BYTES, Ingest, certificates
+from tape.store.journal.segments import journal_folder, read_lines, segment_paths
+from tape.store.journal.writer import Journal
+from tape.store.recovery.backup import backup, compress_segments
+from tape.store.recovery.packed_segments import recall_packed
 from tape.store.schema import EVENT_TABLES
 
 SMALL = Resources(memory_limit="128MB", threads=1)

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from tape.store.database import open_database
-from tape.store.importer import ImportReport, import_logs
+from tape.store.legacy.importer import ImportReport, import_logs
 from tape.store.schema import EVENT_TABLES
 
 Line = dict[str, Any]

@@ -13,11 +13,11 @@ import duckdb
 from examples.sample_logs import DEFAULT_END, write_sample
 from tape.exporters.jsonl_mirrors import write_logs
 from tape.store.database import Resources, closing, migrate, open_database
-from tape.store.importer import import_logs
-from tape.store.ingest import Ingest
-from tape.store.journal import Journal
-from tape.store.rebuild import rebuild
-from tape.store.round import open_round
+from tape.store.ingest.ingest import Ingest
+from tape.store.journal.writer import Journal
+from tape.store.legacy.importer import import_logs
+from tape.store.query.round import open_round
+from tape.store.recovery.rebuild import rebuild
 from tape.store.schema import EVENT_TABLES
 
 NOON = datetime(2025, 11, 1, 12, tzinfo=UTC)

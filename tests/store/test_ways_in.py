@@ -28,8 +28,8 @@ from tape.execution.events import (
     field_paths,
     parse_event,
 )
-from tape.store.ingest import Ingest
-from tape.store.journal import Journal
+from tape.store.ingest.ingest import Ingest
+from tape.store.journal.writer import Journal
 from tests.store.old_logs import (
     ACK,
     ATTEMPT,

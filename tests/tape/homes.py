@@ -10,7 +10,7 @@ from typing import Any
 from tape.execution.events import Event
 from tape.exporters.live_mirrors import EVENT_MIRRORS
 from tape.store.database import closing, open_database
-from tape.store.journal import journal_folder
+from tape.store.journal.segments import journal_folder
 
 
 def rows(home: Path, query: str) -> list[tuple[Any, ...]]:

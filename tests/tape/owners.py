@@ -18,7 +18,7 @@ from typing import Any, Self
 from tape.client.owner_socket import ask
 from tape.execution.events import HeartbeatSent
 from tape.store.errors import StoreError
-from tape.store.journal import Journal
+from tape.store.journal.writer import Journal
 
 PROJECT = Path(__file__).resolve().parents[2]
 

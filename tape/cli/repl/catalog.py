@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tape.cli.terminal import WIDTH, new_table, terminal
-from tape.store.catalog import GROUPS, Column, Relation
+from tape.store.views.catalog import GROUPS, Column, Relation
 
 _MAX_TYPE = 24
 _SEEN = "Of each events table the rows that the session sees."

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from tape.store.catalog import Column, Relation
-from tape.store.sql_files import sql_objects
+from tape.store.views.catalog import Column, Relation
+from tape.store.views.sql_files import sql_objects
 
 KEYWORDS = tuple(
     """

@@ -16,8 +16,8 @@ from tape.cli.repl.statements import is_command
 from tape.cli.tables import print_rows
 from tape.client.client import Client
 from tape.client.instants import instant
-from tape.store.catalog import CATALOG_SQL, Relation, relations_of
 from tape.store.errors import StoreError
+from tape.store.views.catalog import CATALOG_SQL, Relation, relations_of
 
 
 class Left(Exception):

@@ -21,7 +21,7 @@ from examples.sample_logs import write_sample
 from tape.cli import app
 from tape.cli.app import COMMANDS, file_of
 from tape.exporters.contract import STATE_FILES
-from tape.store.ingest import Ingest
+from tape.store.ingest.ingest import Ingest
 from tests.store.old_logs import CLOSE, EXECUTED, HEARTBEAT, HEARTBEATS, NAV, text, write_files
 
 PROJECT = Path(__file__).resolve().parents[3]

@@ -20,7 +20,7 @@ import pytest
 from tape.doctor.read_logs import MIRRORS
 from tape.execution.events import Ticked
 from tape.exporters.contract import STATE_FILES
-from tape.store.journal import Journal
+from tape.store.journal.writer import Journal
 from tests.tape.cli.test_app import Ended, fails, tape
 from tests.tape.homes import published
 from tests.tape.owners import PROJECT, Serving, wait_for

@@ -21,8 +21,8 @@ from tape.explain.question import NotThere, question
 from tape.exporters.contract import STATE_FILES, state_file
 from tape.exporters.state_files import publish
 from tape.store.database import closing, open_database
-from tape.store.journal import Journal
-from tape.store.round import open_round
+from tape.store.journal.writer import Journal
+from tape.store.query.round import open_round
 from tests.conftest import AS_OF, GivenRows, ago
 from tests.tape.cli.test_app import fails, tape
 from tests.tape.owners import Serving, wait_for

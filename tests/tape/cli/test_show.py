@@ -13,8 +13,8 @@ from examples.sample_logs import write_sample
 from tape.cli.layouts import _LAYOUTS, ENVELOPE, layout_of, newest_first
 from tape.cli.show import print_relation
 from tape.client.client import Client
-from tape.store.catalog import CATALOG_SQL, Relation, relations_of
 from tape.store.database import migrate
+from tape.store.views.catalog import CATALOG_SQL, Relation, relations_of
 from tests.tape.cli.test_app import tape
 from tests.tape.terminals import Terminal
 

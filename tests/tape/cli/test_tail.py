@@ -22,7 +22,7 @@ from tape.client.tail import SOURCES, Tail
 from tape.execution.events import HeartbeatSent, IntentVetoed, OrderClosed, Ticked
 from tape.runtime.load import load_one
 from tape.settings import Settings
-from tape.store.journal import Journal
+from tape.store.journal.writer import Journal
 from tests.tape.cli.test_app import fails, tape
 from tests.tape.owners import PROJECT, Serving, wait_for
 

@@ -18,7 +18,7 @@ from tape.client.reader import Reader, ResultCut
 from tape.execution.events import Ticked
 from tape.store.database import migrate
 from tape.store.errors import StoreError
-from tape.store.journal import Journal
+from tape.store.journal.writer import Journal
 from tests.tape.owners import PROJECT, Serving, wait_for
 
 NOW = datetime.now(UTC).replace(microsecond=0)

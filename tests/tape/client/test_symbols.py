@@ -13,8 +13,8 @@ from tape.client.symbols import say_unlisted
 from tape.execution.config import parse_limits, parse_universe
 from tape.execution.events import MarkObserved
 from tape.settings import load_settings
-from tape.store.ingest import Ingest
-from tape.store.journal import Journal
+from tape.store.ingest.ingest import Ingest
+from tape.store.journal.writer import Journal
 from tests.tape.cli.test_app import empty_home as empty_home
 from tests.tape.cli.test_app import fails, tape
 

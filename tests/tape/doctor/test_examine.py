@@ -22,7 +22,8 @@ from tape.exporters.firestore import STATUS
 from tape.exporters.live_mirrors import EVENT_MIRRORS
 from tape.exporters.publisher import publication_of
 from tape.settings import load_settings
-from tape.store.journal import Journal, journal_folder
+from tape.store.journal.segments import journal_folder
+from tape.store.journal.writer import Journal
 from tests.runtimes import Runtime, runtime
 
 ORDERS, HEALTH, COMPARE = "execution/orders_executed.jsonl", "router_health.jsonl", "pipeline_v6_compare.jsonl"

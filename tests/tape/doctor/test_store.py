@@ -9,11 +9,11 @@ import pytest
 
 from tape.doctor import store
 from tape.doctor.checks import State
-from tape.store.ahead import Ahead
-from tape.store.damaged import Rebuilt
-from tape.store.doubled import Doubled
-from tape.store.gaps import Gap
-from tape.store.ingest import Certificate
+from tape.store.ingest.ahead import Ahead
+from tape.store.ingest.doubled import Doubled
+from tape.store.ingest.gaps import Gap
+from tape.store.ingest.ingest import Certificate
+from tape.store.recovery.damaged import Rebuilt
 
 NOW = datetime(2025, 6, 15, 12, 30, tzinfo=UTC)
 

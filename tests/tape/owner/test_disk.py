@@ -11,7 +11,7 @@ from tape.owner import disk as disk_module
 from tape.owner.disk import Disk, DiskFull
 from tape.settings import StoreSettings
 from tape.store.disk_space import free_bytes
-from tape.store.journal import journal_folder
+from tape.store.journal.segments import journal_folder
 
 MB = 2**20
 SETTINGS = StoreSettings(warn_free="100MiB", keep_free="10MiB")

@@ -20,7 +20,7 @@ from tape.execution.events import Ticked
 from tape.owner.owner import DatabaseBroken, Owner
 from tape.settings import load_settings
 from tape.store.errors import StoreError
-from tape.store.journal import Journal
+from tape.store.journal.writer import Journal
 from tests.tape.owners import Serving, check_unharmed, peer, said, wait_for
 
 RUNAWAY = "select count(*) from range(10000000) as a (x), range(10000000) as b (x) where a.x + b.x = -1"

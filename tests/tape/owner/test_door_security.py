@@ -21,7 +21,7 @@ from tape.client.owner_socket import DoorClosed, ask
 from tape.execution.events import Ticked
 from tape.runtime.load import load_one
 from tape.store.errors import StoreError
-from tape.store.journal import Journal
+from tape.store.journal.writer import Journal
 from tests.tape.owners import PROJECT, Serving, check_unharmed, counted, patiently, peer, said, wait_for
 from tests.tape.runtime.test_run import Running
 

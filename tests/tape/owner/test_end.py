@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tape.execution.events import HeartbeatSent, IntentVetoed, MarkObserved, ShadowDecided, Ticked
-from tape.store.journal import Journal
+from tape.store.journal.writer import Journal
 from tests.store.old_logs import CLOSE, EXECUTED, text, write_files
 from tests.tape.cli.test_app import tape
 from tests.tape.homes import published, reaches, rows
@@ -152,19 +152,19 @@ def test_a_second_ctrl_c_ends_it_at_once(home: Path) -> None:
 
 INTERRUPTED = """
 import os, signal, sys
-import tape.store.importer
+import tape.store.legacy.importer
 from tape.cli.app import run
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever the tests were started with
 home, logs = sys.argv[1:]
-read = tape.store.importer._LogImport.run
+read = tape.store.legacy.importer._LogImport.run
 done = []
 def _run(self, *args):
     if done:
         os.kill(os.getpid(), signal.SIGINT)
     read(self, *args)
     done.append(self._log.name)
-tape.store.importer._LogImport.run = _run
+tape.store.legacy.importer._LogImport.run = _run
 sys.argv = ["tape", "--home", home, "import", logs]
 run()
 """

@@ -13,9 +13,10 @@ import pytest
 from tape.owner.disk import Disk
 from tape.owner.housekeeping import Housekeeping, Unkept
 from tape.settings import Settings, StoreSettings
-from tape.store.backup import backups, dated_name
-from tape.store.ingest import Ingest
-from tape.store.journal import Journal, journal_folder
+from tape.store.ingest.ingest import Ingest
+from tape.store.journal.segments import journal_folder
+from tape.store.journal.writer import Journal
+from tape.store.recovery.backup import backups, dated_name
 from tests.conftest import GivenRows, ago
 
 NOW = datetime.now(UTC)

@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from tape.execution.events import Ticked
-from tape.store.journal import Journal
+from tape.store.journal.writer import Journal
 from tests.store.old_logs import write_files
 from tests.tape.owners import Serving, wait_for
 

@@ -15,7 +15,7 @@ from tape.exporters.live_mirrors import EVENT_MIRRORS
 from tape.store.errors import StoreError
 from tests.store.homes import Home, flip, recorded_in
 from tests.store.old_logs import CLOSE, EXECUTED, text, write_files
-from tests.store.test_rebuild import damage_a_row_block
+from tests.store.recovery.test_rebuild import damage_a_row_block
 from tests.tape.cli.test_app import fails, tape
 from tests.tape.owners import Serving, wait_for
 

@@ -28,8 +28,9 @@ from tape.owner.scratch import scratch_folder, scratch_prefix
 from tape.settings import load_settings
 from tape.store.database import closing, open_database
 from tape.store.errors import StoreError
-from tape.store.ingest import Ingest
-from tape.store.journal import Journal, journal_folder, segment_paths
+from tape.store.ingest.ingest import Ingest
+from tape.store.journal.segments import journal_folder, segment_paths
+from tape.store.journal.writer import Journal
 from tests.store.old_logs import CLOSE, EXECUTED, text, write_files
 from tests.tape.cli.test_app import Ended, fails, tape
 from tests.tape.homes import published, reaches, rows
@@ -361,7 +362,7 @@ PRODUCER = """
 import sys
 from datetime import UTC, datetime
 from tape.execution.events import HeartbeatSent
-from tape.store.journal import Journal
+from tape.store.journal.writer import Journal
 
 journal = Journal(sys.argv[1], "executor")
 for number in range(10**9):

@@ -24,8 +24,9 @@ from tape.owner.live import Live
 from tape.owner.readiness import not_ready
 from tape.owner.worker import Worker
 from tape.settings import load_settings
-from tape.store.ingest import Ingest
-from tape.store.journal import Journal, journal_folder
+from tape.store.ingest.ingest import Ingest
+from tape.store.journal.segments import journal_folder
+from tape.store.journal.writer import Journal
 from tape.store.own_files import OwnFiles
 from tests.conftest import GivenRows
 from tests.tape.cli.test_app import tape

@@ -16,7 +16,7 @@ from tape.execution.executor import Executor
 from tape.execution.intents import Intent
 from tape.runtime.executor import live_executor
 from tape.settings import load_settings
-from tape.store.journal import journal_folder, read_header, read_lines, segment_paths
+from tape.store.journal.segments import journal_folder, read_header, read_lines, segment_paths
 from tests.execution.test_executor import Asks
 from tests.execution.venues.test_ccxt import Exchange, Fast, Server, at, needs_ccxt
 from tests.execution.venues.test_ccxt import exchange as exchange
@@ -204,7 +204,7 @@ def test_killed_before_a_batch_is_recorded_it_is_told_by_the_next_run(
         first.step(2)
         exchange.trade(name, "1", 2.5)
         with monkeypatch.context() as patch:
-            patch.setattr("tape.store.journal.Journal.record", _dies)
+            patch.setattr("tape.store.journal.writer.Journal.record", _dies)
             with pytest.raises(Killed):
                 first.executor.step(at(3))
     assert fills(home) == []

@@ -26,9 +26,9 @@ from tape.runtime.executor import live_executor, refuse_unusable
 from tape.runtime.loop import Loop
 from tape.runtime.paper_account import PaperAccount
 from tape.settings import Settings, load_settings
+from tape.store.claims import trading
 from tape.store.errors import ExecutorRuns, StoreError
-from tape.store.journal import journal_folder, segment_paths
-from tape.store.owner_lock import trading
+from tape.store.journal.segments import journal_folder, segment_paths
 
 NOW = datetime(2025, 6, 15, 12, 30, tzinfo=UTC)
 KEY, SECRET = "key-of-the-account", "secret-of-the-account"

@@ -11,8 +11,8 @@ from tape.execution.executor import Config, Executor
 from tape.execution.published import Published
 from tape.execution.venues.venue import Holding, Traded
 from tape.store.database import open_database, set_clocks
-from tape.store.ingest import Ingest
-from tape.store.journal import Journal
+from tape.store.ingest.ingest import Ingest
+from tape.store.journal.writer import Journal
 from tests.execution.test_executor import FLAGS, START, Asks, ScriptedVenue, at
 
 

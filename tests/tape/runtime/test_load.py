@@ -13,8 +13,9 @@ import pytest
 
 from tape.execution.events import EVENTS_BY_TYPE, Event
 from tape.runtime.load import Market, load_one
-from tape.store.ingest import Ingest
-from tape.store.journal import Journal, journal_folder, read_header, segment_paths
+from tape.store.ingest.ingest import Ingest
+from tape.store.journal.segments import journal_folder, read_header, segment_paths
+from tape.store.journal.writer import Journal
 from tests.tape.cli.test_app import tape
 
 

@@ -16,10 +16,10 @@ from tape.execution.events import EVENTS_BY_TYPE
 from tape.exporters.contract import STATE_FILES
 from tape.runtime.replay import Replayed, replay
 from tape.settings import load_settings
+from tape.store.claims import owning
 from tape.store.database import closing, open_database
 from tape.store.errors import StoreError
-from tape.store.ingest import certificates
-from tape.store.owner_lock import owning
+from tape.store.ingest.ingest import certificates
 from tests.tape.cli.test_app import fails, tape
 from tests.tape.markets import START, candles, frames
 

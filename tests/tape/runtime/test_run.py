@@ -26,7 +26,7 @@ from tape.execution.events import EVENTS_BY_TYPE
 from tape.exporters.contract import STATE_FILES
 from tape.exporters.live_mirrors import EVENT_MIRRORS
 from tape.store.database import closing, open_database
-from tape.store.ingest import certificates
+from tape.store.ingest.ingest import certificates
 from tests.tape.cli.test_app import fails, tape
 from tests.tape.homes import in_order, mirrored, published, rows
 from tests.tape.owners import PROJECT, Serving, wait_for
@@ -351,7 +351,7 @@ def tape_executor(home: Path, *words: str, **environment: str) -> subprocess.Com
 
 def test_a_run_without_its_executor_ends_in_one_line(tmp_path: Path) -> None:
     """It is refused where another executor has the home; the owner goes with it."""
-    from tape.store.owner_lock import trading
+    from tape.store.claims import trading
 
     home = _home(tmp_path / "home")
     with trading(home):
@@ -391,7 +391,7 @@ FAULTY = """
 import errno, itertools, sys, time
 import duckdb
 import tape.runtime.loop, tape.owner.owner
-import tape.store.journal
+import tape.store.journal.writer
 from tape.cli.app import run
 
 fault, home = sys.argv[1:]
@@ -406,12 +406,12 @@ elif fault == "database breaks":
         return mirror(self)
     tape.owner.owner.Owner._mirror = _mirror
 else:
-    write = tape.store.journal.Journal._write
+    write = tape.store.journal.writer.Journal._write
     def _write(self, seq, body):
         if next(steps) > 8:
             raise OSError(errno.ENOSPC, "No space left on device")
         write(self, seq, body)
-    tape.store.journal.Journal._write = _write
+    tape.store.journal.writer.Journal._write = _write
 sys.argv = ["tape", "--home", home, "run"]
 run()
 """

@@ -21,7 +21,7 @@ from tape.cli.repl.statements import is_whole, steps_of
 from tape.client.client import Client
 from tape.execution.events import Ticked
 from tape.store.database import migrate
-from tape.store.journal import Journal
+from tape.store.journal.writer import Journal
 from tests.tape.cli.test_app import Ended, fails
 from tests.tape.owner.test_door import RUNAWAY
 from tests.tape.owners import PROJECT, Serving, wait_for

@@ -1,0 +1,1 @@
+"""The way of an event from the journal into rows, and what is counted on that way."""

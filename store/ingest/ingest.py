@@ -1,0 +1,679 @@
+"""Ingest: what the journal holds becomes rows, exactly once.
+
+Laws kept here:
+- rows, roll-ups and how far the journal is read commit in one transaction, so nothing is lost or stored twice whatever
+  dies when; after a failed commit the position is read again from the database, never trusted in memory;
+- a batch lands whole or not at all; one that cannot be stored is kept among the rejected with segment, line and
+  reason, and the rest goes on;
+- a backlog is taken in slices, so memory stays bounded;
+- nothing that a segment holds keeps the rest from being stored: what DuckDB will not take is looked for by halves.
+
+A field of an event as it stands in the journal has the JSON type of its column, so its bytes go on as they are; only an
+event that does not fit so is read once more, to keep what has no column and to say what is wrong.
+Rows go in through DuckDB's JSON reader over a scratch file: measured faster than parameters by an order of magnitude.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from bisect import bisect
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import duckdb
+import msgspec
+import orjson
+
+from tape.execution import values
+from tape.execution.events import EVENTS, EVENTS_BY_TYPE, Event, contract_layout
+from tape.execution.values import normal_name
+from tape.store.database import roll_back, transaction
+from tape.store.ingest.counter import last_ingest_seq, reject
+from tape.store.ingest.identity import content_id, take_out_doubles
+from tape.store.ingest.roll_ups import roll_up
+from tape.store.journal.segments import (
+    REFUSED,
+    HeaderDamaged,
+    JournalError,
+    Line,
+    Segment,
+    header_of_name,
+    is_finished,
+    journal_folder,
+    read_header,
+    read_lines,
+    segment_paths,
+)
+from tape.store.schema import EVENT_TABLES, python_type
+
+_LOG = logging.getLogger(__name__)
+SLICE_BYTES = 16 * 1024 * 1024
+"""Journal read per transaction, about 30,000 events."""
+_UNFIT = (duckdb.DataError, duckdb.InvalidInputException, duckdb.ConstraintException)
+"""What DuckDB raises at values; all else is about the database, and no reason to refuse anything."""
+_SPLIT_FROM = 1_000
+"""Rows from which on a table's are read by two threads."""
+
+
+@dataclass
+class Position:
+    """How far a segment is stored: the columns of ``journal_segments``."""
+
+    segment: str
+    producer: str
+    run_id: str
+    number: int
+    first_seq: int
+    last_seq: int
+    stored_batches: int
+    refused_batches: int
+    stored_events: int
+    read_bytes: int
+    read_lines: int
+    is_finished: bool
+
+
+@dataclass
+class Slice:
+    """What one transaction stores: rows by table as JSON lines, refusals, and the positions behind them."""
+
+    rows: dict[str, list[bytes]] = field(default_factory=dict)
+    count: int = 0
+    rolled: list[str] = field(default_factory=list)
+    """The roll-ups that changed with them."""
+    refused: list[tuple[str, int, str, str]] = field(default_factory=list)
+    positions: list[Position] = field(default_factory=list)
+    segments: list[Segment] = field(default_factory=list)
+    """Where the rows come from; they name it by its place in the list, from 1."""
+    doubles: int = 0
+    """Rows that were stored already, and are not stored again."""
+    known: int = 0
+    """Of these, the same event once more; the others are refused."""
+    size: int = 0
+    """Journal read, bytes."""
+    given: dict[str, list[int]] = field(default_factory=dict)
+    """By table, the numbers of the rows whose id a caller gave."""
+    places: list[tuple[int, str, int]] = field(default_factory=list)
+    """Of each batch: the number of its first row, its segment and its line."""
+    batches: int = 0
+    """The batches whose rows these are."""
+    last: tuple[Position, int, bytes] | None = None
+    """The last of them: the position that counts it, its line number and the line."""
+
+    def refuse_last(self, reason: str) -> None:
+        """Refuses the last batch, of a slice that holds no other."""
+        if self.last is None:
+            return
+        at, number, raw = self.last
+        at.stored_batches, at.stored_events = at.stored_batches - 1, at.stored_events - self.count
+        at.refused_batches += 1
+        self.refused.append((at.segment, number, reason, _text(raw)))
+        self.rows, self.count, self.batches = {}, 0, 0
+        self.given, self.places = {}, []
+
+    def row(self, table: str, number: int) -> tuple[str, int, str]:
+        """Segment, line and JSON of the row of this number."""
+        _, segment, line = self.places[bisect(self.places, number, key=lambda place: place[0]) - 1]
+        mark = b'"ingest_seq":%d,' % number
+        raw = next(row for row in self.rows[table] if mark in row[:80])
+        return segment, line, _text(b"{" + raw.partition(mark)[2].rstrip(b"\n"))
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """What a transaction stored: events, refused batches; the tables and roll-ups it changed, up to ``last_seq``.
+
+    ``known``: events that were stored already.
+    """
+
+    events: int = 0
+    refused: int = 0
+    tables: tuple[str, ...] = ()
+    last_seq: int = 0
+    has_more: bool = False
+    known: int = 0
+
+
+class Ingest:
+    """Reads the segments of a home's journal into its database. ``scratch``: a private folder, best in memory."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        home: Path,
+        scratch: Path,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        slice_bytes: int = SLICE_BYTES,
+    ) -> None:
+        self._connection = connection
+        self._folder = journal_folder(home)
+        self._scratch = scratch
+        self._now = now
+        self._slice_bytes = self._limit = slice_bytes
+        self._segments: dict[str, Segment | None] = {}
+        """By file name; ``None`` where nothing can be read of it."""
+        self._refused: dict[str, tuple[str, str]] = {}
+        """Of damaged headers: why, and what stands there."""
+        self._positions: dict[str, Position] | None = None
+        self._damaged: set[str] = set()
+        """Files of which only the header was refused, and nothing can be read: they have no position to tell."""
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="ingest-ahead")
+        self._ahead: Future[tuple[Slice, bool]] | None = None
+        self.unreadable: dict[str, str] = {}
+        """Why, by file name: of segments that stand there, and of which nobody knows what they hold."""
+        self.known = 0
+        """Events that came again since this was made, and were not stored again."""
+
+    def run_once(self) -> Ingested:
+        """Stores what is new, one slice at the most, in one transaction; nothing new costs no transaction.
+
+        While a slice of a backlog is stored, the next one is read.
+
+        Raises:
+            duckdb.Error: the slice could not be stored; the next call begins where the last commit ended.
+        """
+        while True:
+            if self._positions is None:
+                self._positions = self._load()
+            ahead, self._ahead = self._ahead, None
+            taken, has_more = ahead.result() if ahead else self._take(self._positions)
+            if not taken.positions and not taken.refused:
+                if ahead:
+                    continue  # nothing when it was read; since then something may have come
+                return Ingested(has_more=has_more)
+            if has_more:
+                behind = {position.segment: replace(position) for position in taken.positions}
+                self._ahead = self._reader.submit(self._take, {**self._positions, **behind})
+            try:
+                last_seq = self._commit(taken)
+            except _UNFIT as error:
+                if not taken.batches:
+                    raise
+                if taken.batches > 1:
+                    self._limit = max(1, min(self._limit, taken.size) // 2)
+                    continue
+                taken.refuse_last(f"the database refuses it: {error}")
+                last_seq = self._commit(taken)
+            self._limit = min(2 * self._limit, self._slice_bytes)
+            events = taken.count - taken.doubles
+            self.known += taken.known
+            tables = (*taken.rows, *taken.rolled)
+            return Ingested(events, len(taken.refused), tables, last_seq, has_more, taken.known)
+
+    def _commit(self, taken: Slice) -> int:
+        try:
+            with transaction(self._connection):
+                last_seq = self._store(taken)
+        except BaseException:
+            self._positions = None
+            if self._ahead is not None:
+                wait([self._ahead])
+                self._ahead = None
+            raise
+        if self._positions is not None:
+            self._positions.update((position.segment, position) for position in taken.positions)
+        return last_seq
+
+    def _load(self) -> dict[str, Position]:
+        roll_back(self._connection)
+        rows = self._connection.execute(
+            "select source from rejected_events where line = 1 and source not in (select segment from journal_segments)"
+        ).fetchall()
+        self._damaged = {source for (source,) in rows}
+        return load_positions(self._connection)
+
+    def _take(self, positions: dict[str, Position]) -> tuple[Slice, bool]:
+        """Reads what is new in the segments, about a slice of it; whether there may be more."""
+        taken = Slice()
+        paths = segment_paths(self._folder)
+        for name in self.unreadable.keys() - {path.name for path in paths}:
+            self.unreadable.pop(name, None)
+        for path in paths:
+            position = positions.get(path.name)
+            if position is not None and position.is_finished:
+                continue
+            if taken.size >= self._limit:
+                return taken, True
+            try:
+                if (segment := self._segment(path, position, taken)) is not None:
+                    self._take_segment(segment, position or _start_of(segment), taken)
+            except FileNotFoundError:
+                continue  # removed since it was listed
+            except OSError as error:
+                why = error.strerror or str(error)
+                if path.name not in self.unreadable:
+                    _LOG.error("segment %s: cannot be read, and is tried again and again: %s", path.name, why)
+                self.unreadable[path.name] = why
+            else:
+                self.unreadable.pop(path.name, None)
+        return taken, taken.size >= self._limit
+
+    def _segment(self, path: Path, position: Position | None, taken: Slice) -> Segment | None:
+        """Header of a segment; where that is damaged, it is refused, and what its name says is taken."""
+        if _whole(path.name) in self._damaged:
+            return None
+        if path.name not in self._segments:
+            try:
+                self._segments[path.name] = read_header(path)
+            except JournalError as error:
+                with path.open("rb") as file:
+                    self._refused[path.name] = (str(error), _text(file.read(4096)))
+                self._segments[path.name] = header_of_name(path) if isinstance(error, HeaderDamaged) else None
+        if position is None and path.name in self._refused:
+            taken.refused.append((path.name, 1, *self._refused[path.name]))
+            if self._segments[path.name] is None:
+                self._damaged.add(_whole(path.name))
+        return self._segments[path.name]
+
+    def _take_segment(self, segment: Segment, before: Position, taken: Slice) -> None:
+        """Adds what is new in a segment."""
+        # asked before reading: a writer that is gone by now has nothing to add to what is read next
+        can_finish = is_finished(segment.path)
+        size = segment.path.stat().st_size
+        if size == before.read_bytes and not can_finish:
+            return
+        at = replace(before)
+        lines = read_lines(segment.path, at.read_bytes, at.read_lines + 1, self._limit - taken.size)
+        taken.segments.append(segment)
+        for line in lines:
+            self._take_line(line, at, taken)
+            at.read_bytes, at.read_lines = line.end, line.number
+        taken.size += at.read_bytes - before.read_bytes
+        if can_finish or at != before:
+            taken.positions.append(at)
+        if can_finish:
+            self._finish(segment, at, taken)
+
+    def _finish(self, segment: Segment, at: Position, taken: Slice) -> None:
+        """Nothing follows: what stands behind the last whole line is torn, and set aside."""
+        with segment.path.open("rb") as file:
+            file.seek(at.read_bytes)
+            torn = file.readline()
+        if torn.endswith(b"\n"):
+            return
+        if torn:
+            at.read_lines += 1
+            reason = "line ends too early: its producer is gone, and never had it recorded"
+            taken.refused.append((at.segment, at.read_lines, reason, _text(torn)))
+            at.read_bytes += len(torn)
+        at.is_finished = True
+
+    def _take_line(self, line: Line, at: Position, taken: Slice) -> None:
+        reason, before = line.fault, at.last_seq
+        if not reason and line.seq <= before:
+            reason = f"batch {line.seq}: expected one behind {before}"
+        rows: list[_Row] = []
+        if not reason:
+            rows, reason = _rows(line, len(taken.segments), at.run_id, taken.count)
+        at.last_seq = max(before, line.seq)
+        if reason:
+            at.refused_batches += line.seq > before
+            taken.refused.append((at.segment, line.number, reason, _text(line.raw)))
+            return
+        at.stored_batches += 1
+        at.stored_events += len(rows)
+        taken.count += len(rows)
+        taken.batches, taken.last = taken.batches + 1, (at, line.number, line.raw)
+        taken.places.append((taken.count - len(rows) + 1, at.segment, line.number))
+        for table, row, number, is_given in rows:
+            taken.rows.setdefault(table, []).append(row)
+            if is_given:
+                taken.given.setdefault(table, []).append(number)
+
+    @contextmanager
+    def _scratch_files(self, lines: list[bytes]) -> Iterator[list[str]]:
+        """The lines where the database reads them, until the block ends: many in two files, so that two threads do."""
+        half = len(lines) if len(lines) < _SPLIT_FROM else (len(lines) + 1) // 2
+        files = [self._scratch / f"{at}.ndjson" for at in range(0, len(lines), half)]
+        try:
+            for number, file in enumerate(files):
+                file.write_bytes(b"".join(lines[number * half : (number + 1) * half]))
+            yield [str(file) for file in files]
+        finally:
+            for file in files:
+                file.unlink(missing_ok=True)
+
+    def _store(self, taken: Slice) -> int:
+        base = last_ingest_seq(self._connection)
+        envelopes = {name: [getattr(segment, name) for segment in taken.segments] for name in _ENVELOPE}
+        for table, lines in taken.rows.items():
+            with self._scratch_files(lines) as files:
+                self._connection.execute(insert_from_json(table), {"base": base, "files": files, **envelopes})
+        for table in taken.rows:
+            self._take_out_doubles(table, base, taken)
+        if taken.count:
+            self._connection.execute("update ingest_counter set last_ingest_seq = ?", [base + taken.count])
+            taken.rolled = roll_up(self._connection, base, taken.rows)
+        for segment, line, why, raw in taken.refused:
+            self._reject(segment, line, why, raw)
+        _save_positions(self._connection, taken.positions)
+        return base + taken.count
+
+    def _take_out_doubles(self, table: str, base: int, taken: Slice) -> None:
+        """Takes out of a table what it has twice now; what has an id that is taken is kept among the rejected."""
+        given = [base + number for number in taken.given.get(table, ())]
+        doubles = take_out_doubles(self._connection, _EVENTS_BY_TABLE[table], base + 1, base + taken.count, given)
+        taken.doubles += len(doubles.known) + len(doubles.refused)
+        taken.known += len(doubles.known)
+        for number, why in doubles.refused.items():
+            segment, line, raw = taken.row(table, number - base)
+            self._reject(segment, line, f"{table}: {why}", raw)
+
+    def _reject(self, segment: str, line: int, why: str, raw: str) -> None:
+        source, reason = _whole(segment), _whole(why[:1000])
+        event_id = hashlib.md5(f"{source}:{line}:{raw}".encode(), usedforsecurity=False).hexdigest()
+        reject(self._connection, event_id=event_id, now=self._now(), source=source, line=line, reason=reason, raw=raw)
+
+
+class _Row(NamedTuple):
+    """An event of a batch: its table, its JSON, its number, and whether its id is one that a caller gave."""
+
+    table: str
+    json: bytes
+    number: int
+    is_given: bool
+
+
+def _rows(line: Line, segment: int, run_id: str, count: int) -> tuple[list[_Row], str]:
+    """The events of a batch of this run, numbered after ``count``, or why the batch is refused."""
+    rows: list[_Row] = []
+    made = f"{run_id}-"
+    try:
+        for event_type, fields in _BATCH.decode(line.body):
+            event = EVENTS_BY_TYPE[event_type]
+            count += 1
+            beside = b'{"segment":%d,"received_us":%d,"ingest_seq":%d,' % (segment, line.recorded_us, count)
+            fitting, event_id = _fitting(event, bytes(fields))
+            is_given = event_id is not None and (event.by_content or not event_id.startswith(made))
+            rows.append(_Row(event.table, beside + fitting[1:] + b"\n", count, is_given))
+    except _Misfit as error:
+        return [], str(error)
+    except (msgspec.MsgspecError, ValueError, KeyError, RecursionError):
+        return [], _why_no_batch(line)
+    return rows, ""
+
+
+class _Misfit(Exception):
+    """An event does not fit its table."""
+
+
+def _fitting(event: type[Event], fields: bytes) -> tuple[bytes, str | None]:
+    """The fields of an event as JSON that fits its table: as they are, or with what has no column in ``extra``.
+
+    Beside them the event's id, where it has one.
+
+    Raises:
+        _Misfit: a field is missing or wrongly typed.
+    """
+    shape = _shape(event)
+    try:
+        made = shape.decoder.decode(fields)
+        in_calendar = all(1 < instant.year < 9999 for instant in shape.instants_of(made) if instant)
+        if in_calendar and shape.has_normal_names(made):
+            return fields, made.event_id
+    except (msgspec.MsgspecError, RecursionError):
+        pass
+    return _sorted_out(event, fields)
+
+
+def _sorted_out(event: type[Event], fields: bytes) -> tuple[bytes, str | None]:
+    """The slow way: what is unknown is left out, what has no column goes into ``extra``, the rest must fit."""
+    given = orjson.loads(fields)
+    if not isinstance(given, dict):
+        raise _Misfit(f"{event.event_type}: expected an object, found {type(given).__name__}")
+    known = {name: value for name, value in given.items() if name in event.model_fields and value not in (None, "")}
+    extra = {name: value for name, value in given.items() if name not in event.model_fields}
+    if isinstance(twice := extra.get("extra"), dict) and twice.keys() <= event.model_fields.keys():
+        extra = {
+            **twice,
+            **{name: value for name, value in extra.items() if name != "extra"},
+        }  # what `parse_event` found at a field's second key
+    shape = _shape(event)
+    for name in shape.names:
+        if isinstance(value := known.get(name), str):
+            known[name] = normal_name(value)
+    try:
+        made = shape.decoder.decode(orjson.dumps(known))
+        for name, instant in zip(shape.instants, shape.instants_of(made), strict=True):
+            if instant is not None:
+                _in_calendar(event, name, instant)
+        return orjson.dumps({**known, "extra": extra} if extra else known), made.event_id
+    except msgspec.ValidationError as error:
+        found = re.search(r"field `(\w+)`|`\$\.(\w+)", str(error))
+        name = (found[1] or found[2]) if found else "event_id"
+        raise _misfit(event, name, known.get(name)) from error
+    except TypeError as error:  # nested more deeply than it writes
+        raise _Misfit(f"{event.event_type}: {error}") from error
+
+
+def _in_calendar(event: type[Event], name: str, instant: datetime) -> None:
+    """At either end of the calendar an offset can lead out of it."""
+    try:
+        instant.astimezone(UTC)
+    except OverflowError:
+        raise _misfit(event, name, instant.isoformat()) from None
+
+
+def _misfit(event: type[Event], name: str, value: Any) -> _Misfit:
+    found = "nothing" if value is None else f"{value!r:.60}"
+    expected = _WORDS[python_type(event.model_fields[name].annotation)]
+    return _Misfit(f"{event.event_type}: {name}: expected {expected}, found {found}")
+
+
+def _why_no_batch(line: Line) -> str:
+    try:
+        items = line.items
+    except ValueError as error:
+        return f"expected a JSON array, found {error}"
+    if not isinstance(items, list):
+        return f"expected a list of events, found {type(items).__name__}"
+    for item in items:
+        match item:
+            case [kind, dict(refused)] if kind == REFUSED:
+                return str(refused.get("reason"))
+            case [str(kind), _] if kind in EVENTS_BY_TYPE:
+                continue
+        return f"expected a known event and its fields, found {item!r:.100}"
+    return "expected a known event and its fields"
+
+
+class _Shape(NamedTuple):
+    """How the JSON of an event is read: a strict decoder, its instants, and its names (symbols and sides)."""
+
+    decoder: msgspec.json.Decoder[Any]
+    instants: tuple[str, ...]
+    names: tuple[str, ...]
+
+    def has_normal_names(self, made: Any) -> bool:
+        """Whether its symbol and sides are written as they are compared: an older version trimmed none."""
+        return all(name is None or name == normal_name(name) for name in [getattr(made, at) for at in self.names])
+
+    def instants_of(self, made: Any) -> list[datetime | None]:
+        return [getattr(made, name) for name in self.instants]
+
+
+@cache
+def _shape(event: type[Event]) -> _Shape:
+    """Built from the event's fields: each has the JSON type of its column, none besides."""
+    fields: list[Any] = []
+    kinds = {name: python_type(info.annotation) for name, info in event.model_fields.items()}
+    for name, kind in kinds.items():
+        if event.model_fields[name].is_required() or (name == "event_id" and not event.by_content):
+            fields.append((name, Annotated[str, msgspec.Meta(min_length=1)] if kind is str else _TYPES[kind]))
+        else:
+            fields.append((name, _TYPES[kind] | None, None))
+    made = msgspec.defstruct(event.__name__, fields, kw_only=True, forbid_unknown_fields=True, gc=False)
+    instants = tuple(name for name, kind in kinds.items() if kind is datetime)
+    names = tuple(place.name for place in contract_layout(event).places if place.read is values.name)
+    return _Shape(msgspec.json.Decoder(made), instants, names)
+
+
+_BATCH = msgspec.json.Decoder(list[tuple[str, msgspec.Raw]])
+_TYPES: dict[type, Any] = {
+    float: float,
+    int: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)],
+    bool: bool,
+    str: str,
+    datetime: Annotated[datetime, msgspec.Meta(tz=True)],
+    list: list,
+    dict: Any,
+}
+_WORDS = {
+    float: "a number",
+    int: "a whole number",
+    bool: "true or false",
+    str: "text",
+    datetime: "an instant with its offset",
+    list: "a list",
+    dict: "a document",
+}
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode(errors="backslashreplace")
+
+
+def _whole(text: str) -> str:
+    """Text as the database takes it: the name of a foreign file may have bytes that are none."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+_ENVELOPE = ("producer", "run_id", "hostname", "pid")
+"""What a segment says of every event in it; an event that says otherwise of itself is believed."""
+
+
+@cache
+def insert_from_json(table: str) -> str:
+    """SQL: rows from a file of JSON lines, empty text made null.
+
+    Parameters: ``base``, added to each ``ingest_seq``; ``files``; and for each name of ``_ENVELOPE`` the list of what
+    the segments say, which a row's ``segment`` chooses from.
+    """
+    kinds = {column.name: str(column.type) for column in EVENT_TABLES[table].columns}
+    read = {name: _READ_AS.get(kind, kind) for name, kind in kinds.items() if name != "received_ts"}
+    values = {name: f"nullif({name}, '')" if kind == "VARCHAR" else name for name, kind in read.items()}
+    values |= {name: f"coalesce({values[name]}, ${name}[segment])" for name in _ENVELOPE}
+    values |= {
+        "is_test": "coalesce(is_test, false)",
+        "ingest_seq": "ingest_seq + $base",
+        "received_ts": "make_timestamptz(received_us)",
+    }
+    columns = ", ".join(f"'{name}': '{kind}'" for name, kind in [*read.items(), *_BESIDE.items()])
+    rows = f"""
+        select {", ".join(f"{value} as {name}" for name, value in values.items())}
+        from read_ndjson($files, columns = {{{columns}}})
+    """
+    event = _EVENTS_BY_TABLE[table]
+    if event.by_content:
+        rows = f"select * replace (coalesce(event_id, {content_id(event)}) as event_id) from ({rows})"
+    return f"insert into {table} by name {rows}"
+
+
+_EVENTS_BY_TABLE = {event.table: event for event in EVENTS}
+
+
+_READ_AS = {"TIMESTAMP": "TIMESTAMPTZ"}
+_BESIDE = {"segment": "BIGINT", "received_us": "BIGINT"}
+
+
+def load_positions(connection: duckdb.DuckDBPyConnection) -> dict[str, Position]:
+    """How far each segment is stored, by file name."""
+    names = ", ".join(Position.__dataclass_fields__)
+    rows = connection.execute(f"select {names} from journal_segments").fetchall()
+    return {row[0]: Position(*row) for row in rows}
+
+
+def _save_positions(connection: duckdb.DuckDBPyConnection, positions: Iterable[Position]) -> None:
+    for position in positions:
+        values = {name: getattr(position, name) for name in Position.__dataclass_fields__}
+        moved = [name for name in values if name not in ("segment", "producer", "run_id", "number", "first_seq")]
+        sets = ", ".join(f"{name} = ${name}" for name in moved)
+        found = connection.execute(
+            f"update journal_segments set {sets} where segment = $segment", {n: values[n] for n in [*moved, "segment"]}
+        ).fetchone()
+        if found is None or found[0] == 0:
+            marks = ", ".join(f"${name}" for name in values)
+            connection.execute(f"insert into journal_segments ({', '.join(values)}) values ({marks})", values)
+
+
+def _start_of(segment: Segment) -> Position:
+    return Position(
+        segment=segment.path.name,
+        producer=segment.producer,
+        run_id=segment.run_id,
+        number=segment.number,
+        first_seq=segment.first_seq,
+        last_seq=segment.first_seq - 1,
+        stored_batches=0,
+        refused_batches=0,
+        stored_events=0,
+        read_bytes=segment.data_offset,
+        read_lines=1,
+        is_finished=False,
+    )
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Per producer: batches recorded, stored, refused (kept among the rejected), and missing."""
+
+    producer: str
+    runs: int
+    recorded: int
+    stored: int
+    refused: int
+
+    @property
+    def gaps(self) -> int:
+        return self.recorded - self.stored - self.refused
+
+    def __str__(self) -> str:
+        refused = f", refused {self.refused}" if self.refused else ""
+        return f"{self.producer}: recorded 1..{self.recorded}, stored 1..{self.stored}{refused}, gaps {self.gaps}"
+
+
+def damaged_ends(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """The segments whose last line is damaged: it was a batch, whose number no line behind it tells."""
+    rows = connection.execute(
+        """
+        select segment
+        from journal_segments
+        inner join rejected_events on source = segment and line = read_lines
+        where starts_with(reason, 'crc ')
+        """
+    ).fetchall()
+    return [segment for (segment,) in rows]
+
+
+def certificates(connection: duckdb.DuckDBPyConnection) -> list[Certificate]:
+    """What the store knows of each producer's journal; read after the backlog is stored."""
+    rows = connection.execute(
+        """
+        with runs as (
+            select
+                producer,
+                run_id,
+                max(last_seq + list_contains($damaged, segment)::bigint) as recorded,
+                sum(stored_batches) as stored,
+                sum(refused_batches) as refused,
+            from journal_segments
+            group by producer, run_id
+        )
+
+        select producer, count(*), sum(recorded)::bigint, sum(stored)::bigint, sum(refused)::bigint
+        from runs
+        group by producer
+        order by producer
+        """,
+        {"damaged": damaged_ends(connection)},
+    ).fetchall()
+    return [Certificate(*row) for row in rows]

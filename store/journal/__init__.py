@@ -1,0 +1,1 @@
+"""The journal of producers: what they record is on disk before the store has seen it."""

@@ -1,0 +1,198 @@
+"""The files of a journal, as those read them who store what they hold.
+
+Layout, under ``logs/journal/``::
+
+    <producer>-<run_id>-<segment number, 6 digits from 1>.journal
+    TAPE1 <crc> {"producer":..,"run_id":..,"hostname":..,"pid":..,"segment":..,"first_seq":..}
+    <crc> <seq> <recorded_us> [["<event_type>",{"<field>":<value>,..}],..]
+
+Lines end with a newline and contain no other. ``crc`` is the CRC-32 of the rest of the line behind the blank that
+follows it, 8 hex digits. ``seq`` numbers the batches of a run from 1, over all its segments. ``recorded_us`` is
+microseconds since 1970; instants of events are RFC 3339; fields that are ``None`` are left out. A batch whose event
+type is ``refused`` holds what ``write_event`` refused, with its reason.
+
+A writer holds ``flock`` on its segment from before it has its name until it is done with it, so a reader that gets the
+lock knows that no line will follow.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any, NamedTuple
+from zlib import crc32
+
+import orjson
+
+from tape.store.errors import StoreError
+
+SUFFIX = ".journal"
+MAGIC = b"TAPE1 "
+REFUSED = "refused"
+"""Event type of what ``write_event`` refused."""
+SEGMENT_BYTES = 16 * 1024 * 1024
+"""Size from which on a writer begins the next segment."""
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]{0,63}")
+_SEGMENT_NAME = re.compile(rf"({NAME.pattern})-({NAME.pattern})-(\d{{6,18}}){re.escape(SUFFIX)}")
+_HEAD = re.compile(rb"(\d{1,18}) (-?\d{1,18}) ")
+
+
+class JournalError(StoreError):
+    """A batch could not be written, or not be made durable."""
+
+
+class HeaderDamaged(JournalError):
+    """The first line of a segment is no header."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """What the name and header of a segment say; ``first_seq`` is the number of its first batch.
+
+    Host and pid are ``None`` where the header is damaged.
+    """
+
+    path: Path
+    producer: str
+    run_id: str
+    hostname: str | None
+    pid: int | None
+    number: int
+    first_seq: int
+    data_offset: int
+    """Where its first batch begins, bytes."""
+
+
+class Line(NamedTuple):
+    """One line of a segment as read: ``seq`` and ``body``, its events as JSON, where it is whole, else ``fault``.
+
+    ``number`` counts from 1, the header is line 1; ``end`` is the offset behind its newline, bytes.
+    """
+
+    number: int
+    end: int
+    raw: bytes
+    seq: int = 0
+    recorded_us: int = 0
+    body: bytes = b""
+    fault: str = ""
+
+    @property
+    def items(self) -> Any:
+        """The events: type and fields of each.
+
+        Raises:
+            ValueError: the body is no JSON.
+        """
+        return orjson.loads(self.body)
+
+
+def journal_folder(home: Path) -> Path:
+    """Where the journal of a home folder lies."""
+    return home / "logs" / "journal"
+
+
+def segment_paths(folder: Path) -> list[Path]:
+    """The segments in a folder, by producer, run and number; none where it does not exist.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    try:
+        paths = list(folder.iterdir())
+    except FileNotFoundError:
+        return []
+    return sorted(path for path in paths if path.name.endswith(SUFFIX) and not path.name.startswith("."))
+
+
+def segment_name(producer: str, run_id: str, number: int) -> str:
+    """The file name of a segment."""
+    return f"{producer}-{run_id}-{number:06d}{SUFFIX}"
+
+
+def read_header(path: Path) -> Segment:
+    """The header of a segment.
+
+    Raises:
+        HeaderDamaged: it has none, or a damaged one.
+        JournalError: it has that of another segment, whose copy it is.
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        line = file.readline(64 * 1024)
+    crc, _, body = line.removeprefix(MAGIC).rstrip(b"\n").partition(b" ")
+    if not line.startswith(MAGIC) or not line.endswith(b"\n") or crc != b"%08x" % crc32(body):
+        raise HeaderDamaged(f"segment {path.name}: line 1: expected a header, found {line[:60]!r}")
+    try:
+        header = orjson.loads(body)
+        segment = Segment(
+            path=path,
+            producer=str(header["producer"]),
+            run_id=str(header["run_id"]),
+            hostname=str(header["hostname"]),
+            pid=int(header["pid"]),
+            number=int(header["segment"]),
+            first_seq=int(header["first_seq"]),
+            data_offset=len(line),
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise HeaderDamaged(f"segment {path.name}: line 1: expected a header, found {body[:60]!r}") from error
+    if path.name != (named := segment_name(segment.producer, segment.run_id, segment.number)):
+        raise JournalError(f"segment {path.name}: line 1: expected its own header, found that of {named}")
+    return segment
+
+
+def header_of_name(path: Path) -> Segment | None:
+    """What a segment whose header is damaged says without it: by its name, and its first whole batch.
+
+    ``None`` where it has none, or its name is not that of a segment.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    named = _SEGMENT_NAME.fullmatch(path.name)
+    with path.open("rb") as file:
+        offset = len(file.readline())
+    whole = (line.seq for line in read_lines(path, offset, 2, SEGMENT_BYTES) if not line.fault)
+    if named is None or (first_seq := next(whole, None)) is None:
+        return None
+    return Segment(path, named[1], named[2], None, None, int(named[3]), first_seq, offset)
+
+
+def is_finished(path: Path) -> bool:
+    """Whether no line can follow in a segment: its writer is done with it, or dead."""
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+def read_lines(path: Path, offset: int, number: int, limit_bytes: int) -> Iterator[Line]:
+    """The whole lines of a segment from ``offset`` on, about ``limit_bytes`` of them; ``number`` is the first one's."""
+    with path.open("rb") as file:
+        file.seek(offset)
+        lines = file.read(limit_bytes)
+        if not lines.endswith(b"\n"):
+            lines += file.readline()
+    for raw in BytesIO(lines):  # which splits at newlines alone; damage can make any other byte
+        if not raw.endswith(b"\n"):
+            return
+        offset += len(raw)
+        yield _parse(raw[:-1], number, offset)
+        number += 1
+
+
+def _parse(raw: bytes, number: int, end: int) -> Line:
+    crc, _, body = raw.partition(b" ")
+    if crc != (found := b"%08x" % crc32(body)):
+        fault = f"crc {found.decode()}, expected {crc[:8].decode(errors='backslashreplace')}"
+        return Line(number, end, raw, fault=fault)
+    if (head := _HEAD.match(body)) is None:
+        return Line(number, end, raw, fault=f"expected a number, a time and events, found {body[:60]!r}")
+    return Line(number, end, raw, int(head[1]), int(head[2]), body[head.end() :])

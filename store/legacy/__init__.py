@@ -1,0 +1,1 @@
+"""The import of the logs that older runtimes wrote."""

@@ -1,0 +1,120 @@
+"""Imports limits and universe, which are one JSON document each."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from tape.execution.values import number
+from tape.store.database import transaction
+from tape.store.ingest.counter import FileCount, end_import, last_ingest_seq, reject
+
+
+def import_config(connection: duckdb.DuckDBPyConnection, path: Path, kind: str, now: datetime) -> FileCount:
+    """Stores limits or universe when they differ from the newest on record: the first as of 1970, a later as of now.
+
+    NaN and the infinities in the document are unknown: null, as by ``write_event``.
+    """
+    raw = path.read_text(encoding="utf-8", errors="backslashreplace")
+    try:
+        payload = json.loads(raw, parse_constant=lambda _: None, parse_float=number)
+        canonical = json.dumps(payload, sort_keys=True, allow_nan=False)
+    except (ValueError, RecursionError) as error:
+        return _reject_config(connection, path, raw, f"expected JSON, found {error}", now)
+    if not isinstance(payload, (dict, list)):
+        found = type(payload).__name__
+        return _reject_config(connection, path, raw, f"expected an object, found {found}", now)
+    newest = connection.execute(
+        "select payload from config_snapshots where kind = ? order by ts desc, ingest_seq desc limit 1", [kind]
+    ).fetchone()
+    if newest is not None and json.dumps(json.loads(newest[0]), sort_keys=True) == canonical:
+        return FileCount(read=1, known=1)
+    ts = now if newest is not None else datetime.fromtimestamp(0, now.tzinfo)
+    with transaction(connection):
+        seq = last_ingest_seq(connection) + 1
+        connection.execute(
+            "insert into config_snapshots by name select ? as event_id, ? as ts, ? as kind, ? as payload,"
+            " false as is_test, ? as producer, ? as received_ts, ? as ingest_seq",
+            [_md5(f"{kind} {ts.isoformat()} {canonical}"), ts, kind, json.dumps(payload), path.name, now, seq],
+        )
+        end_import(connection, path.name, seq - 1, 1, now)
+    return FileCount(read=1, stored=1)
+
+
+def kept_in_range(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Return the caps and biases of the newest limits and universe that are used otherwise than they stand there."""
+    newest = connection.execute(
+        "select kind, arg_max(payload, (ts, ingest_seq)) from config_snapshots group by kind order by kind"
+    ).fetchall()
+    return [sentence for kind, payload in newest for sentence in _out_of_range(kind, json.loads(payload))]
+
+
+_BIASES = ("min_bias", "max_bias")
+_GLOBAL_CAPS = ("symbol_notional_share_cap_pct", "max_trade_nav_pct")
+_OWN_CAPS = ("max_nav_pct", "max_trade_nav_pct")
+
+
+def _out_of_range(kind: str, document: object) -> list[str]:
+    """Return the caps and biases of an imported document that are kept within 0..1 instead of refused, in words.
+
+    ``kind``: ``limits`` or ``universe``. SQL keeps the values within their range (``as_fraction``, ``limits``).
+    """
+    if kind == "universe":
+        listed = document if isinstance(document, list) else _value(document, "universe") or _value(document, "symbols")
+        entries = listed if isinstance(listed, list) else []
+        places = [(f"{_value(each, 'symbol')}.caps", _value(each, "caps"), _OWN_CAPS) for each in entries]
+    else:
+        overall, per_symbol = _value(document, "global"), _value(document, "per_symbol")
+        autotune = _value(document, "router_autotune")
+        places = [("global", overall, _GLOBAL_CAPS)]
+        places += [(f"per_symbol.{name}", own, _OWN_CAPS) for name, own in _items(per_symbol)]
+        places.append(
+            ("router_autotune", _value(overall, "router_autotune") if autotune is None else autotune, _BIASES)
+        )
+    return [
+        f"{kind}: {place}.{key}: expected {expected}, found {found}: {0 if found < 0 else 1} is used"
+        for place, values, keys in places
+        for highest, expected in [(1, "0 to 1") if keys is _BIASES else (100, "0 to 1, or per cent up to 100")]
+        for key in keys
+        if (found := _finite(_value(values, key))) is not None and not 0 <= found <= highest
+    ]
+
+
+def _value(document: object, key: str) -> object:
+    return document.get(key) if isinstance(document, dict) else None
+
+
+def _items(document: object) -> list[tuple[object, object]]:
+    return list(document.items()) if isinstance(document, dict) else []
+
+
+def _finite(value: object) -> float | None:
+    """A number, also as text; as SQL reads it."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        found = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return found if math.isfinite(found) else None
+
+
+def _reject_config(
+    connection: duckdb.DuckDBPyConnection, path: Path, raw: str, reason: str, now: datetime
+) -> FileCount:
+    # As with lines: the same broken text in another file is another one.
+    event_id = _md5(raw)
+    known = "from rejected_events where event_id = ? and source = ?"
+    if connection.execute(known, [event_id, path.name]).fetchone():
+        return FileCount(read=1, known=1)
+    reject(connection, event_id=event_id, now=now, source=path.name, line=1, reason=reason, raw=raw)
+    return FileCount(read=1, rejected=1)
+
+
+def _md5(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()

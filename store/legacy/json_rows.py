@@ -1,0 +1,516 @@
+"""From lines of JSON to typed rows: one ``select`` per event type for plain lines, Python for the others.
+
+What a value may be is stated once, in ``tape.execution.values``. The SQL generated here types only values in their
+plainest form, where it cannot differ from that: numbers, ids and names as they usually come, RFC 3339 instants, epoch
+seconds and milliseconds. A line with anything else is *odd*: its row says so, and ``read_line`` reads it as
+``write_event`` would, or says why it is refused.
+
+Every line is parsed once (``json_transform`` into text), and each field is cast from there. Numbers written out as text
+and read again are the dearest part of it, so the same ``select`` has a quick form that parses them straight to doubles
+and takes only lines whose numbers are numbers in the JSON, too.
+
+Nothing here comes from user input but file contents, which are only ever data: the SQL is built from ``events.py`` and
+``legacy.py`` alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from tape.execution import values
+from tape.execution.events import Event, Layout, layout_of, read_fields
+from tape.store.event_json import to_json
+from tape.store.schema import EVENT_TABLES, python_type
+
+_STORE_FIELDS = ("event_id", "is_test", "producer")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How lines of one kind become rows of one event's table.
+
+    ``kind``: their ``event_type``; ``None``: any. ``when``: further SQL over ``json``, the line, that tells them.
+    ``keys``: for columns whose key is not the contract's, the paths to try in order (a true 0 or false is a value, only
+    null goes on to the next). ``optional``: required fields that lines of this kind never had. ``whole``: the column
+    that takes the whole line.
+    """
+
+    event: type[Event]
+    kind: str | None = None
+    when: str = "true"
+    keys: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    optional: frozenset[str] = frozenset()
+    whole: str | None = None
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Where its fields stand and how they are read."""
+        return layout_of(self.event, self.keys, self.optional, ("producer", *([self.whole] if self.whole else [])))
+
+    @property
+    def kinds(self) -> dict[str, type]:
+        """The Python type of each field that is read from the line."""
+        skipped = (*_STORE_FIELDS, self.whole)
+        fields = self.event.model_fields.items()
+        return {name: python_type(info.annotation) for name, info in fields if name not in skipped}
+
+    @property
+    def all_paths(self) -> list[str]:
+        """Every path at which a field may stand."""
+        return [path for name in self.kinds for path in self.paths(name)]
+
+    @property
+    def condition(self) -> str:
+        """SQL: whether a line is of this shape."""
+        return self.when if self.kind is None else f"kind = '{self.kind}' and {self.when}"
+
+    def paths(self, name: str) -> tuple[str, ...]:
+        """The paths at which a field may stand, in the order they are tried."""
+        return self._paths[name]
+
+    @cached_property
+    def _paths(self) -> dict[str, tuple[str, ...]]:
+        return {place.name: tuple(".".join(path) for path in place.paths) for place in self.layout.places}
+
+
+class LineTree:
+    """The structure that the lines of a log are parsed into: a struct of text, documents as JSON.
+
+    A path below a document is read from the document. SQL names the parsed line ``line``. ``keys``: the keys that the
+    lines have, others are not looked for; ``None``: any. ``quick``: numbers are doubles, not text.
+    """
+
+    def __init__(self, shapes: Iterable[Shape], keys: Container[str] | None = None, *, quick: bool = False) -> None:
+        self.quick = quick
+        self._keys = keys
+        self._tree: dict[str, Any] = dict.fromkeys(("event_type", *_ALWAYS_KNOWN, "strategy"), "VARCHAR")
+        for shape in shapes:
+            for name, kind in shape.kinds.items():
+                for path in shape.paths(name):
+                    self._add(
+                        path, "JSON" if kind in (dict, list) else "DOUBLE" if quick and kind is float else "VARCHAR"
+                    )
+
+    def has(self, path: str) -> bool:
+        """Whether lines may have something at a path."""
+        return self._keys is None or path.split(".")[0] in self._keys
+
+    def _add(self, path: str, kind: str) -> None:
+        if not self.has(path):
+            return
+        *parents, leaf = path.split(".")
+        node = self._tree
+        for parent in parents:
+            below = node.setdefault(parent, {})
+            if isinstance(below, str):
+                return
+            node = below
+        node[leaf] = kind
+
+    @property
+    def parents(self) -> list[str]:
+        """The keys of objects that are parsed into their parts."""
+        return [key for key, below in self._tree.items() if isinstance(below, dict)]
+
+    @property
+    def levels(self) -> str:
+        """SQL: the JSON paths of the objects in which keys stand, the line itself first."""
+        return ", ".join(f"'{path}'" for path in ["$", *(f"$.{parent}" for parent in self.parents)])
+
+    def parse(self, json_text: str) -> str:
+        """SQL: JSON text as a struct."""
+        return f"json_transform({json_text}, '{json.dumps(self._tree)}')"
+
+    def text(self, paths: Iterable[str]) -> str:
+        """SQL: the first of the paths of ``line`` that is known, as text; empty text is unknown."""
+        return f"coalesce({', '.join(self.known(path) for path in paths)}, null)"
+
+    def known(self, path: str) -> str:
+        """SQL: what is at one path of ``line``; null where it is empty text."""
+        return f"nullif({self.leaf(path)}, '')"
+
+    def document(self, paths: Iterable[str]) -> str:
+        """SQL: the first of the paths of ``line`` that is not null, as it stands."""
+        return f"coalesce({', '.join(self.leaf(path) for path in paths)}, null)"
+
+    def number(self, paths: Iterable[str]) -> str:
+        """SQL: the first of the paths of ``line`` that is not null, as a double."""
+        return f"coalesce({', '.join(map(self.double, paths))}, null)"
+
+    def double(self, path: str) -> str:
+        """SQL: what is at one path of ``line``, as a double."""
+        return f"try_cast({self.leaf(path)} as double)"
+
+    def leaf(self, path: str) -> str:
+        """SQL: what is at one path of ``line``."""
+        if not self.has(path):
+            return _NOTHING
+        node: Any = self._tree
+        sql, parts = "line", path.split(".")
+        for depth, part in enumerate(parts):
+            sql, node = f'{sql}."{part}"', node[part]
+            if isinstance(node, str) and depth + 1 < len(parts):
+                return f"json_extract_string({sql}, '$.{'.'.join(parts[depth + 1 :])}')"
+        return sql
+
+    def own_parents(self, shape: Shape) -> list[str]:
+        """The objects that hold fields of a shape."""
+        first = {path.split(".")[0] for path in shape.all_paths if "." in path}
+        return [parent for parent in self.parents if parent in first]
+
+    def knows(self, shape: Shape, names: Iterable[list[str] | None]) -> bool:
+        """Whether every key has a column; ``names``: the keys of a line, level by level as in ``levels``."""
+        known = {parent: set[str]() for parent in ("$", *self.parents)}
+        known["$"].update(_ALWAYS_KNOWN, ("event_type",))
+        for path in shape.all_paths:
+            if path in shape.layout.other_keys:
+                continue  # kept where the first key of its field has a value, too
+            first, _, rest = path.partition(".")
+            known["$"].add(first)
+            if rest and first in known:
+                known[first].add(rest)
+        return all(known[parent].issuperset(level or ()) for parent, level in zip(known, names, strict=True))
+
+
+def typed_rows(tree: LineTree, shapes: Mapping[int, Shape], staged: str, *, with_extra: bool = True) -> str:
+    """SQL: the staged lines (raw, event_id, number of their shape, and ordinal, their order) of these shapes, typed.
+
+    Besides the event's columns: ``ordinal`` and ``is_odd`` (the line is not typed here). ``with_extra=False``: the
+    lines have no key without a column.
+    """
+    return " union all by name ".join(
+        _TypedRows(tree, shape).select(f"{staged} where shape = {number}", with_extra=with_extra)
+        for number, shape in shapes.items()
+    )
+
+
+def time_paths(shapes: Iterable[Shape]) -> list[str]:
+    """The paths at which lines of these shapes may have their event time."""
+    return list(dict.fromkeys(path for shape in shapes for path in shape.paths("ts")))
+
+
+def with_shape_and_ts(shapes: Sequence[Shape], lines: str) -> str:
+    """SQL: the lines (json, kind, and times: the texts found at ``time_paths``) with the number of their shape and ts.
+
+    Both are null where no shape takes the line.
+    """
+    paths = time_paths(shapes)
+    number = " ".join(f"when {shape.condition} then {at}" for at, shape in enumerate(shapes))
+    text = " ".join(f"when {at} then {_found(paths, shape.paths('ts'))}" for at, shape in enumerate(shapes))
+    return f"""(
+        select * exclude (t_ts), {_INSTANT.format(x="ts")} as ts
+        from (
+            select *, case shape {text} end as t_ts
+            from (select *, cast(case {number} end as tinyint) as shape from {lines})
+        )
+    )"""
+
+
+def _found(paths: list[str], wanted: Iterable[str]) -> str:
+    texts = ", ".join(f"nullif(times[{paths.index(path) + 1}], '')" for path in wanted)
+    return f"coalesce({texts}, null)"
+
+
+def _any(conditions: Iterable[str]) -> str:
+    return " or ".join(f"({condition})" for condition in conditions) or "false"
+
+
+def _paths(paths: Iterable[str]) -> str:
+    return "[" + ", ".join(f"'$.{path}'" for path in paths) + "]"
+
+
+class _TypedRows:
+    """The typed ``select`` of one shape: text of each field -> numbers -> values -> oddness, one level of SQL each.
+
+    Each level names what the next one uses, so that no expression is written, planned or computed twice. The line is
+    parsed again only for the types of values that look odd, and for what has no column. As a double, what is no number
+    is null, or 0 or 1 if it is a flag, so that only those look odd.
+    """
+
+    def __init__(self, tree: LineTree, shape: Shape) -> None:
+        self._tree = tree
+        self._shape = shape
+        self._kinds = shape.kinds
+        self._parents = tree.own_parents(shape)
+        self._reads = {place.name: place.read for place in shape.layout.places}
+        self._required = {place.name for place in shape.layout.places if place.is_required}
+        self._doubles = self._known_paths(name for name, kind in self._kinds.items() if tree.quick and kind is float)
+        self._texts = self._known_paths(name for name, kind in self._kinds.items() if kind is str)
+        self._typed_paths = [*self._parents, *self._texts, "event_id"]
+
+    def _known_paths(self, names: Iterable[str]) -> list[str]:
+        paths = (path for name in names for path in self._shape.paths(name) if self._tree.has(path))
+        return list(dict.fromkeys(paths))
+
+    def _of_kind(self, *kinds: type) -> list[str]:
+        return [name for name, kind in self._kinds.items() if kind in kinds]
+
+    def select(self, lines: str, *, with_extra: bool) -> str:
+        columns = ["v_ts as ts", *(f"v_{name} as {name}" for name in self._kinds if name != "ts")]
+        if self._shape.whole is not None:
+            columns.append(f"cast({self._whole()} as json) as {self._shape.whole}")
+        return f"""
+        select
+            ordinal, event_id, {", ".join(columns)},
+            coalesce(t_strategy_name = 'smoke_test' or t_test_mark = 'true', false) as is_test,
+            coalesce(v_received, v_ts) as received_ts,
+            {self._extra()} as extra,
+            {self._is_odd(with_extra=with_extra)} as is_odd
+        from (
+            select *, {", ".join(self._values())}, {self._types()} as types, {self._double_types()} as double_types
+            from (
+                select *, {", ".join(self._numbers())}, {self._emptied()} as emptied
+                from (
+                    select
+                        ordinal, event_id, raw, {", ".join(self._fields())}, {self._has_odd_double()} as has_odd_double,
+                        {self._left() if with_extra else _NOTHING} as left_over,
+                        {self._tree.leaf("event_id")} as t_own_id,
+                        {self._tree.leaf("strategy")} as t_strategy_name,
+                        {self._tree.leaf("is_test")} as t_test_mark,
+                    from (select *, {self._tree.parse("raw")} as line from {lines})
+                )
+            )
+        )"""
+
+    def _fields(self) -> list[str]:
+        fields = [f"{self._field(name, kind)} as t_{name}" for name, kind in self._kinds.items()]
+        hollow = []
+        for parent in self._parents:
+            below = [path for path in self._shape.all_paths if path.startswith(f"{parent}.")]
+            hollow.append(f"{' and '.join(f'{self._tree.leaf(path)} is null' for path in below)} as no_{parent}")
+        for key, before in self._other_keys.items():
+            hollow.append(f"{' and '.join(f'{self._before(path)} is null' for path in before)} as u_{key}")
+        return [*fields, *hollow, f"{self._tree.text(['ts'])} as t_received"]
+
+    def _before(self, path: str) -> str:
+        return self._tree.leaf(path) if path in self._doubles else self._tree.known(path)
+
+    def _field(self, name: str, kind: type) -> str:
+        paths = self._shape.paths(name)
+        if kind is float and self._tree.quick:
+            return self._tree.number(paths)
+        return self._tree.document(paths) if kind in (dict, list) else self._tree.text(paths)
+
+    def _numbers(self) -> list[str]:
+        numbers = self._of_kind(float, int)
+        return [f"try_cast(t_{name} as double) as n_{name}" for name in numbers] or ["null as no_number"]
+
+    def _values(self) -> list[str]:
+        typed = [f"{self._value(name, kind)} as v_{name}" for name, kind in self._kinds.items()]
+        received = "v_ts" if self._shape.paths("ts") == ("ts",) else _INSTANT.format(x="received")
+        return [*typed, f"{received} as v_received"]
+
+    def _value(self, name: str, kind: type) -> str:
+        value = _VALUES[kind].format(x=name)
+        if self._reads[name] is values.name:
+            return f"upper({value})"
+        return f"coalesce({value}, false)" if name == "is_heartbeat" else value
+
+    def _types(self) -> str:
+        """SQL: the JSON types of objects and texts, looked up only where a value looks odd."""
+        odd = [f"no_{parent}" for parent in self._parents]
+        odd += [
+            f"{(_ODD_ID if self._reads[name] is values.identity else _ODD_TEXT).format(x=f't_{name}')}"
+            for name in self._of_kind(str)
+        ]
+        odd.append(_ODD_ID.format(x="t_own_id"))
+        return f"case when {_any(odd)} then json_type(raw, {_paths(self._typed_paths)}) end"
+
+    def _has_odd_double(self) -> str:
+        odd = [f"{double} is null or {double} = 0 or {double} = 1" for double in map(self._tree.double, self._doubles)]
+        return " or ".join(odd) or "false"
+
+    def _double_types(self) -> str:
+        return f"case when has_odd_double then json_type(raw, {_paths(self._doubles)}) end" if self._doubles else "null"
+
+    def _is_odd(self, *, with_extra: bool) -> str:
+        """SQL: whether anything about the line is not in its plainest form."""
+        odd = [
+            *(f"v_{name} is null" for name in self._kinds if name in self._required),
+            *(f"not (abs(n_{name}) <= {values.LARGEST})" for name in self._of_kind(float)),
+            *(f"t_{name} is not null and v_{name} is null" for name in self._of_kind(int, datetime)),
+            *(f"t_{name} not in ('true', 'false')" for name in [*self._of_kind(bool), "test_mark"]),
+            *(f"not starts_with(t_{name}, '[')" for name in self._of_kind(list)),
+            "contains(raw, '+-')",  # DuckDB reads +-1
+            f"types is not null and ({self._has_odd_type()})",
+        ]
+        if self._shape.paths("ts") != ("ts",):
+            odd.append("t_received is not null and v_received is null")
+        if names := [f"t_{name}" for name in self._kinds if self._reads[name] is values.name]:
+            odd.append(f"not regexp_full_match(concat({', '.join(names)}), '{_PLAIN_NAME}')")
+        if self._tree.quick:
+            odd.append(f"double_types is not null and ({self._has_no_number()})")
+        else:
+            odd += [f"t_{name} is not null and n_{name} is null" for name in self._of_kind(float)]
+        odd += [_ODD_DOCUMENT.format(x=text) for text in self._documents(with_extra=with_extra)]
+        return f"coalesce({_any(odd)}, false)"
+
+    def _documents(self, *, with_extra: bool) -> list[str]:
+        """SQL: the texts that are stored as JSON."""
+        if self._shape.whole is not None:
+            return ["raw"]
+        texts = [f"t_{name}" for name in self._of_kind(dict, list) if any(map(self._tree.has, self._shape.paths(name)))]
+        return [*texts, "left_over"] if with_extra else texts
+
+    def _has_no_number(self) -> str:
+        return _any(
+            f"not contains('DOUBLE NULL {_INTEGERS}', double_types[{at}])" for at in range(1, len(self._doubles) + 1)
+        )
+
+    def _has_odd_type(self) -> str:
+        first_text = len(self._parents) + 1
+        ids = {path for name in self._of_kind(str) for path in self._shape.paths(name) if self._is_id(name)}
+        odd = [f"no_{parent} and types[{at}] not in ('OBJECT', 'NULL')" for at, parent in enumerate(self._parents, 1)]
+        for at, path in enumerate([*self._texts, "event_id"], first_text):
+            allowed = f"VARCHAR NULL {_INTEGERS}" if path in ids or path == "event_id" else "VARCHAR NULL"
+            odd.append(f"not contains('{allowed}', types[{at}])")
+        return _any(odd)
+
+    def _is_id(self, name: str) -> bool:
+        return self._reads[name] is values.identity
+
+    def _whole(self) -> str:
+        return "case when t_own_id is null then raw else json_merge_patch(raw, '{\"event_id\":null}') end"
+
+    def _left(self) -> str:
+        """SQL: the line without what has a column."""
+        if self._shape.whole is not None:
+            return _NOTHING
+        patch: dict[str, Any] = dict.fromkeys((*_ALWAYS_KNOWN, "event_type"))
+        others = self._shape.layout.other_keys
+        for path in sorted(path for path in self._shape.all_paths if path not in others):
+            first, _, rest = path.partition(".")
+            if not rest or first not in self._parents:
+                patch[first] = None
+            elif patch.get(first, {}) is not None:
+                patch.setdefault(first, {})[rest] = None
+        return f"json_merge_patch(raw, '{json.dumps(patch)}')"
+
+    def _emptied(self) -> str:
+        """SQL: a patch that takes out the objects of which nothing is left, and other keys whose value counts."""
+        keys = [
+            f"case when json_extract_string(left_over, '$.{parent}') = '{{}}' then '\"{parent}\":null' end"
+            for parent in self._parents
+        ]
+        keys += [f"case when u_{key} and left_over is not null then '\"{key}\":null' end" for key in self._other_keys]
+        return f"'{{' || concat_ws(',', {', '.join(keys)}) || '}}'" if keys else "'{}'"
+
+    @property
+    def _other_keys(self) -> dict[str, list[str]]:
+        """The keys beside the first that the lines have for a field, with the paths that are tried before them."""
+        others: dict[str, list[str]] = {}
+        for name in self._kinds:
+            paths = self._shape.paths(name)
+            for at, path in enumerate(paths):
+                if path in self._shape.layout.other_keys and self._tree.has(path):
+                    others[path] = list(paths[:at])
+        return others
+
+    def _extra(self) -> str:
+        """SQL: what is left of the line; null when that is nothing."""
+        return "cast(nullif(json_merge_patch(left_over, emptied), '{}') as json)"
+
+
+def keys_are_distinct(names: Iterable[list[str] | None]) -> bool:
+    """Whether no key is there twice; ``names``: the keys of a line, level by level as in ``LineTree.levels``."""
+    return all(level is None or len(level) == len(set(level)) for level in names)
+
+
+def read_ts(shape: Shape, raw: str) -> datetime | None:
+    """Read the event time of a line; ``None`` where it has none."""
+    try:
+        line = json.loads(raw)
+        return next((found for path in shape.paths("ts") if (found := values.instant(line.get(path)))), None)
+    except (ValueError, RecursionError):
+        return None
+
+
+def read_line(shape: Shape, raw: str) -> str:
+    """Type one line as ``write_event`` would and return its columns as JSON for ``typed_lines``.
+
+    Raises:
+        EventRefused: a required field is missing, or a field is wrongly typed.
+    """
+    line = json.loads(raw)
+    fields, rest = read_fields(shape.event, line, shape.layout)
+    if shape.whole is not None:
+        fields[shape.whole] = {key: item for key, item in line.items() if key != "event_id"}
+        rest = {}
+    fields.pop("event_id", None)
+    fields.setdefault("is_test", False)
+    if "is_heartbeat" in shape.event.model_fields:
+        fields.setdefault("is_heartbeat", False)
+    try:
+        received = values.instant(line.get("ts")) or fields["ts"]
+    except ValueError:
+        received = fields["ts"]
+    return to_json({**fields, "received_ts": received, "extra": rest or None}).decode()
+
+
+def typed_lines(event: type[Event], read: str) -> str:
+    """SQL: the rows of lines (ordinal, event_id, fields: what ``read_line`` made of them)."""
+    kinds = {column.name: str(column.type) for column in EVENT_TABLES[event.table].columns}
+    kinds = {name: _READ_AS.get(kind, kind) for name, kind in kinds.items() if name not in _NOT_OF_LINE}
+    columns = ", ".join(f'fields."{name}" as "{name}"' for name in kinds)
+    return f"""
+        select ordinal, event_id, {columns}, false as is_odd
+        from (select ordinal, event_id, json_transform(fields, '{json.dumps(kinds)}') as fields from {read})
+    """
+
+
+_NOT_OF_LINE = ("event_id", "producer", "ingest_seq")
+_READ_AS = {"TIMESTAMP": "TIMESTAMPTZ"}
+_ALWAYS_KNOWN = ("event_id", "ts", "is_test")
+_NOTHING = "cast(null as varchar)"
+_EPOCH = (
+    "make_timestamptz(cast(trunc({n}) * {unit} as bigint) + cast(round_even(({n} - trunc({n})) * {unit}, 0) as bigint))"
+)
+"""The nearest microsecond of the exact binary number, half to even."""
+_DAY = "(1[6-9]|2[0-9])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+_TIME = "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,9})?"
+_OFFSET = "[Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9]"
+_PLAIN_INSTANT = f"{_DAY}([Tt ]{_TIME}({_OFFSET})?)?"
+_PLAIN_EPOCH = "([0-9]{1,7}|[0-9]{9,11}|[0-9]{13})([.][0-9]+)?"
+"""Seconds or milliseconds by the number of their digits; eight digits may be a date."""
+
+
+def _braced(pattern: str) -> str:
+    return pattern.replace("{", "{{").replace("}", "}}")
+
+
+_INSTANT = (
+    f"case when regexp_full_match(t_{{x}}, '{_braced(_PLAIN_INSTANT)}') then try_cast(upper(t_{{x}}) as timestamptz)"
+    f" when not regexp_full_match(t_{{x}}, '{_braced(_PLAIN_EPOCH)}') then null"
+    f" when try_cast(t_{{x}} as double) < 1e11 then {_EPOCH.format(n='try_cast(t_{x} as double)', unit='1e6')}"
+    f" else {_EPOCH.format(n='try_cast(t_{x} as double)', unit='1e3')} end"
+)
+_VALUES = {
+    float: "n_{x} + 0.0::double",
+    int: "case when n_{x} = trunc(n_{x}) and abs(n_{x}) < 9e15 then cast(n_{x} as bigint) end",
+    datetime: _INSTANT,
+    bool: "t_{x} = 'true'",
+    str: "t_{x}",
+    list: "t_{x}",
+    dict: "nullif(nullif(t_{x}, 'null'), '\"\"')",
+}
+_INTEGERS = "UBIGINT BIGINT HUGEINT"
+"""JSON types of integers. (``in`` with a list of five would be planned as a join per column.)"""
+_PLAIN_NAME = "[!-~]*"
+_MAY_BE_JSON = (
+    "{x} >= '[' and {x} < chr(92) or {x} >= chr(123) and {x} < '|' or {x} = 'true' or {x} = 'false' or {x} = ''"
+    " or strlen({x}) < 10 and regexp_matches({x}, '(?i)^-?(nan|inf)')"
+)
+_ODD_ID = f"{_MAY_BE_JSON} or {{x}} >= '-' and {{x}} < ':' and regexp_matches({{x}}, '^-?[0-9]+[.e]')"
+_ODD_TEXT = f"{_MAY_BE_JSON} or {{x}} >= '-' and {{x}} < ':'"
+"""Text that begins with ``[`` or ``{``, or with ``-`` to ``9``, may be no text in the JSON."""
+_ODD_DOCUMENT = (
+    "regexp_matches({x}, '(?i)(^|[:,[])(-?(nan|inf)|-[0-9]{{19}}|[0-9]{{20}})')"
+    " or len(list_filter(json_keys({x}, '$..*'), lambda names: len(names) <> len(list_distinct(names)))) > 0"
+    " or len(json_keys({x})) <> len(list_distinct(json_keys({x})))"
+)
+"""A document with a key that is there twice, a NaN, or a whole number beyond 64 bits."""

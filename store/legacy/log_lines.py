@@ -1,0 +1,237 @@
+"""Reads the lines of an old log, or the items of an array, each with its number and, if it is no line, the reason.
+
+A line ends with a newline and with nothing else: neither a lone carriage return nor U+2028 ends one. DuckDB's reader,
+which takes a whole file at once, holds the same. NULs are no part of a line: they are what a hole in the file reads as.
+They are counted and left out, and a line that is nothing else is refused as lost.
+"""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import json
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from tape.store.event_json import to_json
+from tape.store.legacy.json_items import NoArray, array_items
+from tape.store.legacy.log_bytes import LogBytes, LogDamaged
+
+MAX_LINE = 1_048_576
+"""Bytes: taking a line apart takes up to forty times its size, and an event has a thousand times less."""
+_KEPT_WHOLE = 16_777_216
+"""Bytes up to which a line is kept whole; of a longer one, which is refused anyway, the beginning is kept."""
+_KEPT_OF_LONGER = 65_536
+_BATCH_LINES, _BATCH_CHARACTERS = 20_000, 8_388_608
+
+
+class LogLine(NamedTuple):
+    """A line that is not blank. ``flaw``: why the reader refuses it; None: it is read on."""
+
+    number: int
+    raw: str
+    flaw: str | None = None
+
+
+class LogReader:
+    """The reading of one open file, from its start; ``nul_count`` grows by the NULs that were left out."""
+
+    def __init__(self, file: LogBytes, *, is_array: bool) -> None:
+        self._file = file
+        self._is_array = is_array
+        self.nul_count = 0
+
+    def lines(self) -> Iterator[LogLine]:
+        """The lines, numbered from 1, blank ones left out; of an array its items, numbered from 1."""
+        return self._items() if self._is_array else self._lines()
+
+    def batches(self) -> Iterator[list[LogLine]]:
+        """The lines, as many at a time as memory allows."""
+        batch: list[LogLine] = []
+        size = 0
+        for line in self.lines():
+            batch.append(line)
+            size += len(line.raw)
+            if len(batch) >= _BATCH_LINES or size >= _BATCH_CHARACTERS:
+                yield batch
+                batch, size = [], 0
+        if batch:
+            yield batch
+
+    def _lines(self) -> Iterator[LogLine]:
+        number, line = 1, _Line()
+        try:
+            for block in self._file.blocks():
+                if isinstance(block, int):
+                    self.nul_count += line.add_hole(block)
+                    continue
+                # a line may reach over any number of blocks: only its end makes it one
+                first, *others = block.split(b"\n")
+                line.add(first)
+                for piece in others:
+                    yield from self._taken(number, line)
+                    number, line = number + 1, _Line()
+                    line.add(piece)
+        except LogDamaged as error:
+            yield from self._before_damage(number, line, error)
+        else:
+            yield from self._taken(number, line, is_last=True)
+
+    def _taken(self, number: int, line: _Line, *, is_last: bool = False) -> Iterator[LogLine]:
+        if line.is_longer:
+            yield LogLine(number, line.beginning(), _too_long(line.length))
+            return
+        nul_count = line.kept.count(0)
+        if not nul_count:
+            if raw := _text(line.kept):
+                yield LogLine(number, raw, _too_long(len(line.kept)) if len(line.kept) > MAX_LINE else None)
+            return
+        self.nul_count += nul_count
+        pieces = [piece for piece in line.kept.split(b"\0") if piece.strip()]
+        if not pieces:
+            # nothing but NULs up to a newline: something stood there; NULs at the end of a file are only a hole
+            if not is_last:
+                yield LogLine(number, f"({nul_count:,} NUL bytes)", "expected a line, found nothing but NUL bytes")
+        elif len(pieces) == 1 or any(map(_is_object, pieces)):
+            for piece in pieces:
+                yield LogLine(number, _text(piece), _too_long(len(piece)) if len(piece) > MAX_LINE else None)
+        else:
+            self.nul_count -= nul_count
+            raw = _text(line.kept.replace(b"\0", b"\\x00"))
+            yield LogLine(number, raw, "expected one JSON object per line, found NUL bytes in it")
+
+    def _before_damage(self, number: int, line: _Line, error: LogDamaged) -> Iterator[LogLine]:
+        """The torn line where a file becomes unreadable is told together with the damage, unless it is whole."""
+        torn = _text(line.kept.strip(b"\0"))
+        if torn and _is_object(torn.encode()):
+            yield from self._taken(number, line)
+            number, torn = number + 1, ""
+        behind = f", behind the torn line {torn[:200]!r}" if torn else ""
+        yield LogLine(
+            number,
+            f"(unreadable from here on: {error})",
+            f"expected more lines, found what is unreadable from here on: {error}{behind}",
+        )
+
+    def _items(self) -> Iterator[LogLine]:
+        """The items of an array; a file that is none and does not begin with a line either is one line."""
+        whole = _Line()
+        try:
+            for number, item in enumerate(array_items(self._characters(whole)), 1):
+                yield LogLine(number, item)
+        except NoArray as error:
+            if error.is_at_start and _is_object(whole.kept.partition(b"\n")[0]):
+                self.nul_count = 0
+                yield from self._lines()
+            elif raw := _text(whole.kept):
+                # one line for the file; the items before the place where it ends to be an array are taken all the same
+                yield LogLine(1, whole.beginning() if whole.is_longer else raw, str(error))
+
+    def _characters(self, whole: _Line) -> Iterator[str]:
+        """The text of the file without NULs; what was read is added to ``whole``."""
+        decode = codecs.getincrementaldecoder("utf-8-sig")("backslashreplace").decode
+        try:
+            for block in self._file.blocks():
+                if isinstance(block, int):
+                    self.nul_count += block
+                    continue
+                self.nul_count += block.count(0)
+                block = block.replace(b"\0", b"")
+                whole.add(block)
+                yield decode(block)
+        except LogDamaged as error:
+            raise NoArray(f"expected a JSON array, found what is unreadable from here on: {error}") from error
+        yield decode(b"", True)
+
+
+class _Line:
+    """The bytes between two newlines, of which a bounded part is kept."""
+
+    def __init__(self) -> None:
+        self.kept = bytearray()
+        self.length = 0
+        self._digest: hashlib._Hash | None = None
+
+    @property
+    def is_longer(self) -> bool:
+        """Whether only the beginning is kept."""
+        return self.length > _KEPT_WHOLE
+
+    def add(self, piece: bytes) -> None:
+        self.length += len(piece)
+        if not self.is_longer:
+            self.kept += piece
+            return
+        if self._digest is None:
+            self._digest = hashlib.md5(self.kept, usedforsecurity=False)
+            del self.kept[_KEPT_OF_LONGER:]
+        self._digest.update(piece)
+
+    def add_hole(self, count: int) -> int:
+        """Add NULs; returns how many were left out: one stays, so that what is around them stays apart."""
+        if not self.kept or self.is_longer:
+            return count
+        self.add(b"\0")
+        return count - 1
+
+    def beginning(self) -> str:
+        """The beginning of a longer line, and what tells it from others that begin alike."""
+        digest = "" if self._digest is None else self._digest.hexdigest()
+        kept = _text(self.kept.replace(b"\0", b"\\x00"))
+        return f"{kept} (the first {_KEPT_OF_LONGER:,} of {self.length:,} bytes, md5 {digest})"
+
+
+def as_python_reads(raw: str) -> str | None:
+    """Write an object anew as Python reads it, so that every other reader finds the same; ``None``: it is none."""
+    try:
+        line = json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+    return to_json(line).decode() if isinstance(line, dict) else None
+
+
+def why_not_json(raw: str) -> str:
+    """What is wrong with a line that DuckDB's reader does not take."""
+    try:
+        json.loads(raw)
+    except RecursionError:
+        return "expected one JSON object per line, found one nested too deeply"
+    except json.JSONDecodeError as error:
+        at_end = ", the line ends too early" if error.pos >= len(raw) else ""
+        return f"expected one JSON object per line, found {error.msg} at character {error.pos + 1}{at_end}"
+    except ValueError as error:
+        return f"expected one JSON object per line, found what cannot be read: {error}"
+    return "expected one JSON object per line, found what only a lenient parser reads"
+
+
+def blank_lines(path: Path, last: int) -> Iterator[tuple[int, int]]:
+    """Before which lines of a file blank ones stand: the place among those that are not blank, and the count so far.
+
+    ``last``: the place to which the file is read. A file that cannot be read any more has none.
+    """
+    count = 0
+    try:
+        with LogBytes(path) as file:
+            for place, line in enumerate(islice(LogReader(file, is_array=False).lines(), last + 1)):
+                if line.number - 1 - place != count:
+                    count = line.number - 1 - place
+                    yield place, count
+    except OSError:
+        return
+
+
+def _text(line: bytes | bytearray) -> str:
+    return line.decode("utf-8", "backslashreplace").lstrip("\ufeff").strip()
+
+
+def _too_long(length: int) -> str:
+    return f"expected a line of at most {MAX_LINE:,} bytes, found {length:,}"
+
+
+def _is_object(line: bytes | bytearray) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False

@@ -1,0 +1,267 @@
+"""What a query may cost: refused is what no time or memory limit could end.
+
+The database hears an interrupt between vectors, and never while it plans. So a query is judged by its parsed tree:
+planning without end, patterns that try every way through a text, calls that make a text many times as long, and what is
+allocated as a number says before there are rows for it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+import duckdb
+
+from tape.store.errors import QueryRefused
+from tape.store.views.sql_files import sql_objects, unfolded
+
+
+def check_words(query: str) -> None:
+    """Judges what parsing alone may cost, and what the tree does not tell.
+
+    The parser itself writes out the sets that are grouped by: those of ten columns in a cube are a thousand. A named
+    query that is put in wherever its name stands may double the plan again and again.
+
+    Raises:
+        QueryRefused: it costs too much.
+    """
+    places = [place for place, _ in duckdb.tokenize(query)]
+    text = query.encode().lower()
+    if sum(_SETS.match(text, place) is not None for place in places) > 1:
+        raise QueryRefused("one cube, rollup or grouping sets", "more")
+    if any(text.startswith(b"not", at) and text.startswith(b"materialized", then) for at, then in pairwise(places)):
+        raise QueryRefused("named queries that are computed once", "not materialized")
+
+
+def check_costs(tree: Any) -> None:
+    """Judges the parsed tree of a select.
+
+    Raises:
+        QueryRefused: planning it, or one vector of it, could cost more than can be ended.
+    """
+    lambdas, planned, joins, fields, columns, grown = 0, 0, 0, 1, 1, 1
+    _check_written_out(tree)
+    for node, _ in nodes(tree):
+        kind, called = node.get("type"), str(node.get("function_name") or "").lower()
+        lambdas += kind == "LAMBDA"
+        if lambdas > _MAX_LAMBDAS:
+            raise QueryRefused(f"at most {_MAX_LAMBDAS} lambdas", "more")
+        joins += kind == "JOIN"
+        if joins > _MAX_JOINS:
+            raise QueryRefused(f"at most {_MAX_JOINS} joins", "more")
+        if kind == "BASE_TABLE":
+            planned += unfolded(str(node.get("table_name")).lower())
+        _check_sizes(node)
+        if called:
+            planned += unfolded(called) if called in macros() else 0
+            _check_pattern(called, node)
+            _check_lambda(called, node)
+            _check_call_sizes(called, node)
+            grown *= _growth(called, node)
+        if grown > _MAX_GROWN:
+            raise QueryRefused(f"replacements that make a text at most {_MAX_GROWN} times as long", "more")
+        fields *= len(node["children"]) or 1 if called in _NESTING else 1
+        if fields > _MAX_FIELDS:
+            raise QueryRefused(f"structs and maps of at most {_MAX_FIELDS:,} fields within one another", "more")
+        columns *= _stars(node) * _relations(node.get("from_table")) or 1
+        if columns > _MAX_STARS:
+            raise QueryRefused(f"stars that repeat a column at most {_MAX_STARS:,} times", "more")
+        if planned > _MAX_UNFOLDED:
+            raise QueryRefused(f"views that unfold to at most {_MAX_UNFOLDED:,} others", "more")
+
+
+def _check_written_out(tree: Any) -> None:
+    """A macro's arguments, and what a select names and uses again, are planned as often as they stand there."""
+    try:
+        copied = _written_out(tree, {}) - sum("class" in node for node, _ in nodes(tree))
+    except RecursionError:
+        raise QueryRefused("one select", "one that is nested too deeply") from None
+    if copied > _MAX_COPIED:
+        raise QueryRefused(f"names and macros that stand for at most {_MAX_COPIED:,} parts of a query", "more")
+
+
+def _written_out(node: Any, named: dict[str, int]) -> int:
+    """How many parts an expression has, what the select around it names counted each time it is used."""
+    if isinstance(node, list):
+        size = 0
+        for item in node:
+            size += _written_out(item, named)
+        return size
+    if not isinstance(node, dict):
+        return 0
+    if node.get("class") == "COLUMN_REF":
+        return named.get(node["column_names"][-1].lower(), 1)  # behind "alias." too
+    size, seen = int("class" in node), named
+    if node.get("type") == "SELECT_NODE":
+        seen = dict(named)
+        for item in node["select_list"]:
+            part = _written_out(item, seen)
+            size += part
+            if item.get("alias"):
+                seen[item["alias"].lower()] = part
+    for key, value in node.items():
+        if key != "select_list":
+            size += _written_out(value, {} if key in ("cte_map", "from_table") else seen)
+    is_macro = str(node.get("function_name") or "").lower() in macros() | _own_macros()
+    return size * _MACRO_USES if is_macro else size
+
+
+@cache
+def _own_macros() -> frozenset[str]:
+    """Those of DuckDB itself."""
+    with parser().cursor() as cursor:
+        rows = cursor.execute("select function_name from duckdb_functions() where function_type = 'macro'").fetchall()
+    return frozenset(name for (name,) in rows)
+
+
+def _stars(node: dict[str, Any]) -> int:
+    return sum(item.get("type") == "STAR" for item in node.get("select_list") or ())
+
+
+def _relations(source: Any) -> int:
+    """How many relations are joined."""
+    if not isinstance(source, dict) or source.get("type") != "JOIN":
+        return 1
+    return _relations(source["left"]) + _relations(source["right"])
+
+
+def _check_pattern(called: str, node: dict[str, Any]) -> None:
+    """What is matched is a text that stands in the query, and cannot be tried in too many ways."""
+    if called not in _MATCHES | _REGEXES or len(node["children"]) < 2:
+        return
+    text = _literal(node["children"][1])
+    if text is None or len(text) > _MAX_PATTERN:
+        raise QueryRefused(f"a pattern that is a text of at most {_MAX_PATTERN} characters", f"{called} {text!r:.40}")
+    if called in _MATCHES and len(_WILD.findall(text)) > _MAX_WILD:
+        raise QueryRefused(f"a pattern with at most {_MAX_WILD} wildcards", f"{called} {text!r:.40}")
+    if called in _REGEXES and math.prod(map(int, _COUNTED.findall(text))) > _MAX_COUNTED:
+        raise QueryRefused(f"a pattern that repeats at most {_MAX_COUNTED:,} times", f"{called} {text!r:.40}")
+
+
+def _check_lambda(called: str, node: dict[str, Any]) -> None:
+    """What is made for each element of a list is no larger than the element: a list for each is its square.
+
+    A name of two parts may be a field of a parameter, and is a column where a relation has the parameter's name.
+    """
+    for child in node["children"] if called in _WITH_LAMBDA else ():
+        if child.get("type") != "LAMBDA":
+            continue
+        own = {name.lower() for each, _ in nodes(child["lhs"]) for name in each.get("column_names") or ()}
+        for each, _ in nodes(child["expr"]):
+            names = each.get("column_names") or ["a column by its place or pattern"]
+            is_own = len(names) == 1 and names[0].lower() in own
+            if each.get("class") in ("COLUMN_REF", "POSITIONAL_REFERENCE", "STAR") and not is_own:
+                raise QueryRefused("lambdas that name only their own parameters", ".".join(names))
+            if (makes := str(each.get("function_name") or "").lower()) in _MAKES_LIST:
+                raise QueryRefused("lambdas that make no lists", f"{makes}()")
+
+
+def _check_sizes(node: dict[str, Any]) -> None:
+    """What stands in a query besides calls and is planned or allocated as large as it says."""
+    if node.get("type") == "JOIN" and node.get("ref_type") == "NATURAL":
+        raise QueryRefused("joins on conditions or by named columns", "a natural join")
+    if node.get("id") == "ARRAY" and isinstance(info := node.get("type_info"), dict):
+        raise QueryRefused("lists as types", f"an array of {info['size']:,}")
+    if (sets := len(node.get("group_sets") or ())) > _MAX_SETS:
+        raise QueryRefused(f"at most {_MAX_SETS} sets that are grouped by", f"{sets:,}")
+    sample = node.get("sample")
+    if sample and not sample["is_percentage"] and (rows := sample["sample_size"]["value"]) > _MAX_SAMPLE:
+        raise QueryRefused(f"a sample of at most {_MAX_SAMPLE:,} rows", f"{rows:,}")
+
+
+def _check_call_sizes(called: str, node: dict[str, Any]) -> None:
+    """How many values are kept, and how long a formatted instant is, stands in the query and is bounded."""
+    if called in _KEEPS and len(node["children"]) > (place := _KEEPS[called]):
+        kept = (node["children"][place].get("value") or {}).get("value")
+        if not isinstance(kept, int) or kept > _MAX_KEPT:
+            found = "an expression" if kept is None else str(kept)
+            raise QueryRefused(f"a number of at most {_MAX_KEPT:,} values that {called} keeps", found)
+    if called == "strftime":
+        texts = [text for child in node["children"] if (text := _literal(child)) is not None]
+        if not texts or max(map(len, texts)) > _MAX_PATTERN:
+            found = "an expression" if not texts else f"{max(map(len, texts)):,} characters"
+            raise QueryRefused(f"a format that is a text of at most {_MAX_PATTERN} characters", found)
+
+
+def _growth(called: str, node: dict[str, Any]) -> int:
+    """How many times as long a text may become where all of its parts are replaced."""
+    if not (called == "replace" or (called == "regexp_replace" and len(node["children"]) > 3)):
+        return 1
+    part, put = (_literal(child) for child in node["children"][1:3])
+    if part is None or put is None:
+        raise QueryRefused(f"texts as what {called} looks for and puts there", "an expression")
+    return max(1, math.ceil(len(put) / (max(1, len(part)) if called == "replace" else 1)))
+
+
+def _literal(node: dict[str, Any]) -> str | None:
+    given = node.get("value")
+    text = given.get("value") if isinstance(given, dict) else None
+    return text if isinstance(text, str) else None
+
+
+@cache
+def macros() -> frozenset[str]:
+    """The names of this project's own."""
+    return frozenset(item.name for item in sql_objects() if item.is_macro)
+
+
+@cache
+def parser() -> duckdb.DuckDBPyConnection:
+    """Only reads SQL: a database of its own, without threads, kept because making one takes 10 ms."""
+    return duckdb.connect(config={"threads": 1})
+
+
+def nodes(tree: Any) -> Iterator[tuple[dict[str, Any], frozenset[str]]]:
+    """Every node with the names of the CTEs it sees: those of the nodes around it and, in a CTE, those before it."""
+    todo: list[tuple[Any, frozenset[str]]] = [(tree, frozenset())]
+    while todo:
+        node, ctes = todo.pop()
+        if isinstance(node, list):
+            todo += [(item, ctes) for item in node]
+        elif isinstance(node, dict):
+            inner = ctes
+            for cte in (node.get("cte_map") or {}).get("map", []):
+                todo.append((cte["value"], inner))
+                inner |= {str(cte["key"]).lower()}
+            own = inner | {str(node.get("cte_name")).lower()} if node.get("type") == "RECURSIVE_CTE_NODE" else inner
+            todo += [(value, own if name == "right" else inner) for name, value in node.items() if name != "cte_map"]
+            yield node, inner
+
+
+_MAX_LAMBDAS = 10
+"""Each one within another doubles the time to plan, and no time limit ends that: 26 take minutes."""
+_MAX_UNFOLDED = 1_500
+"""Views and macros beneath what is read, each as often as it is: 1,000 are planned in about two seconds."""
+_MAX_JOINS = 15
+"""Of the query itself: planning a hundred takes nine seconds, and each takes 20 MB of what the database may have."""
+_MAX_COPIED, _MACRO_USES = 10_000, 4
+"""``select 1 as a, a + a as b, b + b as c``: twenty of them are planned for minutes, and so is ``nullif`` in itself."""
+_MAX_STARS = 250
+"""Within one another: ``select *, *`` of ``select *, *`` of a table has each of its columns four times."""
+_MAX_FIELDS = 4_000
+_NESTING = frozenset(("list_zip", "map", "row", "struct_insert", "struct_pack"))
+"""A struct whose two fields are the struct before it has twice its type: fifteen of them take 18 s to plan."""
+_MAX_PATTERN, _MAX_WILD, _MAX_COUNTED = 500, 4, 1_000
+_MATCHES = frozenset("~~ !~~ ~~* !~~* ~~~ like_escape not_like_escape ilike_escape not_ilike_escape".split())  # noqa: SIM905
+"""Each wildcard is tried at every place of the text, within every place of those before it."""
+_REGEXES = frozenset(
+    "regexp_extract regexp_extract_all regexp_full_match regexp_matches regexp_replace regexp_split_to_array".split()  # noqa: SIM905
+)
+_WITH_LAMBDA = frozenset(("list_apply", "list_filter", "list_transform"))
+_MAKES_LIST = frozenset(("list_value", "list_zip"))
+_SETS = re.compile(rb"(cube|rollup|sets)\b")
+_MAX_SETS = 32
+"""That are grouped by: each has a table of 2 MB before the first row."""
+_MAX_SAMPLE = 10_000
+"""Rows that room is made for beforehand."""
+_KEEPS = {"max": 1, "min": 1, "arg_max": 2, "arg_min": 2, "max_by": 2, "min_by": 2}
+"""Aggregates that keep several values, and which argument says how many: each group has room for all beforehand."""
+_MAX_KEPT = 1_000
+_WILD = re.compile(r"[%*]+")
+_COUNTED = re.compile(r"\{(?:\d*,)?0*([1-9]\d*),?\}")
+_MAX_GROWN = 4
+"""A call makes the texts of a whole vector before it can be ended: those of 2,048 rows, so many times as long."""

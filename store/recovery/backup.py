@@ -1,0 +1,289 @@
+"""Backups: a copy of the database file, verified by reading it whole, and what the journal may forget then.
+
+Laws kept here: a copy appears under its name only after every block of it was read and its rows reach as far as those
+of the database; a segment of the journal is deleted only when each copy that is kept says that it is stored to its end,
+so that a rebuild may begin with any of them; copying leaves the database locked to others.
+"""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import os
+import re
+import shutil
+import subprocess
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, suppress
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+
+import duckdb
+
+from tape.store.database import Resources, closing, naming_damage, open_any_revision, open_database, read_all
+from tape.store.durable import make_folder, sync_folder, sync_names
+from tape.store.errors import DatabaseDamaged, StoreError
+from tape.store.journal.segments import SUFFIX, journal_folder
+
+_LOG = logging.getLogger(__name__)
+_PREFIX = "tape-"
+_NAME = f"{_PREFIX}%Y%m%dT%H%M%SZ.duckdb"
+_LEFT = re.compile(rf"\.{_PREFIX}\d{{8}}T\d{{6}}Z\.duckdb\.")
+_DATED = re.compile(rf"{_PREFIX}\d{{8}}T\d{{6}}Z\.duckdb")
+SMALL = Resources(memory_limit="64MB", threads=1)
+"""Of a copy that is opened beside the database itself."""
+_NICENESS = 10
+
+
+class BackupFailed(StoreError):
+    """A copy could not be verified; it is not kept."""
+
+
+def backup(
+    connection: duckdb.DuckDBPyConnection, database: Path, to: Path, *, writing: AbstractContextManager[object]
+) -> Path:
+    """Copies a database that is open here to the file ``to``; ``writing`` is held meanwhile, so that nobody writes.
+
+    Raises:
+        BackupFailed: ``to`` is there already, or the copy is not the same.
+        DatabaseDamaged: it is the database that is damaged: a second copy was no better.
+        OSError: it cannot be written.
+    """
+    if to.exists():
+        raise BackupFailed(f"backup {to}: expected no file, found one")
+    make_folder(to.parent)
+    try:
+        return _copy_whole(connection, database, to, writing)
+    except DatabaseDamaged as first:
+        _LOG.warning("backup %s: the copy is damaged: %s; it is copied again", to, first.found)
+    try:
+        return _copy_whole(connection, database, to, writing)
+    except DatabaseDamaged as second:
+        raise DatabaseDamaged(database, second.found) from second
+
+
+def _copy_whole(
+    connection: duckdb.DuckDBPyConnection, database: Path, to: Path, writing: AbstractContextManager[object]
+) -> Path:
+    """One copy.
+
+    Raises:
+        BackupFailed: it cannot be written, or is not the same.
+        DatabaseDamaged: it is damaged.
+    """
+    part = to.with_name(f".{to.name}.part")
+    wal = database.with_name(f"{database.name}.wal")
+    part_wal = part.with_name(f"{part.name}.wal")
+    # what a killed copy has left begins as a database does
+    if part.exists() and _begins(part) not in (b"", b"DUCK"):
+        raise BackupFailed(f"backup {to}: expected no other program's file at {part}, found one")
+    try:
+        with writing:
+            # not while somebody reads what was changed since he began: then the log is copied as well
+            with suppress(duckdb.TransactionException):
+                connection.execute("checkpoint")
+            last_seq = _last_seq(connection)
+            copy_file(database, part)
+            if wal.exists() and wal.stat().st_size:
+                copy_file(wal, part_wal)
+        if part_wal.exists():
+            with closing(open_database(part, SMALL)) as opened:
+                opened.execute("checkpoint")
+        _verify(part, last_seq)
+        part.rename(to)
+        sync_names(to)
+    finally:
+        part.unlink(missing_ok=True)
+        part_wal.unlink(missing_ok=True)
+    return to
+
+
+def _begins(database: Path) -> bytes:
+    """The four bytes by which DuckDB knows a file."""
+    with database.open("rb") as file:
+        return file.read(12)[8:]
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copies, and syncs the copy.
+
+    In a process of its own: whoever closes a file loses every lock on it that his process has (fcntl(2)). Every byte is
+    written anew: where the file system can share blocks, as cp has it do, one bad block would be in file and copy.
+
+    Raises:
+        BackupFailed: it cannot be read, or not be written.
+    """
+    command = ["dd", f"if={source}", f"of={target}", "bs=1048576", "status=none"]
+    copied = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    if copied.returncode != 0:
+        raise BackupFailed(f"backup {target}: {' '.join(copied.stderr.split())}")
+    target.chmod(0o600)
+    with target.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _verify(copy: Path, last_seq: int) -> None:
+    """Reads all of a copy, in a thread that gives way: a block that was damaged before it was copied is found here."""
+    with ThreadPoolExecutor(1, "verify", _give_way) as apart:
+        found = apart.submit(_read, copy).result()
+    if found != last_seq:
+        raise BackupFailed(f"backup {copy}: expected rows up to number {last_seq}, found {found}")
+
+
+def _give_way() -> None:
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+
+
+def _read(copy: Path) -> int:
+    with closing(open_database(copy, SMALL, read_only=True)) as opened, naming_damage(copy):
+        read_all(opened)
+        return _last_seq(opened)
+
+
+def last_seq_of(backup: Path) -> int:
+    """The number of the last row that a backup holds.
+
+    Raises:
+        StoreError: it is damaged, or no backup.
+    """
+    with closing(open_any_revision(backup, SMALL)) as opened, naming_damage(backup):
+        return _last_seq(opened)
+
+
+def _last_seq(connection: duckdb.DuckDBPyConnection) -> int:
+    row = connection.execute("select coalesce(max(last_ingest_seq), 0) from ingest_counter").fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def backups(folder: Path) -> list[Path]:
+    """The dated backups in a folder, oldest first; a copy that somebody has named otherwise is none of them."""
+    return sorted(path for path in folder.glob(f"{_PREFIX}*.duckdb") if _DATED.fullmatch(path.name))
+
+
+def dated_name(now: datetime) -> str:
+    """The name of a backup made at an instant."""
+    return now.astimezone(UTC).strftime(_NAME)
+
+
+def next_name(folder: Path, now: datetime) -> str:
+    """The name of the next backup in a folder: that of an instant, which grows also where the clock was set back.
+
+    By name the newest is the newest then, none is taken twice, and what is forgotten is what was made first.
+    """
+    dated = [path.name for path in backups(folder)]
+    if not dated or dated_name(now) > dated[-1]:
+        return dated_name(now)
+    return dated_name(datetime.strptime(dated[-1], _NAME).replace(tzinfo=UTC) + timedelta(seconds=1))
+
+
+def forget_all_but(folder: Path, keep: int) -> None:
+    """Deletes the oldest backups of a folder."""
+    for path in backups(folder)[:-keep]:
+        path.unlink()
+
+
+def forget_unfinished(folder: Path) -> list[str]:
+    """Removes the copies that killed processes have left half made, when nobody is copying; returns their names.
+
+    Beside them lies what DuckDB spilled while it opened them.
+    """
+    gone = sorted(path for path in folder.glob(f".{_PREFIX}*.duckdb.*") if _LEFT.match(path.name))
+    for path in gone:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    return [path.name for path in gone]
+
+
+def compress_segments(home: Path, finished: set[str]) -> list[str]:
+    """Compresses the segments that are stored to their end; returns their names."""
+    # the database's log may be a new file: that it is there must be on disk before what it holds is moved
+    sync_folder(home / "logs")
+    done = []
+    for path in sorted(journal_folder(home).glob(f"*{SUFFIX}")):
+        if path.name in finished:
+            compress(path)
+            done.append(path.name)
+    return done
+
+
+def compress(path: Path) -> Path:
+    """Replaces a file by ``NAME.gz``, so that at every moment one of them is whole."""
+    target = path.with_name(f"{path.name}.gz")
+    part = path.with_name(f".{target.name}.part")
+    try:
+        with path.open("rb") as source, part.open("wb") as file:
+            part.chmod(path.stat().st_mode & 0o777)
+            with gzip.GzipFile(filename=path.name, fileobj=file, mode="wb", compresslevel=3) as packed:
+                shutil.copyfileobj(source, packed, 1024 * 1024)
+            file.flush()
+            os.fsync(file.fileno())
+        part.rename(target)
+    finally:
+        part.unlink(missing_ok=True)
+    sync_folder(path.parent)
+    path.unlink()
+    return target
+
+
+def delete_covered_segments(home: Path, kept: Sequence[Path], *, older_than: datetime) -> list[str]:
+    """Deletes compressed segments written before an instant, of which each of these backups holds all.
+
+    Raises:
+        BackupFailed: a backup cannot be read; nothing was deleted.
+    """
+    candidates = old_segments(home, older_than=older_than)
+    if not candidates or not kept:
+        return []
+    covered = set.intersection(*map(_finished_in, kept))
+    gone = [path for path in candidates if path.name.removesuffix(".gz") in covered]
+    for path in kept:  # they may have got their names while these could not be synced
+        sync_names(path)
+    for path in gone:
+        path.unlink()
+    return [path.name for path in gone]
+
+
+def old_segments(home: Path, *, older_than: datetime) -> list[Path]:
+    """Return the compressed segments that were written before an instant."""
+    return [
+        path
+        for path in sorted(journal_folder(home).glob(f"*{SUFFIX}.gz"))
+        if datetime.fromtimestamp(path.stat().st_mtime, UTC) < older_than
+    ]
+
+
+def _finished_in(backup: Path) -> set[str]:
+    try:
+        with closing(open_any_revision(backup, SMALL)) as opened, naming_damage(backup):
+            rows = opened.execute("select segment from journal_segments where is_finished").fetchall()
+    except DatabaseDamaged as error:
+        raise BackupFailed(f"backup {backup} is damaged, so the journal forgets nothing: {error.found}") from error
+    return {name for (name,) in rows}
+
+
+def is_backup_due(folder: Path, every: timedelta, now: datetime, last_import: int) -> bool:
+    """Whether there is no backup in a folder, or the newest is older than ``every``, or does not hold the last import.
+
+    ``last_import``: the number of its last row, 0 without any. What was imported stands in no journal: only a backup
+    can bring it back.
+    """
+    found = backups(folder)
+    if not found:
+        return True
+    made = datetime.fromtimestamp(found[-1].stat().st_mtime, UTC)
+    # one of the future was made before the clock was set back: how old it is nobody knows
+    return not timedelta(0) <= now - made < every or (last_import > 0 and last_import > _held(found[-1]))
+
+
+@lru_cache(maxsize=1)
+def _held(backup: Path) -> int:
+    """The number of the last row that a dated backup holds, none where it is damaged; no name is given twice."""
+    try:
+        return last_seq_of(backup)
+    except DatabaseDamaged:
+        return 0

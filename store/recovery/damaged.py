@@ -1,0 +1,201 @@
+"""What was damaged, and what became of it: the folders ``logs/damaged`` and, during a rebuild, ``logs/rebuilding``.
+
+Laws kept here:
+- what is damaged is set aside whole, never changed and never deleted;
+- killed at any moment, either the old or the new database is in place.
+
+In ``logs/damaged``, ``tape-<time>.duckdb`` and its ``.wal`` are a database that was set aside, ``tape-<time>.json``
+says what the rebuild did, ``*.journal.gz`` are compressed segments that could not be read whole, and ``found.json``
+says that damage was found, until the rebuild that follows.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import orjson
+
+from tape.store.durable import sync_folder, write_whole
+from tape.store.errors import DatabaseDamaged, StoreError
+from tape.store.ingest.counter import last_ingest_seq
+from tape.store.journal.segments import SUFFIX, journal_folder
+from tape.store.own_files import ForeignFile
+from tape.store.recovery.backup import backups, dated_name, last_seq_of
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass
+class Rebuilt:
+    """What a rebuild did. ``lost``: what the old database had, or may have had, and the new one has not."""
+
+    at: str
+    reason: str
+    backup: str | None = None
+    unusable: list[str] = field(default_factory=list)
+    """Backups that were not whole, with what was found."""
+    segments: int = 0
+    batches: int = 0
+    events: int = 0
+    """Read from the journal behind the backup."""
+    rows: int = 0
+    """Of all tables."""
+    journal: list[str] = field(default_factory=list)
+    """The certificates."""
+    gaps: list[str] = field(default_factory=list)
+    """All that is missing of the journal, also what always was."""
+    lost: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    set_aside: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        lost = f"lost: {'; '.join(self.lost)}" if self.lost else "nothing lost"
+        source = f"backup {self.backup}" if self.backup else "the journal alone"
+        return f"rebuilt {self.at[:19]}Z from {source}, {self.segments:,} segments behind it: {lost} ({self.reason})"
+
+
+_MADE_THERE = ("tape.duckdb", "tape.tmp", "old.duckdb", "old.tmp", "scratch", ".unpacked-")
+"""What the names begin with that a rebuild makes in its room."""
+
+
+@contextmanager
+def rebuilding_room(home: Path) -> Iterator[Path]:
+    """The folder in which a new database is made, empty; what a killed rebuild left in it is removed.
+
+    Raises:
+        ForeignFile: there is a folder of this name that holds something else; nothing was removed.
+    """
+    room = home / "logs" / "rebuilding"
+    for path in [room] if room.is_file() else sorted(room.glob("*")):
+        if not path.name.startswith(_MADE_THERE):
+            raise ForeignFile(path, "another program's file", "move it away")
+    shutil.rmtree(room, ignore_errors=True)
+    room.mkdir(parents=True, mode=0o700)
+    try:
+        yield room
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
+
+
+def put_in_place(home: Path, new: Path, done: Rebuilt, now: datetime) -> None:
+    """Sets the old database aside and gives the new one, which is closed, its name.
+
+    The old file keeps its name until the new one takes it; its log goes before, as it would be that of the new one.
+    """
+    logs, folder = home / "logs", _folder(home)
+    database, aside = logs / new.name, _free_name(_folder(home), now)
+    logs_of_old = sorted(logs.glob(f"{new.name}.wal*"))
+    for path in [*logs_of_old, *([database] if database.exists() else [])]:
+        kept = folder / f"{aside.name}{path.name.removeprefix(new.name)}"
+        kept.hardlink_to(path)
+        done.set_aside.append(str(kept.relative_to(home)))
+    sync_folder(folder)
+    with new.open("rb") as file:
+        os.fsync(file.fileno())
+    for path in logs_of_old:
+        path.unlink()
+    sync_folder(logs)
+    new.rename(database)
+    sync_folder(logs)
+    _write(aside.with_suffix(".json"), orjson.dumps(asdict(done), option=orjson.OPT_INDENT_2))
+    _mark(home).unlink(missing_ok=True)
+
+
+def _free_name(folder: Path, now: datetime) -> Path:
+    named = aside = folder / dated_name(now)
+    number = 1
+    while list(folder.glob(f"{aside.stem}.*")):
+        number += 1
+        aside = named.with_stem(f"{named.stem}-{number}")
+    return aside
+
+
+def set_aside_segments(home: Path, paths: Iterable[Path]) -> None:
+    """Moves damaged segments, of which all that can be read is stored, out of the journal."""
+    for path in paths:
+        path.rename(_folder(home) / path.name)
+
+
+def _folder(home: Path) -> Path:
+    folder = home / "logs" / "damaged"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def _mark(home: Path) -> Path:
+    return home / "logs" / "damaged" / "found.json"
+
+
+def _write(path: Path, content: bytes) -> None:
+    part = path.with_name(f".{path.name}.part")
+    fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        write_whole(fd, content)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    part.rename(path)
+    sync_folder(path.parent)
+
+
+def mark_damaged(home: Path, found: str, now: datetime) -> None:
+    """Says that the database of a home is to be rebuilt before it is opened again."""
+    _folder(home)
+    _write(_mark(home), orjson.dumps({"at": now.isoformat(), "found": found}))
+
+
+def why_rebuild(home: Path) -> str | None:
+    """Why the database of a home is to be rebuilt before it is opened; ``None``: it is not known to be damaged."""
+    if _mark(home).exists():
+        return str(json.loads(_mark(home).read_bytes())["found"])
+    logs = home / "logs"
+    has_past = bool(backups(logs / "backup")) or any(journal_folder(home).glob(f"*{SUFFIX}.gz"))
+    if (logs / "tape.duckdb").exists() or not has_past:
+        return None
+    return "it is gone, and there is a backup or a journal of it"
+
+
+def refuse_damaged(home: Path) -> None:
+    """For what opens the database of a home to write.
+
+    Raises:
+        DatabaseDamaged: it is to be rebuilt first.
+    """
+    if (found := why_rebuild(home)) is not None:
+        raise DatabaseDamaged(home / "logs" / "tape.duckdb", found)
+
+
+def why_behind(home: Path, connection: duckdb.DuckDBPyConnection) -> str | None:
+    """Why an open database is to be rebuilt: it holds less than its newest backup, which it held when that was made."""
+    for path in reversed(backups(home / "logs" / "backup")):
+        try:
+            expected = last_seq_of(path)
+        except (StoreError, duckdb.CatalogException) as error:
+            _LOG.warning("backup %s cannot be read: %s", path, error)
+            continue
+        found = last_ingest_seq(connection)
+        return None if found >= expected else f"its rows end at {found:,}, and those of {path.name} at {expected:,}"
+    return None
+
+
+def last_rebuild(home: Path) -> Rebuilt | None:
+    """What the last rebuild of a home did, ``None`` where there was none."""
+    reports = [json.loads(path.read_bytes()) for path in (home / "logs" / "damaged").glob("tape-*.json")]
+    return max((Rebuilt(**report) for report in reports), key=lambda each: each.at, default=None)
+
+
+def rebuild_status(home: Path) -> dict[str, Any] | None:
+    """The same for a status: when, why, from which backup, what was lost."""
+    if (done := last_rebuild(home)) is None:
+        return None
+    return {"at": done.at, "reason": done.reason, "backup": done.backup, "lost": done.lost, "words": str(done)}

@@ -1,0 +1,248 @@
+"""A damaged or lost database made again: the newest backup that is whole, and the journal behind it.
+
+Laws kept here:
+- the new database is made beside the old one, closed, opened again and read whole before it takes its place;
+- what could not be brought back is named, and where a loss is not accepted (``is_loss_accepted``) nothing is changed.
+
+What the old database had is asked of its file, where that can still be read, and of the backup.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from tape.store.database import (
+    Resources,
+    closing,
+    head_revision,
+    migrate,
+    naming_damage,
+    open_any_revision,
+    open_database,
+    read_all,
+    revision,
+)
+from tape.store.errors import DatabaseDamaged, DatabaseNewer, StoreError
+from tape.store.ingest.gaps import gaps
+from tape.store.ingest.ingest import Ingest, certificates, load_positions
+from tape.store.journal.segments import SUFFIX, journal_folder, segment_paths
+from tape.store.recovery.backup import BackupFailed, backups, copy_file
+from tape.store.recovery.damaged import Rebuilt, put_in_place, rebuilding_room, set_aside_segments
+from tape.store.recovery.packed_segments import store_packed
+
+_LOG = logging.getLogger(__name__)
+_HEADERS_BYTES = 3 * 4096
+"""A database file that is shorter has held nothing yet."""
+_RESERVE_BYTES = 256 * 1024 * 1024
+"""Disk left to those who record meanwhile."""
+
+
+class RebuildFailed(StoreError):
+    """Nothing was changed: there is nothing to rebuild from, no room, or a loss that nobody has accepted."""
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What a database says of itself: the last batch and the missing ones of each run, and its imports in words."""
+
+    runs: dict[tuple[str, str], tuple[int, int]]
+    imports: dict[tuple[object, ...], str]
+
+
+def rebuild(
+    home: Path,
+    resources: Resources,
+    *,
+    now: datetime,
+    reason: str = "asked for",
+    source: Path | None = None,
+    is_loss_accepted: bool = False,
+) -> Rebuilt:
+    """Makes the database of a home again, from ``source`` or its newest whole backup; nobody has it open meanwhile.
+
+    Raises:
+        RebuildFailed: nothing was changed.
+        DatabaseLocked, DatabaseNewer: likewise.
+        duckdb.Error, OSError: likewise: disk full, for example.
+    """
+    database = home / "logs" / "tape.duckdb"
+    done = Rebuilt(at=now.astimezone(UTC).isoformat(timespec="milliseconds"), reason=reason)
+    with rebuilding_room(home) as room:
+        new = room / database.name
+        old = _old(database, room)
+        base = _begin(home, new, resources, source, done)
+        damaged = _fill(home, new, resources, done)
+        with closing(open_database(new, resources, read_only=True)) as opened, naming_damage(new):
+            done.rows = read_all(opened)
+            _compare(opened, home, old, base, done)
+        _say_what_stands_in_no_journal(database, old, base, done)
+        if done.lost and not is_loss_accepted:
+            raise RebuildFailed(
+                f"it cannot be rebuilt without loss: {'; '.join(done.lost)}: `tape rebuild` does it all the same"
+            )
+        put_in_place(home, new, done, now)
+    set_aside_segments(home, damaged)
+    return done
+
+
+def _old(database: Path, room: Path) -> _Known | None:
+    """What the file of the old database says, without its log; ``None`` where it cannot be read.
+
+    Raises:
+        DatabaseLocked: somebody has it open.
+        DatabaseNewer: it is not for this program to make again.
+    """
+    if not database.exists():
+        return None
+    apart = room / "old.duckdb"
+    apart.hardlink_to(database)
+    try:
+        with closing(open_any_revision(apart)) as opened:
+            if (found := revision(opened)) is not None and found > head_revision():
+                raise DatabaseNewer(database, found, head_revision())
+            return None if found is None else _known(opened)
+    except (DatabaseDamaged, duckdb.Error) as error:
+        _LOG.warning("rebuild: the old database cannot be asked what it had: %s", error)
+        return None
+    finally:
+        apart.unlink()
+
+
+def _known(connection: duckdb.DuckDBPyConnection) -> _Known:
+    runs: dict[tuple[str, str], tuple[int, int]] = {}
+    for each in load_positions(connection).values():
+        last, kept = runs.get((each.producer, each.run_id), (0, 0))
+        kept += each.stored_batches + each.refused_batches
+        runs[each.producer, each.run_id] = max(last, each.last_seq), kept
+    imports = connection.execute("select log, first_seq, last_seq, imported_ts from imports order by all").fetchall()
+    return _Known(
+        {run: (last, last - kept) for run, (last, kept) in runs.items()},
+        {row: f"{row[2] - row[1] + 1:,} rows of {row[0]}, imported {row[3]:%Y-%m-%dT%H:%M:%SZ}" for row in imports},
+    )
+
+
+def _begin(home: Path, new: Path, resources: Resources, source: Path | None, done: Rebuilt) -> _Known | None:
+    """Puts a copy of the backup to begin with at ``new``, else an empty database; returns what the backup says."""
+    for path in [source] if source else backups(home / "logs" / "backup")[::-1]:
+        if not path.exists():
+            raise RebuildFailed(f"backup {path}: expected a database file, found nothing")
+        _check_space(home, path.stat().st_size)
+        try:
+            known = _copy_backup(path, new, resources)
+        except (DatabaseDamaged, BackupFailed) as error:
+            for part in new.parent.glob(f"{new.name}*"):
+                part.unlink()
+            _check_space(home, path.stat().st_size)
+            found = f"is damaged: {error.found}" if isinstance(error, DatabaseDamaged) else f"cannot be read: {error}"
+            _LOG.warning("rebuild: backup %s %s", path, found)
+            done.unusable.append(f"backup {path.name} {found}")
+        else:
+            done.backup = path.name
+            return known
+    has_journal = segment_paths(journal_folder(home)) or any(journal_folder(home).glob(f"*{SUFFIX}.gz"))
+    if source is not None or not has_journal:
+        found = "; ".join([*done.unusable, *([] if has_journal else ["no journal"])])
+        raise RebuildFailed(f"home {home}: expected a whole backup or a journal to rebuild from, found: {found}")
+    _check_space(home, 0)
+    migrate(new, resources)
+    return None
+
+
+def _check_space(home: Path, copy_bytes: int) -> None:
+    """
+    Raises:
+        RebuildFailed: the disk has no room for the new database.
+    """
+    journal = sum(path.stat().st_size for path in segment_paths(journal_folder(home)))
+    expected, free = copy_bytes + journal + _RESERVE_BYTES, shutil.disk_usage(home).free
+    if free < expected:
+        raise RebuildFailed(
+            f"disk of {home}: expected {expected // 2**20:,} MB free for a rebuild, found {free // 2**20:,} MB"
+        )
+
+
+def _copy_backup(path: Path, new: Path, resources: Resources) -> _Known:
+    """
+    Raises:
+        DatabaseDamaged: the backup.
+        BackupFailed: it cannot be read, or the copy not be written.
+    """
+    copy_file(path, new)
+    wal = path.with_name(f"{path.name}.wal")
+    if wal.exists():
+        copy_file(wal, new.with_name(f"{new.name}.wal"))
+    with closing(open_any_revision(new, resources, read_only=False)) as opened, naming_damage(path):
+        if revision(opened) is None:
+            raise DatabaseDamaged(path, "it holds no tables of tape")
+        read_all(opened)
+    migrate(new, resources)
+    with closing(open_database(new, resources, read_only=True)) as opened:
+        return _known(opened)
+
+
+def _fill(home: Path, new: Path, resources: Resources, done: Rebuilt) -> list[Path]:
+    """Stores what the journal has behind the backup; returns the compressed segments that are damaged."""
+    room = new.parent
+    (scratch := room / "scratch").mkdir()
+    with closing(open_database(new, resources)) as opened:
+        before = load_positions(opened)
+        read = store_packed(opened, home, scratch, room)
+        done.events = read.events
+        ingest, has_more = Ingest(opened, home, scratch), True
+        while has_more:
+            step = ingest.run_once()
+            done.events, has_more = done.events + step.events, step.has_more
+        opened.execute("checkpoint")
+        after = load_positions(opened)
+    moved = [name for name, each in after.items() if each != before.get(name)]
+    done.segments = len(moved)
+    done.batches = sum(each.stored_batches for each in after.values()) - sum(
+        each.stored_batches for each in before.values()
+    )
+    done.lost += [f"segment {path.name} is damaged: {fault}" for path, fault in read.damaged.items()]
+    return list(read.damaged)
+
+
+def _compare(
+    opened: duckdb.DuckDBPyConnection, home: Path, old: _Known | None, base: _Known | None, done: Rebuilt
+) -> None:
+    """Says what the new database has of the journal, and what it lacks that the old one had, or may have had.
+
+    A batch that a whole segment does not have is one that its producer could not write: the old one never had it,
+    unless it says so.
+    """
+    new, found = _known(opened), gaps(opened, home)
+    done.journal = [str(each) for each in certificates(opened)]
+    done.gaps = [str(gap) for gap in found]
+    rows = opened.execute("select distinct source from rejected_events where reason like 'crc %'").fetchall()
+    damaged = {name for (name,) in rows}
+    for run, (last, missing) in new.runs.items():
+        known = [each.runs[run] for each in (old, base) if each is not None and run in each.runs]
+        was_read_to = max((read_to for read_to, _ in known), default=0)
+        if missing > max((missed for _, missed in known), default=0):
+            done.lost += [
+                str(gap)
+                for gap in found
+                if (gap.producer, gap.run_id) == run
+                and (gap.is_gone or gap.segment in damaged or (gap.last_seq or 0) <= was_read_to)
+            ]
+        if last < was_read_to:
+            done.lost.append(f"{' '.join(run)}: batches {last + 1:,}..{was_read_to:,} missing: no segment has them")
+    if old is not None:
+        done.lost += [f"{' '.join(run)}: missing: no segment has it" for run in old.runs.keys() - new.runs.keys()]
+        done.lost += [f"{words}: import them again" for row, words in old.imports.items() if row not in new.imports]
+
+
+def _say_what_stands_in_no_journal(database: Path, old: _Known | None, base: _Known | None, done: Rebuilt) -> None:
+    if base is None and old is None and database.exists() and database.stat().st_size >= _HEADERS_BYTES:
+        done.lost.append("what was imported, if anything was: no backup has it: import it again")
+    elif old is None:
+        done.notes.append(f"what was imported after {done.backup or 'all'}, if anything was, is to be imported again")
+    if database.exists():
+        done.notes.append("publications since then are no longer on record for `tape export --as-published`")

@@ -1,0 +1,103 @@
+"""What there is to ask: tables and views by group, and what their columns mean.
+
+Laws kept here: what is said of them is what the database says: comments of tables and columns, head comments of views.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from tape.store.schema import EVENT_TABLES, METADATA
+from tape.store.views.sql_files import SqlObject, first_sentence, sql_objects
+
+GROUPS = ("events", "kept by the store", "views", "documents: one row, the keys of a published file", "views beneath")
+_GROUP_OF_LAYER = {"intel": GROUPS[2], "documents": GROUPS[3], "base": GROUPS[4]}
+_UNIT = re.compile(r" \[([^\]]+)\]\Z")
+
+CATALOG_SQL = """
+    select list(
+        {'relation': relation, 'name': name, 'type': type, 'comment': meaning} order by relation, column_index
+    )
+    from (
+        select
+            table_name as relation, column_name as name, data_type as type, coalesce(comment, '') as meaning,
+            column_index
+        from duckdb_columns()
+        where schema_name = 'main' and not internal and database_name not in ('system', 'temp')
+    )
+"""
+"""One row, so that no limit of rows cuts it."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column, and what it means, with its unit in brackets."""
+
+    name: str
+    type: str
+    comment: str
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A table or a view."""
+
+    name: str
+    group: str
+    purpose: str
+    """One sentence."""
+    description: str
+    """All that is said of it."""
+    columns: tuple[Column, ...]
+
+    @property
+    def comments(self) -> dict[str, str]:
+        """What each column means."""
+        return {column.name: column.comment for column in self.columns}
+
+
+def relations_of(listed: list[Mapping[str, str]]) -> dict[str, Relation]:
+    """The tables and views of a database, from the row of ``CATALOG_SQL``."""
+    columns: dict[str, list[Column]] = {}
+    for each in listed:
+        name = each["relation"]
+        columns.setdefault(name, []).append(Column(each["name"], each["type"], each["comment"]))
+    return {name: _relation(name, tuple(found)) for name, found in columns.items()}
+
+
+def group_of(name: str) -> str:
+    """The group a relation is listed in."""
+    view = _views().get(name)
+    if view is not None:
+        return _GROUP_OF_LAYER[view.layer]
+    return GROUPS[0] if name in EVENT_TABLES else GROUPS[1]
+
+
+def purpose_of(name: str) -> str:
+    """What a table or view is for, in one sentence; empty where nothing is said."""
+    view = _views().get(name)
+    if view is not None:
+        return view.purpose
+    table = METADATA.tables.get(name)
+    return "" if table is None else first_sentence(table.comment or "")
+
+
+def unit_in(comment: str) -> str | None:
+    """The unit that a column's comment ends with."""
+    found = _UNIT.search(comment)
+    return None if found is None else found[1]
+
+
+def _relation(name: str, columns: tuple[Column, ...]) -> Relation:
+    view = _views().get(name)
+    table = METADATA.tables.get(name)
+    said = view.head if view is not None else "" if table is None else table.comment or ""
+    return Relation(name, group_of(name), purpose_of(name), said, columns)
+
+
+@cache
+def _views() -> dict[str, SqlObject]:
+    return {item.name: item for item in sql_objects() if not item.is_macro}

@@ -1,0 +1,82 @@
+"""What each column of a view means, as comments in the catalog.
+
+Laws kept here: a column is explained where it is made, in the ``Columns:`` part of the head of its file, or by the
+event it comes from; everywhere above it keeps that meaning under the same name. Where several relations beneath have
+the name, the first one that the text mentions counts. A unit that the text does not give follows from the name.
+"""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Iterable, Iterator, Mapping
+
+import duckdb
+
+from tape.store.views.sql_files import SqlObject
+
+Comments = Mapping[str, str]
+UNITS = {"_usd": "USD", "_bps": "bps", "_pct": "%", "_frac": "0..1", "_ms": "ms", "_s": "s"}
+"""The unit of a column by the end of its name."""
+
+
+def comment_columns(connection: duckdb.DuckDBPyConnection, objects: Iterable[SqlObject]) -> None:
+    """Gives the columns of all views their comments; touches only what has another one."""
+    held = catalog_comments(connection)
+    for view, comments in view_comments(objects, held).items():
+        for column, comment in comments.items():
+            if held[view][column] != comment:
+                connection.execute(f'comment on column "{view}"."{column}" is {quoted(comment)}')
+
+
+def catalog_comments(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str | None]]:
+    """The columns of each table and view, in their order, with the comments that the catalog holds."""
+    rows = connection.execute(
+        "select table_name, column_name, comment from duckdb_columns() where schema_name = 'main' and not internal"
+        " and database_name = current_database() order by table_name, column_index"
+    ).fetchall()
+    found: dict[str, dict[str, str | None]] = {}
+    for relation, column, comment in rows:
+        found.setdefault(relation, {})[column] = comment
+    return found
+
+
+def view_comments(
+    objects: Iterable[SqlObject], held: Mapping[str, Mapping[str, str | None]]
+) -> dict[str, dict[str, str]]:
+    """The comments of each view's columns. ``held``: what the catalog has; objects come after all they read."""
+    listed = tuple(objects)
+    known: dict[str, Comments] = {
+        name: {column: text for column, text in columns.items() if text}
+        for name, columns in held.items()
+        if name not in {item.name for item in listed}
+    }
+    views: dict[str, dict[str, str]] = {}
+    for item in listed:
+        meaning = ChainMap(*map(dict, _meanings(item, known)))
+        if item.is_table_macro:
+            known[item.name] = meaning
+        elif not item.is_macro:
+            views[item.name] = {column: meaning[column] for column in held[item.name] if column in meaning}
+            known[item.name] = views[item.name]
+    return views
+
+
+def _meanings(item: SqlObject, known: Mapping[str, Comments]) -> Iterator[Comments]:
+    yield {column: with_unit(column, text) for column, text in item.columns.items()}
+    yield from (known[name] for name in item.mentions if name in known)
+
+
+def with_unit(column: str, text: str) -> str:
+    """The text with the unit of the column's name, unless it ends with one in brackets."""
+    unit = unit_by_name(column)
+    return text if unit is None or text.endswith("]") else f"{text} [{unit}]"
+
+
+def unit_by_name(name: str) -> str | None:
+    """The unit that a name ends with, where nothing else says it."""
+    return next((unit for suffix, unit in UNITS.items() if name.endswith(suffix)), None)
+
+
+def quoted(text: str) -> str:
+    """A text as a literal of SQL."""
+    return "'" + text.replace("'", "''") + "'"

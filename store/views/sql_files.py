@@ -1,0 +1,140 @@
+"""The files of ``sql/``: one macro or view each, in the order in which they build on one another.
+
+Layout of a file: a head comment, then either a plain ``select`` (a view named after the file) or one
+``create macro``. A head may end with ``Columns:`` and a line ``name: meaning [unit]`` for each column that is made in
+the file. Which object reads which is found from the names in the text.
+
+An object has two digests, and each covers the digests of the same kind of all it reads. ``digest`` covers the whole
+text: ``applied_sql`` holds the digests that the database has, so a changed head is applied too, as a comment.
+``code_digest`` leaves comments and layout out: it is recorded with each publication and changes only when what is
+computed may change.
+
+Laws kept here: base reads tables, intel reads base and intel, documents read both; names are unique.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+SQL = Path(__file__).resolve().parents[2] / "sql"
+LAYERS = ("base", "intel", "documents")
+_COMMENT_OR_TEXT = re.compile(r"--[^\n]*|'(?:[^']|'')*'")
+_LAYOUT_OR_QUOTED = re.compile(r"""(?P<quoted>'(?:[^']|'')*'|"(?:[^"]|"")*")|(?:--[^\n]*|/\*(?s:.*?)\*/|\s)+""")
+_HEAD = re.compile(r"\A(?:--[^\n]*\n)+")
+_SOURCE = re.compile(r"\s*\([^()]*semantics[^()]*\)|\s*Sources: semantics [\d, ]+\.")
+"""Where a formula comes from: for who checks the file."""
+
+
+@dataclass(frozen=True)
+class SqlObject:
+    """One macro or view of ``sql/``."""
+
+    name: str
+    layer: str
+    text: str
+    reads: frozenset[str]
+    digest: str
+    code_digest: str
+
+    @property
+    def is_macro(self) -> bool:
+        return "create macro" in self.text or "create or replace macro" in self.text
+
+    @property
+    def is_table_macro(self) -> bool:
+        return self.is_macro and re.search(r"\)\s+as\s+table\b", self.text) is not None
+
+    @property
+    def head(self) -> str:
+        """The head comment without its dashes, its sources and its columns."""
+        return _SOURCE.sub("", self._head_and_columns[0]).strip()
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """What the head says of columns that are made here, by name."""
+        lines = (line.partition(":") for line in self._head_and_columns[2].splitlines())
+        return {name.strip(): meaning.strip() for name, _, meaning in lines}
+
+    @property
+    def code(self) -> str:
+        """The text without comments and literals."""
+        return _code(self.text)
+
+    @property
+    def mentions(self) -> tuple[str, ...]:
+        """The names in the text, each once, in the order of the text."""
+        return tuple(names_in(self.text))
+
+    @property
+    def _head_and_columns(self) -> tuple[str, str, str]:
+        found = _HEAD.match(self.text)
+        head = "" if found is None else re.sub(r"(?m)^--[^\S\n]?", "", found[0])
+        return head.partition("\nColumns:\n")
+
+    @property
+    def purpose(self) -> str:
+        """The first sentence of the head comment."""
+        return first_sentence(self.head)
+
+    @property
+    def statement(self) -> str:
+        if self.is_macro:
+            return self.text
+        return f"create or replace view {self.name} as\n{self.text}"
+
+    @property
+    def drop_statement(self) -> str:
+        if not self.is_macro:
+            return f"drop view if exists {self.name}"
+        return f"drop macro {'table ' if self.is_table_macro else ''}if exists {self.name}"
+
+
+@cache
+def sql_objects() -> tuple[SqlObject, ...]:
+    """Every macro and view, each after all it reads."""
+    files = {path.stem: path for layer in LAYERS for path in sorted((SQL / layer).glob("*.sql"))}
+    texts = {name: path.read_text(encoding="utf-8") for name, path in files.items()}
+    reads = {name: names_in(text).keys() & files.keys() - {name} for name, text in texts.items()}
+    objects: dict[str, SqlObject] = {}
+    for name in TopologicalSorter({name: sorted(reads[name]) for name in sorted(files)}).static_order():
+        beneath = [objects[other] for other in sorted(reads[name])]
+        digest = _sha256([texts[name], *(other.digest for other in beneath)])
+        code_digest = _sha256([without_layout(texts[name]), *(other.code_digest for other in beneath)])
+        layer = files[name].parent.name
+        objects[name] = SqlObject(name, layer, texts[name], frozenset(reads[name]), digest, code_digest)
+    return tuple(objects.values())
+
+
+def _sha256(parts: Iterable[str]) -> str:
+    return hashlib.sha256("".join(parts).encode()).hexdigest()
+
+
+def without_layout(text: str) -> str:
+    """Return SQL without comments, each run of white space as one blank; quoted texts and names stay as they are."""
+    return _LAYOUT_OR_QUOTED.sub(lambda found: found["quoted"] or " ", text).strip()
+
+
+def first_sentence(text: str) -> str:
+    return re.split(r"(?<=\.)\s", " ".join(text.split()), maxsplit=1)[0]
+
+
+def names_in(text: str) -> dict[str, None]:
+    """The names that SQL has, in their order, comments and texts left out."""
+    return dict.fromkeys(re.findall(r"\b[a-z_][a-z0-9_]*\b", _code(text)))
+
+
+def _code(text: str) -> str:
+    return _COMMENT_OR_TEXT.sub(" ", text)
+
+
+@cache
+def unfolded(name: str) -> int:
+    """How many macros and views are unfolded where one is read, itself included; 0 for what is none."""
+    found = next((item for item in sql_objects() if item.name == name), None)
+    return 0 if found is None else 1 + sum(unfolded(other) for other in found.reads)
