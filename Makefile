@@ -40,7 +40,7 @@ types: setup
 
 layers: setup
 	$(BIN)/lint-imports
-	$(BIN)/python .ci/circles.py
+	$(BIN)/python .ci/house.py
 
 sql-lint: setup
 	$(BIN)/sqlfluff lint --processes 2 sql
@@ -51,7 +51,7 @@ migrations-check: setup
 	$(BIN)/alembic -x database=build/check/logs/tape.duckdb check
 
 docs: setup
-	$(BIN)/python -m tape.exporters.schema docs/schema
+	$(BIN)/python -m tape.exporters.json_schema docs/schema
 	$(BIN)/python -m docs.build docs
 
 docs-check: docs

@@ -350,3 +350,18 @@ DEFAULT_UNIVERSE: dict[str, Any] = {
     ],
 }
 """The symbols of that account."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Limits and universe as documents, which go on record, and as what they say."""
+
+    limits_document: dict[str, Any]
+    universe_document: dict[str, Any] | list[Any]
+    limits: Limits
+    universe: Universe
+
+    @classmethod
+    def of(cls, limits: dict[str, Any], universe: dict[str, Any] | list[Any]) -> Config:
+        """Raises ConfigInvalid where one of the documents cannot be used."""
+        return cls(limits, universe, parse_limits(limits), parse_universe(universe))

@@ -20,14 +20,14 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from tape.execution import pipeline_v6_shadow as shadow
 from tape.execution.attempts import AtWork
 from tape.execution.autotune import Autotune, Policy, RiskMode
-from tape.execution.config import Limits, Universe, parse_limits, parse_universe
+from tape.execution.config import Config
+from tape.execution.counts import Counts
 from tape.execution.day import Day
 from tape.execution.events import (
     ConfigChanged,
@@ -68,45 +68,6 @@ HEARTBEAT_S, RISK_SNAPSHOT_S, INTEL_S, PROBE_S, SHADOW_HEARTBEAT_S = 60.0, 5.0, 
 _HOUR = timedelta(hours=1)
 
 Record = Callable[[Sequence[Event]], object]
-
-
-@dataclass(frozen=True)
-class Config:
-    """Limits and universe as documents, which go on record, and as what they say."""
-
-    limits_document: dict[str, Any]
-    universe_document: dict[str, Any] | list[Any]
-    limits: Limits
-    universe: Universe
-
-    @classmethod
-    def of(cls, limits: dict[str, Any], universe: dict[str, Any] | list[Any]) -> Config:
-        """Raises ConfigInvalid where one of the documents cannot be used."""
-        return cls(limits, universe, parse_limits(limits), parse_universe(universe))
-
-
-@dataclass(slots=True)
-class Counts:
-    """What the executor has done so far, for those who watch it."""
-
-    ticks: int = 0
-    events: int = 0
-    attempts: int = 0
-    fills: int = 0
-    closes: int = 0
-    vetoes: int = 0
-    shadow_allowed: int = 0
-    shadow_vetoed: int = 0
-    overruns: int = 0
-    missed_ticks: int = 0
-    """Ticks at which the venue could not be asked."""
-    strategy_errors: int = 0
-    """Ticks at which the strategy failed."""
-    lag_s: float = 0.0
-    """How late the last tick began."""
-    equity_usd: float | None = None
-    positions: int = 0
-    realized_usd: float = 0.0
 
 
 class Executor:

@@ -3,7 +3,7 @@
 Every reader below takes what a producer or a log gives and returns the value that is stored, or ``None`` where the
 value is unknown. What it can make nothing of raises ``ValueError``; the message says what was expected. The typed
 models, ``write_event`` and the import of logs all read through these functions; the SQL of the import
-(``store/json_rows.py``) types only values in their plainest form by itself and leaves the others to them.
+(``store/legacy/json_rows.py``) types only values in their plainest form by itself and leaves the others to them.
 
 Unknown are null, NaN and the infinities (also as text), numbers beyond ``LARGEST``, and, where no text is expected,
 empty or blank text and the words ``null`` and ``none``. Empty text is unknown everywhere.

@@ -22,12 +22,13 @@ from pydantic import ValidationError
 
 from tape.exporters.contract import STATE_FILES, StateFile, state_file
 from tape.exporters.documents import DocumentRefused, sequence
-from tape.exporters.live_mirrors import LOGS
-from tape.exporters.mirror_files import has_foreign_lines
+from tape.exporters.mirrors.files import has_foreign_lines
+from tape.exporters.mirrors.live import LOGS
 from tape.exporters.older_forms import laid_out_older
 from tape.exporters.state_files import to_json
 from tape.store.database import closing, open_any_revision
 from tape.store.errors import StoreError
+from tape.store.home import Layout
 from tape.store.own_files import TAKE_OVER, ForeignFile, OwnFiles, digest_of
 from tape.store.recovery.damaged import last_rebuild, why_rebuild
 
@@ -115,7 +116,7 @@ def adopt(own: OwnFiles, connection: duckdb.DuckDBPyConnection, folder: Path, fi
     unknown = [path for path in exported(folder, files) if not own.is_own(path) and not own.knows(path)]
     if not unknown:
         return
-    is_state = folder.resolve() == (own.home / "logs" / "state").resolve()
+    is_state = folder.resolve() == Layout(own.home).state.resolve()
     past = _past_of(own.home, connection) if is_state else _Past(may_forget=True)
     for path in unknown:
         is_old = not has_foreign_lines(path, 0) if path.suffix == ".jsonl" else _was_own(own, past, path)
@@ -144,9 +145,9 @@ def _take_over_tail(own: OwnFiles, past: _Past, path: Path) -> None:
 
 
 def _files(home: Path) -> Iterator[Path]:
-    logs = home / "logs"
-    yield from (logs / "state" / file.name for file in STATE_FILES)
-    yield from (logs / name for name in LOGS)
+    places = Layout(home)
+    yield from (places.state / file.name for file in STATE_FILES)
+    yield from (places.logs / name for name in LOGS)
 
 
 def _is_settled(own: OwnFiles, path: Path) -> bool:
@@ -157,7 +158,7 @@ def _is_settled(own: OwnFiles, path: Path) -> bool:
 
 
 def _log_name(own: OwnFiles, path: Path) -> str:
-    return str(path.relative_to(own.home / "logs"))
+    return str(path.relative_to(Layout(own.home).logs))
 
 
 def _was_own(own: OwnFiles, past: _Past, path: Path) -> bool:
@@ -199,7 +200,7 @@ def _laid_out(file: StateFile, document: Any) -> bytes:
 
 def _past_of_closed(home: Path) -> _Past | None:
     """What the closed database of a home remembers; ``None`` where it cannot be asked now, and may be rebuilt."""
-    database = home / "logs" / "tape.duckdb"
+    database = Layout(home).database
     if why_rebuild(home) is not None:
         return None
     if not database.exists():

@@ -27,7 +27,7 @@ from typing import Any
 import orjson
 
 from tape.execution.values import EPOCH_MS_FROM
-from tape.exporters.contract import NavPoint
+from tape.exporters.shapes import NavPoint
 from tape.exporters.state_files import to_json, write_atomically
 from tape.store.own_files import ForeignFile, set_aside
 

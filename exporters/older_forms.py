@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tape.exporters.contract import Nav, RiskAllocationSuggestions, StateFile
+from tape.exporters.contract import StateFile
+from tape.exporters.shapes import Nav, RiskAllocationSuggestions
 from tape.exporters.state_files import document, to_json
 from tape.store.query.round import Round
 

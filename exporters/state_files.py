@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 
 from tape.exporters.contract import STATE_FILES, StateFile
-from tape.store.durable import sync_folder
+from tape.store.durable import replacing, sync_folder
 from tape.store.own_files import OwnFiles
 from tape.store.query.round import Round
 
@@ -80,18 +80,15 @@ def replace_file(path: Path, content: Iterable[bytes], *, own: OwnFiles | None =
     digest = hashlib.md5(usedforsecurity=False)
     # of this thread alone: two that write the same file at once must not write into each other's
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_native_id()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            for part in content:
-                digest.update(part)
-                file.write(part)
-            file.flush()
-            os.fsync(file.fileno())
+
+    def intend() -> None:
         if own is not None:
             own.intend({path: digest.hexdigest()})
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+
+    with replacing(path, temporary, before_rename=intend) as file:
+        for part in content:
+            digest.update(part)
+            file.write(part)
 
 
 _TEMPORARY = re.compile(r"\.(.+)\.(\d+)\.\d+\.tmp")

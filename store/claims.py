@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tape.store.errors import ExecutorRuns, OwnerRuns
+from tape.store.home import Layout
 from tape.store.own_files import ForeignFile
 
 _PATIENCE_S = 0.3
@@ -28,7 +29,7 @@ _OLD_EXECUTOR_CLAIM = "executor.pid"
 
 
 def _path(home: Path) -> Path:
-    return home / "logs" / "tape.pid"
+    return Layout(home).owner_claim
 
 
 @contextmanager
@@ -49,9 +50,9 @@ def trading(home: Path) -> Iterator[None]:
     Raises:
         ExecutorRuns: another process holds it.
     """
-    if (pid := _holder(home / "logs" / _OLD_EXECUTOR_CLAIM)) is not None:
+    if (pid := _holder(Layout(home).logs / _OLD_EXECUTOR_CLAIM)) is not None:
         raise ExecutorRuns(home, pid)
-    with _holding(home / "logs" / "tape-executor.pid", home, ExecutorRuns):
+    with _holding(Layout(home).executor_claim, home, ExecutorRuns):
         yield
 
 
@@ -110,7 +111,7 @@ def refuse_foreign_claims(home: Path, names: Iterable[str]) -> None:
         ForeignFile: one of them holds something else than a pid.
     """
     for name in names:
-        path = home / "logs" / name
+        path = Layout(home).logs / name
         if path.exists() and _PID.fullmatch(path.read_bytes()[:64]) is None:
             raise _foreign(path)
 

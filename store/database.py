@@ -11,7 +11,6 @@ Laws kept here:
 
 from __future__ import annotations
 
-import logging
 import re
 import shutil
 from contextlib import contextmanager, suppress
@@ -32,12 +31,12 @@ from tape.store.errors import (
     SchemaMismatch,
     StoreError,
 )
+from tape.store.revisions import head_revision, revision
 from tape.store.views.apply import apply_views, pending_views
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 STORAGE_VERSION = "v1.5.0"
 
 
@@ -66,11 +65,6 @@ def bytes_of(text: str) -> int:
     return round(float(found[1]) * base ** (1 + "KMGT".index(found[2])))
 
 
-def head_revision() -> str:
-    """The newest revision in ``migrations/versions``, whose file names begin with their revision."""
-    return max(path.name.split("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
-
-
 def migrate(path: Path, resources: Resources | None = None) -> list[str]:
     """Creates or upgrades the database to the head revision and brings macros and views up to date.
 
@@ -88,6 +82,8 @@ def migrate(path: Path, resources: Resources | None = None) -> list[str]:
         if found is not None and found > head:
             raise DatabaseNewer(path, found, head)
         if found != head:
+            from tape.store.alembic_run import run_alembic  # loads sqlalchemy, only where there is something to do
+
             run_alembic(connection, head)
             done.append(f"schema {found or 'empty'} -> {head}")
         if names := apply_views(connection):
@@ -97,36 +93,6 @@ def migrate(path: Path, resources: Resources | None = None) -> list[str]:
     if is_new or done:
         sync_folder(path.parent)
     return done
-
-
-def run_alembic(connection: duckdb.DuckDBPyConnection, target: str) -> None:
-    """Upgrades or downgrades an open database to ``target`` (a revision, ``head`` or ``base``)."""
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    import sqlalchemy as sa
-    from alembic import command
-    from alembic.config import Config
-    from duckdb_sqlalchemy import ConnectionWrapper
-
-    from tape.store.views.apply import drop_views
-
-    engine = sa.create_engine(
-        "duckdb://", creator=lambda: ConnectionWrapper(connection.cursor()), poolclass=sa.pool.NullPool
-    )
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    drop_views(connection)
-    with engine.connect() as opened:
-        config.attributes["connection"] = opened
-        (command.downgrade if target == "base" else command.upgrade)(config, target)
-        opened.commit()
-
-
-def revision(connection: duckdb.DuckDBPyConnection) -> str | None:
-    """The revision the database is at; ``None`` for an empty one."""
-    if not connection.execute("from duckdb_tables() where table_name = 'alembic_version'").fetchall():
-        return None
-    row = connection.execute("select version_num from alembic_version").fetchone()
-    return None if row is None else str(row[0])
 
 
 def open_database(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 
 def make_folder(folder: Path) -> None:
@@ -47,3 +50,26 @@ def write_whole(fd: int, line: bytes) -> int:
     if written != len(line):
         raise OSError(f"{written} of {len(line)} bytes written: is the disk full?")
     return written
+
+
+@contextmanager
+def replacing(
+    path: Path, temporary: Path, *, mode: int = 0o666, before_rename: Callable[[], None] = lambda: None
+) -> Iterator[BinaryIO]:
+    """Give a file to write into, which takes the place of ``path`` at the end of the block.
+
+    A reader sees the old content or the new one, whole. A power cut leaves one of them: the new one for certain once
+    the folder is synced. What is written lies at ``temporary`` until then, and is removed where the block fails.
+    ``before_rename``: called when the content is on disk and has not got its name.
+    """
+    temporary.unlink(missing_ok=True)  # left by a process that was killed
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    try:
+        with os.fdopen(os.open(temporary, flags, mode), "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        before_rename()
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -30,10 +30,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tape.store.durable import make_folder, sync_folder, sync_names, write_whole
+from tape.store.durable import make_folder, replacing, sync_folder, sync_names, write_whole
 from tape.store.errors import StoreError
+from tape.store.home import Layout
 
-RECORD = "tape.written"
 TAKEN_OVER = "taken-over"
 """The folder below ``logs`` that keeps what was replaced of other programs."""
 COMPACT_BYTES = 1_000_000
@@ -57,7 +57,7 @@ class OwnFiles:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self._record = home / "logs" / RECORD
+        self._record = Layout(home).written
         self._lock = threading.Lock()
         self._read: tuple[int, int] | None = None
         self._compact_from = COMPACT_BYTES
@@ -101,7 +101,7 @@ class OwnFiles:
         """Makes a foreign file this program's own; returns where a copy of it is kept, ``None`` where it is own."""
         if self.is_own(path):
             return None
-        kept = set_aside(self.home / "logs", path)
+        kept = set_aside(Layout(self.home).logs, path)
         if (digest := digest_of(path)) is not None:
             self.intend({path: digest})
         return kept
@@ -196,15 +196,12 @@ class OwnFiles:
             # not those of a folder that was exported to and is gone since
             if (self.home / name).parent.exists():
                 lines += [f"{digest}  {name}\n" for digest in digests]
-        part = self._record.with_name(f".{RECORD}.part")
-        with part.open("w") as file:
-            file.writelines(lines)
-            file.flush()
-            os.fsync(file.fileno())
-            size = file.tell()
-        part.rename(self._record)
+        part = self._record.with_name(f".{self._record.name}.part")
+        content = "".join(lines).encode()
+        with replacing(self._record, part) as file:
+            file.write(content)
         sync_folder(self._record.parent)
-        return size
+        return len(content)
 
 
 _DIGITS = 32

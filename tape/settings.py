@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from tape.execution.config import ConfigInvalid, parse_limits, parse_universe
 from tape.execution.v6_flags import FIELDS, Flags
+from tape.exporters.contract import STATE_FILES
 from tape.store.database import Resources, bytes_of
 from tape.store.errors import StoreError
 from tape.version import own_version
@@ -46,8 +47,6 @@ def _is_on(value: object) -> object:
 
 
 def _file_stem(value: str) -> str:
-    from tape.exporters.contract import STATE_FILES
-
     stems = [file.stem for file in STATE_FILES]
     if value not in stems:
         raise ValueError(f"expected one of {', '.join(stems)}")

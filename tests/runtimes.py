@@ -13,7 +13,7 @@ import duckdb
 
 from tape.execution.venues.paper import PaperVenue
 from tape.execution.venues.regimes import RegimeMarket
-from tape.exporters.live_mirrors import Mirrors
+from tape.exporters.mirrors.live import Mirrors
 from tape.exporters.publisher import Publisher
 from tape.runtime.config import config_of
 from tape.runtime.executor import executor_of

@@ -8,7 +8,8 @@ from docs.build.catalog import Catalog
 from docs.build.database import FILES, TABLES, VIEWS, columns_table
 from docs.build.markdown import link, page, table
 from tape.exporters.contract import STATE_FILES, StateFile
-from tape.exporters.live_mirrors import EVENT_MIRRORS, CompareMirror, RouterHealthMirror
+from tape.exporters.mirrors.computed import CompareMirror, RouterHealthMirror
+from tape.exporters.mirrors.events import EVENT_MIRRORS
 
 
 def files_page(catalog: Catalog) -> str:

@@ -35,6 +35,7 @@ from tape.execution.events import (
 from tape.exporters.publisher import Publisher
 from tape.settings import load_settings
 from tape.store.database import Resources, closing, migrate, open_database, set_clocks
+from tape.store.home import Layout
 from tape.store.ingest.ingest import Ingest
 from tape.store.journal.writer import Journal
 from tape.store.legacy.importer import import_logs
@@ -51,7 +52,7 @@ Held = list[tuple[str, float, float, float]]
 def make_home(home: Path) -> None:
     """Makes the home in an empty folder."""
     resources = Resources(threads=1)  # sums in one order, whatever the machine
-    database = home / "logs" / "tape.duckdb"
+    database = Layout(home).database
     migrate(database, resources)
     write_sample(home / "old", end=_LIVE_FROM, days=8.0)
     _damage(home / "old" / "execution" / "orders_executed.jsonl")
@@ -109,7 +110,7 @@ class _Owner:
     def __init__(self, connection: duckdb.DuckDBPyConnection, home: Path) -> None:
         self._scratch = TemporaryDirectory()
         self._ingest = Ingest(connection, home, Path(self._scratch.name), now=lambda: AS_OF)
-        self._publisher = Publisher(connection, home / "logs" / "state", configured=load_settings(home).configured)
+        self._publisher = Publisher(connection, Layout(home).state, configured=load_settings(home).configured)
         self._versions: dict[str, int] = {}
 
     def publish(self, now: datetime) -> None:

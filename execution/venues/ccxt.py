@@ -16,10 +16,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from math import isclose
-from typing import Any, Literal, cast
+from typing import Any
 
 from tape.execution.venues.binance_rows import (
     OrderKey,
@@ -35,20 +34,11 @@ from tape.execution.venues.binance_rows import (
     text_of,
     trade_of,
 )
+from tape.execution.venues.ccxt_funding import FundingReader
+from tape.execution.venues.ccxt_progress import Behind, Progress, Sent
 from tape.execution.venues.ccxt_requests import RequestFailed, Requests
-from tape.execution.venues.venue import (
-    DOLLARS,
-    WOULD_TAKE,
-    Account,
-    Acked,
-    Ended,
-    FundingPaid,
-    Order,
-    Quote,
-    Traded,
-    Update,
-    VenueUnavailable,
-)
+from tape.execution.venues.ccxt_updates import acks_and_trades, ended, is_told, named
+from tape.execution.venues.venue import DOLLARS, WOULD_TAKE, Account, Ended, Order, Quote, Update, VenueUnavailable
 
 TIMEOUT_S = 10.0
 PAGE = 1000
@@ -57,88 +47,11 @@ _WINDOW_MS = 7 * 86_400_000 - 1
 """The longest span that trades may be asked for by time."""
 _ARRIVES_WITHIN = timedelta(seconds=15)
 """The exchange refuses a request older than its receive window (10 s in ccxt); behind this none can still arrive."""
-_FUNDING_EVERY = timedelta(minutes=5)
-"""The exchange settles it every hour at most."""
 _TRIES = 3
 """How often an answer is asked for again that cannot be read."""
 _UNKNOWN_OUTCOME = {-1000, -1001, -1006, -1007}
 _NO_SUCH_ORDER = {-2011, -2013}
 _COULD_NOT_BE_MAKER = -5022
-_ENDED: Mapping[str, Literal["CANCELED", "EXPIRED", "REJECTED"]] = {
-    "CANCELED": "CANCELED",
-    "EXPIRED": "EXPIRED",
-    "EXPIRED_IN_MATCH": "EXPIRED",
-    "REJECTED": "REJECTED",
-}
-
-
-@dataclass(slots=True)
-class _Sent:
-    """An order that was sent, and what is known of it. ``order_id`` None: whether it arrived is not known."""
-
-    order: Order
-    sent_at: datetime | None
-    latency_ms: float | None = None
-    order_id: str | None = None
-    taken_at: datetime | None = None
-    changed_at: datetime | None = None
-    status: str = "NEW"
-    executed_qty: float = 0.0
-    told_qty: float = 0.0
-    is_acked: bool = False
-    is_unwanted: bool = False
-    has_lost_trade: bool = False
-    """One of its trades could not be read, so that what is told never reaches what was executed."""
-    has_never_arrived: bool = False
-
-    @property
-    def is_over(self) -> bool:
-        """Nothing more can happen to it, as far as the exchange has said."""
-        return self.status in _ENDED or self.status == "FILLED" or self.has_never_arrived
-
-    @property
-    def key(self) -> OrderKey | None:
-        """Symbol and order id, once the order id is known."""
-        return None if self.order_id is None else (self.order.symbol, self.order_id)
-
-
-@dataclass(frozen=True, slots=True)
-class _Behind:
-    """The order of a trade. ``filled_qty``: its whole quantity once it is filled, else null.
-
-    ``client_order_id`` is the order id where the exchange states none (liquidations) or forgot the order.
-    """
-
-    client_order_id: str
-    filled_qty: float | None
-
-
-@dataclass(slots=True)
-class Funding:
-    """How far funding was read: up to ``from_ms``, with what was read of that instant, and what was not told yet."""
-
-    from_ms: int | None = None
-    seen: list[str] = field(default_factory=list)
-    untold: list[FundingPaid] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far an account was read and told at ``now``, and the orders that are at work.
-
-    ``since_ms``: trades are told from this instant on; ``asked_from_ms``: of symbols without one, up to where there was
-    none; ``last_trade``: number of the last trade read, by symbol; ``trades`` and ``refused``: read, and not told yet.
-    """
-
-    now: datetime
-    since_ms: int
-    symbols: tuple[str, ...]
-    asked_from_ms: dict[str, int]
-    last_trade: dict[str, int]
-    trades: list[Trade]
-    refused: list[tuple[Order, str]]
-    sent: list[_Sent]
-    funding: Funding
 
 
 class CcxtVenue:
@@ -187,7 +100,7 @@ class CcxtVenue:
         self._quotes: dict[str, Quote] = {}
         self._account: Account | None = None
         self._refused: list[tuple[Order, str]] = []
-        self._sent: dict[str, _Sent] = {}
+        self._sent: dict[str, Sent] = {}
         self._since_ms = None if trades_since is None else ms_of(trades_since)
         self._asked_from_ms: dict[str, int] = {}
         self._last_trade: dict[str, int] = {}
@@ -197,8 +110,7 @@ class CcxtVenue:
         self._unread = set(self.symbols)
         """Symbols whose trades are to be asked for at once."""
         self._turn = 0
-        self._funding = Funding()
-        self._funding_due: datetime | None = None
+        self._funding = FundingReader(self._name, self._requests)
         self._faults: dict[str, int] = {}
         """How often an answer about one thing could not be read."""
         self._trades: list[Trade] = []
@@ -241,7 +153,7 @@ class CcxtVenue:
         fills = self._orders_of_trades()
         self._see_fee_assets()
         self._read_quotes()
-        self._read_funding(now)
+        self._funding.read(now, self._since_ms or 0)
         return self._tell(now, fills)
 
     def progress(self) -> Progress | None:
@@ -257,7 +169,7 @@ class CcxtVenue:
             trades=list(self._trades),
             refused=list(self._refused),
             sent=[replace(sent) for sent in self._sent.values()],
-            funding=replace(self._funding, seen=list(self._funding.seen), untold=list(self._funding.untold)),
+            funding=self._funding.copy(),
         )
 
     def restore(self, progress: Progress) -> None:
@@ -277,7 +189,7 @@ class CcxtVenue:
         self._last_trade = dict(progress.last_trade)
         self._trades, self._refused = list(progress.trades), list(progress.refused)
         self._unread |= {trade.symbol for trade in self._trades}
-        self._funding = progress.funding
+        self._funding.state = progress.funding
         for sent in progress.sent:
             self._sent[sent.order.client_order_id] = replace(sent, is_unwanted=self.is_trading and not sent.is_over)
 
@@ -420,42 +332,9 @@ class CcxtVenue:
             logging.getLogger(__name__).error("%s: %s cannot be read: %s; %s", self._name, what, error, then)
         return self._faults[what] >= _TRIES
 
-    def _read_funding(self, now: datetime) -> None:
-        """Reads now and then what funding was paid; where that fails it is said, and read later."""
-        if self._funding_due is not None and self._funding_due - _FUNDING_EVERY <= now < self._funding_due:
-            return
-        self._funding_due = now + _FUNDING_EVERY
-        funding = self._funding
-        begin_ms = self._since_ms if funding.from_ms is None else funding.from_ms
-        asked = {"incomeType": "FUNDING_FEE", "startTime": begin_ms or 0, "limit": PAGE}
-        try:
-            rows = self._requests.rows("fapiPrivateGetIncome", asked)
-            paid = sorted(((ms_of(instant_of(row, "time")), row) for row in rows), key=lambda entry: entry[0])
-            for ms, row in paid:
-                name = f"{text_of(row, 'tranId')} {text_of(row, 'symbol')}"
-                if name in funding.seen:
-                    continue
-                if ms != funding.from_ms:
-                    funding.from_ms, funding.seen = ms, []
-                funding.seen.append(name)
-                amount, asset = number_of(row, "income"), str(row.get("asset")).strip().upper()
-                if asset in DOLLARS:
-                    funding.untold.append(FundingPaid(text_of(row, "symbol"), instant_of(row, "time"), amount))
-                else:
-                    text = "%s: funding %s of %s %s has no price: it is left out"
-                    logging.getLogger(__name__).error(text, self._name, name, amount, asset)
-        except VenueUnavailable as error:
-            self._faults["funding"] = self._faults.get("funding", 0) + 1
-            if self._faults["funding"] == 1:
-                logging.getLogger(__name__).warning("%s: funding cannot be read at present: %s", self._name, error)
-        else:
-            self._faults.pop("funding", None)
-            if len(rows) >= PAGE:
-                self._funding_due = now  # there is more
-
-    def _orders_of_trades(self) -> dict[OrderKey, _Behind]:
+    def _orders_of_trades(self) -> dict[OrderKey, Behind]:
         """The orders of the trades to be told, asked for after the last of those was read."""
-        orders: dict[OrderKey, _Behind] = {}
+        orders: dict[OrderKey, Behind] = {}
         while missing := dict.fromkeys(trade.order for trade in self._trades if trade.order not in orders):
             for key in missing:
                 orders[key] = self._look_up(*key)
@@ -466,7 +345,7 @@ class CcxtVenue:
                         orders.pop(trade.order, None)
         return orders
 
-    def _look_up(self, symbol: str, order_id: str) -> _Behind:
+    def _look_up(self, symbol: str, order_id: str) -> Behind:
         try:
             row = self._requests.row("fapiPrivateGetOrder", {"symbol": symbol, "orderId": order_id})
             filled_qty = number_of(row, "executedQty") if text_of(row, "status") == "FILLED" else None
@@ -478,10 +357,10 @@ class CcxtVenue:
                 is_answer and self._is_given_up(what, error, "its trades are told under its number")
             ):
                 raise
-            return _Behind(order_id, None)  # the exchange forgets orders in time, their trades later
+            return Behind(order_id, None)  # the exchange forgets orders in time, their trades later
         stated = row.get("clientOrderId")
         client_order_id = "" if stated is None else str(stated).strip()
-        return _Behind(client_order_id or order_id, filled_qty)
+        return Behind(client_order_id or order_id, filled_qty)
 
     # orders
 
@@ -501,7 +380,7 @@ class CcxtVenue:
         except VenueUnavailable as error:
             self._refused.append((order, f"not sent: {error}"))
             return
-        sent = _Sent(order, self._now)
+        sent = Sent(order, self._now)
         began = time.monotonic()
         try:
             row = self._requests.row("fapiPrivatePostOrder", request)
@@ -516,15 +395,15 @@ class CcxtVenue:
             logging.getLogger(__name__).warning("order %s may have been sent: %s", order.client_order_id, error)
             self._sent[order.client_order_id] = sent
 
-    def _take_back(self, sent: _Sent) -> None:
+    def _take_back(self, sent: Sent) -> None:
         try:
-            self._requests.row("fapiPrivateDeleteOrder", _named(sent))
+            self._requests.row("fapiPrivateDeleteOrder", named(sent))
         except RequestFailed as error:
             if error.code not in _NO_SUCH_ORDER:
                 raise
         sent.is_unwanted = sent.order_id is None  # what may still arrive is asked back again
 
-    def _follow(self, sent: _Sent, now: datetime) -> None:
+    def _follow(self, sent: Sent, now: datetime) -> None:
         """Asks for an order that is not over, then for its end where it is unwanted and not over yet."""
         if sent.is_over:
             return
@@ -534,15 +413,15 @@ class CcxtVenue:
             self._take_back(sent)
             self._look_at(sent, now)
 
-    def _look_at(self, sent: _Sent, now: datetime) -> None:
+    def _look_at(self, sent: Sent, now: datetime) -> None:
         try:
-            self._learn(sent, self._requests.row("fapiPrivateGetOrder", _named(sent)))
+            self._learn(sent, self._requests.row("fapiPrivateGetOrder", named(sent)))
         except RequestFailed as error:
             if error.code not in _NO_SUCH_ORDER:
                 raise
             sent.has_never_arrived = sent.order_id is None and now - (sent.sent_at or now) > _ARRIVES_WITHIN
 
-    def _learn(self, sent: _Sent, row: Row) -> None:
+    def _learn(self, sent: Sent, row: Row) -> None:
         order_id, status, executed = text_of(row, "orderId"), text_of(row, "status"), number_of(row, "executedQty")
         sent.changed_at = instant_of(row, "updateTime")
         sent.taken_at = sent.taken_at or instant_of(row, "time" if "time" in row else "updateTime")
@@ -550,91 +429,20 @@ class CcxtVenue:
 
     # telling
 
-    def _tell(self, now: datetime, orders: Mapping[OrderKey, _Behind]) -> list[Update]:
+    def _tell(self, now: datetime, orders: Mapping[OrderKey, Behind]) -> list[Update]:
         """What is not younger than ``now``, in the order of time; of one order first the ack, last the end."""
         updates: list[tuple[datetime, int, int, Update]] = []
         for order, reason in self._refused:
             updates.append((now, 2, 0, Ended(order.client_order_id, None, order.symbol, now, "REJECTED", reason)))
         self._refused = []
-        updates += [(paid.ts, 1, 0, paid) for paid in self._funding.untold if paid.ts <= now]
-        self._funding.untold = [paid for paid in self._funding.untold if paid.ts > now]
-        newest = {trade.order: trade.number for trade in sorted(self._trades, key=lambda trade: trade.number)}
+        updates += [(paid.ts, 1, 0, paid) for paid in self._funding.told(now)]
         due = [trade for trade in self._trades if trade.ts <= now]
+        updates += acks_and_trades(self._sent.values(), self._trades, orders, now)
         self._trades = [trade for trade in self._trades if trade.ts > now]
-        own = {sent.key: sent for sent in self._sent.values() if sent.key is not None}
-        for sent in own.values():
-            if not sent.is_acked and (ack := _acked(sent, due)).ts <= now:
-                sent.is_acked = True
-                updates.append((ack.ts, 0, 0, ack))
-        for trade in sorted(due, key=lambda trade: (trade.ts, trade.number)):
-            behind, mine = orders[trade.order], own.get(trade.order)
-            is_last = behind.filled_qty is not None and trade.number == newest[trade.order]
-            client_order_id = behind.client_order_id if mine is None else mine.order.client_order_id
-            if mine is not None:  # its trades may show up later than its state
-                mine.told_qty += trade.qty
-                is_last = behind.filled_qty is not None and _reaches(mine.told_qty, behind.filled_qty)
-            updates.append((trade.ts, 1, trade.number, _traded(trade, client_order_id, is_last)))
         for client_order_id, sent in list(self._sent.items()):
-            end = _ended(sent, now, due)
+            end = ended(sent, now, due)
             if end is not None:
                 updates.append((end.ts, 2, 0, end))
-            if end is not None or (sent.status == "FILLED" and _is_told(sent)):
+            if end is not None or (sent.status == "FILLED" and is_told(sent)):
                 del self._sent[client_order_id]
         return [update for *_, update in sorted(updates, key=lambda entry: entry[:3])]
-
-
-def _named(sent: _Sent) -> dict[str, str]:
-    """How to ask for an order: by its order id once it is known, since a client order id may be used again."""
-    name = ("origClientOrderId", sent.order.client_order_id) if sent.order_id is None else ("orderId", sent.order_id)
-    return {"symbol": sent.order.symbol, name[0]: name[1]}
-
-
-def _acked(sent: _Sent, due: Iterable[Trade]) -> Acked:
-    """The acknowledgement; never behind the order's first trade."""
-    taken_at = min([cast(datetime, sent.taken_at), *(trade.ts for trade in due if trade.order == sent.key)])
-    order = sent.order
-    return Acked(order.client_order_id, cast(str, sent.order_id), order.symbol, taken_at, "NEW", sent.latency_ms)
-
-
-def _traded(trade: Trade, client_order_id: str, is_last: bool) -> Traded:
-    return Traded(
-        client_order_id=client_order_id,
-        order_id=trade.order_id,
-        trade_id=str(trade.number),
-        symbol=trade.symbol,
-        side=trade.side,
-        ts=trade.ts,
-        qty=trade.qty,
-        price=trade.price,
-        fee=trade.fee,
-        fee_asset=trade.fee_asset,
-        is_maker=trade.is_maker,
-        status="FILLED" if is_last else "PARTIALLY_FILLED",
-        position_side=trade.position_side,
-    )
-
-
-def _ended(sent: _Sent, now: datetime, due: Iterable[Trade]) -> Ended | None:
-    """The end of an order that is not filled, once its ack and all its trades are told."""
-    order = sent.order
-    if sent.has_never_arrived:
-        return Ended(order.client_order_id, None, order.symbol, now, "REJECTED", "it never reached the venue")
-    is_cut = sent.status == "FILLED" and sent.has_lost_trade and not _reaches(sent.told_qty, sent.executed_qty)
-    status = "EXPIRED" if is_cut else _ENDED.get(sent.status)
-    if status is None or not sent.is_acked or not _is_told(sent):
-        return None
-    ended_at = max([cast(datetime, sent.changed_at), *(trade.ts for trade in due if trade.order == sent.key)])
-    if ended_at > now:
-        return None
-    reason = sent.status.lower().replace("_", " ")
-    if is_cut:
-        reason = "filled, by trades of which one cannot be read"
-    return Ended(order.client_order_id, sent.order_id, order.symbol, ended_at, status, reason)
-
-
-def _is_told(sent: _Sent) -> bool:
-    return sent.has_lost_trade or _reaches(sent.told_qty, sent.executed_qty)
-
-
-def _reaches(qty: float, whole: float) -> bool:
-    return qty >= whole or isclose(qty, whole, rel_tol=1e-9)

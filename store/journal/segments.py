@@ -29,6 +29,7 @@ from zlib import crc32
 import orjson
 
 from tape.store.errors import StoreError
+from tape.store.home import Layout
 
 SUFFIX = ".journal"
 MAGIC = b"TAPE1 "
@@ -93,7 +94,7 @@ class Line(NamedTuple):
 
 def journal_folder(home: Path) -> Path:
     """Where the journal of a home folder lies."""
-    return home / "logs" / "journal"
+    return Layout(home).journal
 
 
 def segment_paths(folder: Path) -> list[Path]:

@@ -68,10 +68,10 @@ class Journal:
         self.run_id = run_id or f"{datetime.now(UTC):%Y%m%dT%H%M%S}.{os.urandom(4).hex()}"
         # The events take longer to load than all the rest. They load when a journal is opened, so that importing it is
         # cheap and no event is late for them.
-        from tape.execution.events import build_models
+        from tape.execution import events
 
-        build_models()
-
+        events.build_models()
+        self._events = events
         for what, name in (("producer", producer), ("run_id", self.run_id)):
             if not NAME.fullmatch(name):
                 raise ValueError(f"{what}: expected letters, digits, dots and underscores, found {name!r}")
@@ -121,11 +121,9 @@ class Journal:
             EventRefused: a required field is missing, or a field wrongly typed; the payload is kept in the journal.
             JournalError: as in ``record``.
         """
-        from tape.execution.events import EventRefused, parse_event
-
         try:
-            event = parse_event(event_type, payload)
-        except EventRefused as refusal:
+            event = self._events.parse_event(event_type, payload)
+        except self._events.EventRefused as refusal:
             kept = {"event_type": event_type, "reason": str(refusal), "payload": payload}
             self._append([to_json([REFUSED, kept])])
             raise

@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from tape.store.lineage.selects import Branch, Conditions, Path, Query, Ref, Select, is_aggregate, relation
-from tape.store.query.tree import Node, nodes_in, object_named, select_text, words_of
+from tape.store.lineage.words import words_of
+from tape.store.query.tree import Node, nodes_in, object_named, select_text
 
 
 class Use(NamedTuple):

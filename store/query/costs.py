@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 import duckdb
 
 from tape.store.errors import QueryRefused
+from tape.store.query.tree import nodes, parser
 from tape.store.views.sql_files import sql_objects, unfolded
 
 
@@ -207,29 +207,6 @@ def _literal(node: dict[str, Any]) -> str | None:
 def macros() -> frozenset[str]:
     """The names of this project's own."""
     return frozenset(item.name for item in sql_objects() if item.is_macro)
-
-
-@cache
-def parser() -> duckdb.DuckDBPyConnection:
-    """Only reads SQL: a database of its own, without threads, kept because making one takes 10 ms."""
-    return duckdb.connect(config={"threads": 1})
-
-
-def nodes(tree: Any) -> Iterator[tuple[dict[str, Any], frozenset[str]]]:
-    """Every node with the names of the CTEs it sees: those of the nodes around it and, in a CTE, those before it."""
-    todo: list[tuple[Any, frozenset[str]]] = [(tree, frozenset())]
-    while todo:
-        node, ctes = todo.pop()
-        if isinstance(node, list):
-            todo += [(item, ctes) for item in node]
-        elif isinstance(node, dict):
-            inner = ctes
-            for cte in (node.get("cte_map") or {}).get("map", []):
-                todo.append((cte["value"], inner))
-                inner |= {str(cte["key"]).lower()}
-            own = inner | {str(node.get("cte_name")).lower()} if node.get("type") == "RECURSIVE_CTE_NODE" else inner
-            todo += [(value, own if name == "right" else inner) for name, value in node.items() if name != "cte_map"]
-            yield node, inner
 
 
 _MAX_LAMBDAS = 10

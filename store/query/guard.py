@@ -14,8 +14,10 @@ from typing import Any
 
 import duckdb
 
-from tape.store.errors import QueryRefused, StoreError
-from tape.store.query.costs import check_costs, check_words, macros, nodes, parser
+from tape.store.errors import QueryRefused
+from tape.store.optional import pyarrow
+from tape.store.query.costs import check_costs, check_words, macros
+from tape.store.query.tree import nodes, parser
 
 
 def one_select(query: str, relations: Collection[str]) -> duckdb.Statement:
@@ -75,19 +77,6 @@ def arrow_stream(result: duckdb.DuckDBPyConnection, max_rows: int | None = None)
             if is_cut:
                 break
     return sink.getvalue().to_pybytes(), is_cut
-
-
-def pyarrow() -> Any:
-    """The module, where it is installed.
-
-    Raises:
-        StoreError: it is not.
-    """
-    try:
-        import pyarrow as module
-    except ImportError:
-        raise StoreError("arrow needs pyarrow: pip install 'tape[arrow]'") from None
-    return module
 
 
 def _tree(select: str) -> Any:

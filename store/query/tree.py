@@ -1,6 +1,6 @@
-"""The SQL of a view as a tree, as DuckDB parses it, and the words of an expression as they stand in its file.
+"""SQL as a tree, as DuckDB parses it: that of a view, and that of a query somebody asks.
 
-Pure: a parser of its own, no database. What a node looks like is DuckDB's ``json_serialize_sql``.
+The parser has no database. What a node looks like is DuckDB's ``json_serialize_sql``.
 """
 
 from __future__ import annotations
@@ -9,17 +9,15 @@ import json
 import re
 from collections.abc import Iterator
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import duckdb
 
 from tape.store.views.sql_files import SqlObject, sql_objects
 
 Node = dict[str, Any]
-_TOKEN = re.compile(r"--[^\n]*|'(?:[^']|'')*'|\"[^\"]*\"|[A-Za-z_][A-Za-z0-9_]*|[0-9][0-9.e]*|\S")
 _TABLE_MACRO = re.compile(r"\)\s+as\s+table\b")
 _MACRO = re.compile(r"create macro\s+(\w+\([^)]*\))\s+as\s+(.*?);?\s*\Z", re.DOTALL)
-_NO_LOCATION = 2**63
 
 
 @cache
@@ -55,13 +53,15 @@ def select_tree(name: str) -> Node:
 
 
 @cache
-def _parser() -> duckdb.DuckDBPyConnection:
+def parser() -> duckdb.DuckDBPyConnection:
+    """Only reads SQL: a database of its own, without threads, kept because making one takes 10 ms."""
     return duckdb.connect(config={"threads": 1})
 
 
 def parse(select: str) -> Node:
     """The tree of one ``select``."""
-    ((text,),) = _parser().execute("select cast(json_serialize_sql(?) as varchar)", [select]).fetchall()
+    with parser().cursor() as cursor:
+        ((text,),) = cursor.execute("select cast(json_serialize_sql(?) as varchar)", [select]).fetchall()
     tree: Node = json.loads(text)["statements"][0]["node"]
     return tree
 
@@ -69,7 +69,8 @@ def parse(select: str) -> Node:
 def unparse(node: Node) -> str:
     """A tree as SQL."""
     tree = {"error": False, "statements": [{"node": node, "named_param_map": []}]}
-    ((text,),) = _parser().execute("select json_deserialize_sql(?)", [json.dumps(tree)]).fetchall()
+    with parser().cursor() as cursor:
+        ((text,),) = cursor.execute("select json_deserialize_sql(?)", [json.dumps(tree)]).fetchall()
     return str(text)
 
 
@@ -77,7 +78,25 @@ def unparse(node: Node) -> str:
 def aggregates() -> frozenset[str]:
     """The names of functions that make one value of many rows."""
     query = "select distinct function_name from duckdb_functions() where function_type = 'aggregate'"
-    return frozenset(name for (name,) in _parser().execute(query).fetchall())
+    with parser().cursor() as cursor:
+        return frozenset(name for (name,) in cursor.execute(query).fetchall())
+
+
+def nodes(tree: Any) -> Iterator[tuple[dict[str, Any], frozenset[str]]]:
+    """Every node with the names of the CTEs it sees: those of the nodes around it and, in a CTE, those before it."""
+    todo: list[tuple[Any, frozenset[str]]] = [(tree, frozenset())]
+    while todo:
+        node, ctes = todo.pop()
+        if isinstance(node, list):
+            todo += [(item, ctes) for item in node]
+        elif isinstance(node, dict):
+            inner = ctes
+            for cte in (node.get("cte_map") or {}).get("map", []):
+                todo.append((cte["value"], inner))
+                inner |= {str(cte["key"]).lower()}
+            own = inner | {str(node.get("cte_name")).lower()} if node.get("type") == "RECURSIVE_CTE_NODE" else inner
+            todo += [(value, own if name == "right" else inner) for name, value in node.items() if name != "cte_map"]
+            yield node, inner
 
 
 def nodes_in(tree: Any) -> Iterator[Node]:
@@ -90,88 +109,3 @@ def nodes_in(tree: Any) -> Iterator[Node]:
         for key, value in tree.items():
             if key != "subquery":
                 yield from nodes_in(value)
-
-
-class _Token(NamedTuple):
-    start: int
-    end: int
-    word: str
-    depth: int
-    """Of brackets around it; a bracket counts as outside."""
-
-
-@cache
-def _tokens(text: str) -> tuple[_Token, ...]:
-    found, depth = [], 0
-    for match in _TOKEN.finditer(text):
-        word = match[0]
-        if word.startswith("--"):
-            continue
-        depth -= word in ")]}"
-        found.append(_Token(match.start(), match.end(), word, depth))
-        depth += word in "([{"
-    return tuple(found)
-
-
-def words_of(text: str, expression: Node, name: str) -> str | None:
-    """How ``expression as name``, or ``'name': expression`` in a struct, stands in the text of its select."""
-    at = [
-        each["query_location"] for each in nodes_in(expression) if each.get("query_location", _NO_LOCATION) < len(text)
-    ]
-    if not at:
-        return None
-    tokens = _tokens(text)
-    first = next((n for n, token in enumerate(tokens) if token.end > min(at)), None)
-    if first is None:
-        return None
-    span = _member_span(tokens, first, name) or _item_span(tokens, first, name)
-    return None if span is None else _dedented(text, tokens[span[0]].start, tokens[span[1]].end)
-
-
-def _item_span(tokens: tuple[_Token, ...], first: int, name: str) -> tuple[int, int] | None:
-    """First and last token of ``.. as name``."""
-    for n in range(first, len(tokens) - 1):
-        if tokens[n].word == "as" and tokens[n + 1].word.strip('"') == name:
-            depth = tokens[n].depth
-            start = _back(tokens, min(first, n - 1), depth)
-            return (start, n - 1) if start <= n - 1 else None
-    return None
-
-
-def _member_span(tokens: tuple[_Token, ...], first: int, name: str) -> tuple[int, int] | None:
-    """First and last token behind ``'name':``, which stands just before, in or before opened brackets."""
-    for n in range(first - 1, 0, -1):
-        if tokens[n].word == ":" and tokens[n].depth <= tokens[first].depth:
-            if tokens[n - 1].word != f"'{name}'":
-                return None
-            depth = tokens[n].depth
-            end = n + 1
-            while end + 1 < len(tokens) and not _ends(tokens[end + 1], depth):
-                end += 1
-            return n + 1, end
-        if tokens[n].word in ("select", "from", "as"):
-            return None
-    return None
-
-
-def _ends(token: _Token, depth: int) -> bool:
-    """Whether it ends or begins an item of a list whose items stand at a depth."""
-    return token.depth < depth or (token.depth == depth and token.word in (",", "select"))
-
-
-def _back(tokens: tuple[_Token, ...], n: int, depth: int) -> int:
-    """The first token of the item that holds the ``n``-th, where items of its list stand at a depth."""
-    while n > 0 and not _ends(tokens[n - 1], depth):
-        n -= 1
-    while tokens[n].word == "distinct":
-        n += 1
-    return n
-
-
-def _dedented(text: str, start: int, end: int) -> str:
-    """Its lines without the blanks that all but the first have in common."""
-    lines = text[start:end].split("\n")
-    line_start = text.rfind("\n", 0, start) + 1
-    own = len(text[line_start:start]) - len(text[line_start:start].lstrip())
-    margin = min([len(line) - len(line.lstrip()) for line in lines[1:]] + [own])
-    return "\n".join([lines[0], *(line[margin:] for line in lines[1:])])

@@ -24,8 +24,9 @@ from pathlib import Path
 import duckdb
 
 from tape.store.database import Resources, closing, naming_damage, open_any_revision, open_database, read_all
-from tape.store.durable import make_folder, sync_folder, sync_names
+from tape.store.durable import make_folder, replacing, sync_folder, sync_names
 from tape.store.errors import DatabaseDamaged, StoreError
+from tape.store.home import Layout
 from tape.store.journal.segments import SUFFIX, journal_folder
 
 _LOG = logging.getLogger(__name__)
@@ -202,7 +203,7 @@ def forget_unfinished(folder: Path) -> list[str]:
 def compress_segments(home: Path, finished: set[str]) -> list[str]:
     """Compresses the segments that are stored to their end; returns their names."""
     # the database's log may be a new file: that it is there must be on disk before what it holds is moved
-    sync_folder(home / "logs")
+    sync_folder(Layout(home).logs)
     done = []
     for path in sorted(journal_folder(home).glob(f"*{SUFFIX}")):
         if path.name in finished:
@@ -215,16 +216,10 @@ def compress(path: Path) -> Path:
     """Replaces a file by ``NAME.gz``, so that at every moment one of them is whole."""
     target = path.with_name(f"{path.name}.gz")
     part = path.with_name(f".{target.name}.part")
-    try:
-        with path.open("rb") as source, part.open("wb") as file:
-            part.chmod(path.stat().st_mode & 0o777)
-            with gzip.GzipFile(filename=path.name, fileobj=file, mode="wb", compresslevel=3) as packed:
-                shutil.copyfileobj(source, packed, 1024 * 1024)
-            file.flush()
-            os.fsync(file.fileno())
-        part.rename(target)
-    finally:
-        part.unlink(missing_ok=True)
+    with path.open("rb") as source, replacing(target, part) as file:
+        part.chmod(path.stat().st_mode & 0o777)
+        with gzip.GzipFile(filename=path.name, fileobj=file, mode="wb", compresslevel=3) as packed:
+            shutil.copyfileobj(source, packed, 1024 * 1024)
     sync_folder(path.parent)
     path.unlink()
     return target

@@ -25,8 +25,9 @@ from typing import Any
 import duckdb
 import orjson
 
-from tape.store.durable import sync_folder, write_whole
+from tape.store.durable import replacing, sync_folder
 from tape.store.errors import DatabaseDamaged, StoreError
+from tape.store.home import Layout
 from tape.store.ingest.counter import last_ingest_seq
 from tape.store.journal.segments import SUFFIX, journal_folder
 from tape.store.own_files import ForeignFile
@@ -75,7 +76,7 @@ def rebuilding_room(home: Path) -> Iterator[Path]:
     Raises:
         ForeignFile: there is a folder of this name that holds something else; nothing was removed.
     """
-    room = home / "logs" / "rebuilding"
+    room = Layout(home).rebuilding
     for path in [room] if room.is_file() else sorted(room.glob("*")):
         if not path.name.startswith(_MADE_THERE):
             raise ForeignFile(path, "another program's file", "move it away")
@@ -92,7 +93,7 @@ def put_in_place(home: Path, new: Path, done: Rebuilt, now: datetime) -> None:
 
     The old file keeps its name until the new one takes it; its log goes before, as it would be that of the new one.
     """
-    logs, folder = home / "logs", _folder(home)
+    logs, folder = Layout(home).logs, _folder(home)
     database, aside = logs / new.name, _free_name(_folder(home), now)
     logs_of_old = sorted(logs.glob(f"{new.name}.wal*"))
     for path in [*logs_of_old, *([database] if database.exists() else [])]:
@@ -127,24 +128,18 @@ def set_aside_segments(home: Path, paths: Iterable[Path]) -> None:
 
 
 def _folder(home: Path) -> Path:
-    folder = home / "logs" / "damaged"
+    folder = Layout(home).damaged
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
 
 
 def _mark(home: Path) -> Path:
-    return home / "logs" / "damaged" / "found.json"
+    return Layout(home).damaged / "found.json"
 
 
 def _write(path: Path, content: bytes) -> None:
-    part = path.with_name(f".{path.name}.part")
-    fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        write_whole(fd, content)
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-    part.rename(path)
+    with replacing(path, path.with_name(f".{path.name}.part"), mode=0o600) as file:
+        file.write(content)
     sync_folder(path.parent)
 
 
@@ -158,9 +153,9 @@ def why_rebuild(home: Path) -> str | None:
     """Why the database of a home is to be rebuilt before it is opened; ``None``: it is not known to be damaged."""
     if _mark(home).exists():
         return str(json.loads(_mark(home).read_bytes())["found"])
-    logs = home / "logs"
-    has_past = bool(backups(logs / "backup")) or any(journal_folder(home).glob(f"*{SUFFIX}.gz"))
-    if (logs / "tape.duckdb").exists() or not has_past:
+    places = Layout(home)
+    has_past = bool(backups(places.backups)) or any(journal_folder(home).glob(f"*{SUFFIX}.gz"))
+    if places.database.exists() or not has_past:
         return None
     return "it is gone, and there is a backup or a journal of it"
 
@@ -172,12 +167,12 @@ def refuse_damaged(home: Path) -> None:
         DatabaseDamaged: it is to be rebuilt first.
     """
     if (found := why_rebuild(home)) is not None:
-        raise DatabaseDamaged(home / "logs" / "tape.duckdb", found)
+        raise DatabaseDamaged(Layout(home).database, found)
 
 
 def why_behind(home: Path, connection: duckdb.DuckDBPyConnection) -> str | None:
     """Why an open database is to be rebuilt: it holds less than its newest backup, which it held when that was made."""
-    for path in reversed(backups(home / "logs" / "backup")):
+    for path in reversed(backups(Layout(home).backups)):
         try:
             expected = last_seq_of(path)
         except (StoreError, duckdb.CatalogException) as error:
@@ -190,7 +185,7 @@ def why_behind(home: Path, connection: duckdb.DuckDBPyConnection) -> str | None:
 
 def last_rebuild(home: Path) -> Rebuilt | None:
     """What the last rebuild of a home did, ``None`` where there was none."""
-    reports = [json.loads(path.read_bytes()) for path in (home / "logs" / "damaged").glob("tape-*.json")]
+    reports = [json.loads(path.read_bytes()) for path in Layout(home).damaged.glob("tape-*.json")]
     return max((Rebuilt(**report) for report in reports), key=lambda each: each.at, default=None)
 
 

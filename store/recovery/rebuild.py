@@ -17,24 +17,16 @@ from pathlib import Path
 
 import duckdb
 
-from tape.store.database import (
-    Resources,
-    closing,
-    head_revision,
-    migrate,
-    naming_damage,
-    open_any_revision,
-    open_database,
-    read_all,
-    revision,
-)
+from tape.store.database import Resources, closing, migrate, naming_damage, open_any_revision, open_database, read_all
 from tape.store.errors import DatabaseDamaged, DatabaseNewer, StoreError
+from tape.store.home import Layout
 from tape.store.ingest.gaps import gaps
 from tape.store.ingest.ingest import Ingest, certificates, load_positions
 from tape.store.journal.segments import SUFFIX, journal_folder, segment_paths
 from tape.store.recovery.backup import BackupFailed, backups, copy_file
 from tape.store.recovery.damaged import Rebuilt, put_in_place, rebuilding_room, set_aside_segments
 from tape.store.recovery.packed_segments import store_packed
+from tape.store.revisions import head_revision, revision
 
 _LOG = logging.getLogger(__name__)
 _HEADERS_BYTES = 3 * 4096
@@ -71,7 +63,7 @@ def rebuild(
         DatabaseLocked, DatabaseNewer: likewise.
         duckdb.Error, OSError: likewise: disk full, for example.
     """
-    database = home / "logs" / "tape.duckdb"
+    database = Layout(home).database
     done = Rebuilt(at=now.astimezone(UTC).isoformat(timespec="milliseconds"), reason=reason)
     with rebuilding_room(home) as room:
         new = room / database.name
@@ -129,7 +121,7 @@ def _known(connection: duckdb.DuckDBPyConnection) -> _Known:
 
 def _begin(home: Path, new: Path, resources: Resources, source: Path | None, done: Rebuilt) -> _Known | None:
     """Puts a copy of the backup to begin with at ``new``, else an empty database; returns what the backup says."""
-    for path in [source] if source else backups(home / "logs" / "backup")[::-1]:
+    for path in [source] if source else backups(Layout(home).backups)[::-1]:
         if not path.exists():
             raise RebuildFailed(f"backup {path}: expected a database file, found nothing")
         _check_space(home, path.stat().st_size)

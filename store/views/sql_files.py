@@ -2,7 +2,8 @@
 
 Layout of a file: a head comment, then either a plain ``select`` (a view named after the file) or one
 ``create macro``. A head may end with ``Columns:`` and a line ``name: meaning [unit]`` for each column that is made in
-the file. Which object reads which is found from the names in the text.
+the file. Which object reads which is found from the names in the text. ``sql/seen.sql`` stands for the views
+``seen_*`` of the base: one for each table of events, whose name takes the place of ``event_table``.
 
 An object has two digests, and each covers the digests of the same kind of all it reads. ``digest`` covers the whole
 text: ``applied_sql`` holds the digests that the database has, so a changed head is applied too, as a comment.
@@ -22,7 +23,10 @@ from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+from tape.execution.events import EVENTS
+
 SQL = Path(__file__).resolve().parents[2] / "sql"
+_SEEN = SQL / "seen.sql"
 LAYERS = ("base", "intel", "documents")
 _COMMENT_OR_TEXT = re.compile(r"--[^\n]*|'(?:[^']|'')*'")
 _LAYOUT_OR_QUOTED = re.compile(r"""(?P<quoted>'(?:[^']|'')*'|"(?:[^"]|"")*")|(?:--[^\n]*|/\*(?s:.*?)\*/|\s)+""")
@@ -99,16 +103,23 @@ class SqlObject:
 def sql_objects() -> tuple[SqlObject, ...]:
     """Every macro and view, each after all it reads."""
     files = {path.stem: path for layer in LAYERS for path in sorted((SQL / layer).glob("*.sql"))}
-    texts = {name: path.read_text(encoding="utf-8") for name, path in files.items()}
-    reads = {name: names_in(text).keys() & files.keys() - {name} for name, text in texts.items()}
+    layers = {name: path.parent.name for name, path in files.items()} | dict.fromkeys(_seen(), "base")
+    texts = {name: path.read_text(encoding="utf-8") for name, path in files.items()} | _seen()
+    reads = {name: names_in(text).keys() & texts.keys() - {name} for name, text in texts.items()}
     objects: dict[str, SqlObject] = {}
-    for name in TopologicalSorter({name: sorted(reads[name]) for name in sorted(files)}).static_order():
+    for name in TopologicalSorter({name: sorted(reads[name]) for name in sorted(texts)}).static_order():
         beneath = [objects[other] for other in sorted(reads[name])]
         digest = _sha256([texts[name], *(other.digest for other in beneath)])
         code_digest = _sha256([without_layout(texts[name]), *(other.code_digest for other in beneath)])
-        layer = files[name].parent.name
-        objects[name] = SqlObject(name, layer, texts[name], frozenset(reads[name]), digest, code_digest)
+        objects[name] = SqlObject(name, layers[name], texts[name], frozenset(reads[name]), digest, code_digest)
     return tuple(objects.values())
+
+
+@cache
+def _seen() -> dict[str, str]:
+    """Return the text of each ``seen_*`` view by its name."""
+    template = _SEEN.read_text(encoding="utf-8")
+    return {f"seen_{event.table}": template.replace("event_table", event.table) for event in EVENTS}
 
 
 def _sha256(parts: Iterable[str]) -> str:

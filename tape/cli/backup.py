@@ -26,5 +26,5 @@ def command(
         session.client.ask({"request": "backup", "to": str(to)})
     else:
         with closing(session.open(read_only=False)) as connection:
-            backup_database(connection, session.database, to, writing=nullcontext())
+            backup_database(connection, session.places.database, to, writing=nullcontext())
     typer.echo(str(to))

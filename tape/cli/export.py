@@ -15,7 +15,7 @@ from tape.cli.terminal import new_table, terminal
 from tape.exporters.contract import STATE_FILES, state_file
 from tape.exporters.home_files import adopt, exported
 from tape.exporters.home_files import take_over as take_over_files
-from tape.exporters.jsonl_mirrors import write_logs
+from tape.exporters.mirrors.lines import write_logs
 from tape.exporters.publisher import republish
 from tape.exporters.state_files import publish
 from tape.store.database import closing
@@ -69,9 +69,9 @@ def command(
     except KeyError as error:
         names = ", ".join(file.stem for file in STATE_FILES)
         raise typer.BadParameter(f"expected one of {names}, found {error.args[0]!r}") from None
-    if jsonl and (out is None or out.resolve() == session.logs.resolve()):
+    if jsonl and (out is None or out.resolve() == session.places.logs.resolve()):
         raise typer.BadParameter("--jsonl needs --out, and not the home's own logs folder")
-    folder = out or session.logs / "state"
+    folder = out or session.places.state
     stems = [] if jsonl else [file.stem for file in chosen]
     export_here = _export_through_owner if session.client.has_owner else _export_from_file
     paths, instant = export_here(session, stems, as_of, folder, take_over=take_over)
@@ -102,10 +102,10 @@ def _export_from_file(
 ) -> tuple[list[Path], datetime]:
     """Exports from the file, read-only; no names: the JSONL logs."""
     own, files = OwnFiles(session.home), [state_file(name) for name in names]
-    if not session.database.exists():
+    if not session.places.database.exists():
         for path in [] if take_over else exported(folder, files):
             own.refuse(path)
-        migrate_database(session.database, session.settings.resources())
+        migrate_database(session.places.database, session.settings.resources())
     with closing(session.open()) as connection:
         newest = newest_event(connection, datetime.now(UTC)) if as_of == NEWEST else None
         instant = as_of if isinstance(as_of, datetime) else newest or datetime.now(UTC)

@@ -41,7 +41,7 @@ def command(
         raise typer.BadParameter(f"expected a folder, found {_what_is_at(logs_dir)}")
     session.alone()
     found = find_logs(logs_dir)
-    migrate_database(session.database, session.settings.resources())
+    migrate_database(session.places.database, session.settings.resources())
     with closing(session.open(read_only=False)) as connection, import_progress(logs_dir, found.count) as on_file:
         now = datetime.now(UTC)
         try:

@@ -13,5 +13,5 @@ def command(context: typer.Context) -> None:
     """Create or upgrade the database, and bring its macros and views up to date."""
     session = Session(home_of(context))
     session.alone()
-    for line in migrate_database(session.database, session.settings.resources()) or ["already up to date"]:
+    for line in migrate_database(session.places.database, session.settings.resources()) or ["already up to date"]:
         typer.echo(line)

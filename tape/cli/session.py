@@ -10,6 +10,7 @@ from tape.client.client import Client
 from tape.settings import Settings, load_settings
 from tape.store.claims import refuse_beside_owner
 from tape.store.database import open_database
+from tape.store.home import Layout
 from tape.store.recovery.damaged import refuse_damaged
 
 
@@ -20,19 +21,15 @@ class Session:
         self.home = home
 
     @property
-    def logs(self) -> Path:
-        return self.home / "logs"
-
-    @property
-    def database(self) -> Path:
-        return self.logs / "tape.duckdb"
+    def places(self) -> Layout:
+        return Layout(self.home)
 
     @property
     def settings(self) -> Settings:
         return load_settings(self.home)
 
     def open(self, *, read_only: bool = True) -> duckdb.DuckDBPyConnection:
-        return open_database(self.database, self.settings.resources(), read_only=read_only)
+        return open_database(self.places.database, self.settings.resources(), read_only=read_only)
 
     @property
     def client(self) -> Client:

@@ -19,6 +19,7 @@ from tape.cli.layouts import ENVELOPE, layout_of, newest_first
 from tape.cli.options import AsOf, Json, home_of
 from tape.cli.repl.shell import Shell
 from tape.cli.session import Session
+from tape.cli.tables import packed
 from tape.cli.terminal import WIDTH, new_table, terminal
 from tape.cli.values import Shown, kind_of, lines_of, style_of, text_of, texts_of
 from tape.client.client import Answer
@@ -125,12 +126,8 @@ def _tables(relation: Relation, values: Values, rows: int, width: int) -> list[T
 def _fitting(values: Values, texts: list[list[str]], width: int) -> list[list[tuple[int, int]]]:
     """Columns and their widths in groups that fit side by side, the first column in each."""
     wanted = [_wanted(column, cells) for (column, _), cells in zip(values, texts, strict=True)]
-    groups: list[list[int]] = [[0]]
-    for at in range(1, len(values)):
-        least = sum(_least(values[each][0], wanted[each]) + _GAP for each in groups[-1])
-        if least + _least(values[at][0], wanted[at]) > width and len(groups[-1]) > 1:
-            groups.append([0])
-        groups[-1].append(at)
+    least = [_least(column, longest) for (column, _), longest in zip(values, wanted, strict=True)]
+    groups = packed(least, width, _GAP)
     return [list(zip(group, _narrowed(values, wanted, group, width), strict=True)) for group in groups]
 
 

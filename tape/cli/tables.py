@@ -57,12 +57,18 @@ def print_table(
 def _fitting(names: list[str], rows: list[list[str]], width: int) -> list[list[int]]:
     """Column numbers in groups that fit into a width, the first column in each."""
     widths = [min(MAX_CELL, max(len(name), *(len(row[at]) for row in rows), 0)) for at, name in enumerate(names)]
+    return packed(widths, width - 1, _GAP)
+
+
+def packed(widths: Sequence[int], room: int, gap: int) -> list[list[int]]:
+    """Return column numbers in groups that fit side by side into ``room``, the first column in each.
+
+    A group has two columns at least, also where those are too wide. ``gap``: blanks between two columns.
+    """
     groups: list[list[int]] = [[0]]
-    used = widths[0] + 1
-    for at in range(1, len(names)):
-        if used + widths[at] + _GAP > width and len(groups[-1]) > 1:
+    for at in range(1, len(widths)):
+        group = groups[-1]
+        if len(group) > 1 and sum(widths[each] for each in [*group, at]) + gap * len(group) > room:
             groups.append([0])
-            used = widths[0] + 1
         groups[-1].append(at)
-        used += widths[at] + _GAP
     return groups

@@ -24,6 +24,7 @@ from tape.settings import Settings, load_settings
 from tape.store.claims import owner_pid
 from tape.store.database import closing, open_database, set_clocks
 from tape.store.errors import StoreError
+from tape.store.home import Layout
 from tape.store.query.guard import arrow_stream, one_select
 from tape.store.query.round import open_round
 from tape.store.status import relation_names
@@ -139,7 +140,7 @@ class Client:
 
     @contextmanager
     def _opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        database = self.home / "logs" / "tape.duckdb"
+        database = Layout(self.home).database
         with closing(open_database(database, self.settings.resources(), read_only=True)) as connection:
             connection.execute("set enable_external_access = false")
             try:

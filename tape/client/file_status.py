@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from tape.exporters.contract import STATE_FILES
-from tape.exporters.firestore import sync_status
+from tape.exporters.firestore.sync import sync_status
 from tape.settings import load_settings
 from tape.store.database import closing, open_database
+from tape.store.home import Layout
 from tape.store.ingest.gaps import gaps
 from tape.store.ingest.ingest import certificates
 from tape.store.recovery.damaged import rebuild_status
@@ -19,9 +20,7 @@ from tape.store.status import table_status
 
 def status_of_file(home: Path) -> dict[str, Any]:
     """Return what an owner would say of the store, and that none runs."""
-    with closing(
-        open_database(home / "logs" / "tape.duckdb", load_settings(home).resources(), read_only=True)
-    ) as opened:
+    with closing(open_database(Layout(home).database, load_settings(home).resources(), read_only=True)) as opened:
         tables = [vars(table) for table in table_status(opened, datetime.now(UTC))]
         journal = [vars(each) | {"gaps": each.gaps} for each in certificates(opened)]
         missing = [str(gap) for gap in gaps(opened, home)]
@@ -29,7 +28,7 @@ def status_of_file(home: Path) -> dict[str, Any]:
     ages = {
         file.name: {"age_s": now - path.stat().st_mtime if path.exists() else None}
         for file in STATE_FILES
-        for path in [home / "logs" / "state" / file.name]
+        for path in [Layout(home).state / file.name]
     }
     return {
         "ready": False,

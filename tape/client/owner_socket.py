@@ -13,9 +13,8 @@ from typing import Any
 import orjson
 
 from tape.store.errors import StoreError
+from tape.store.home import Layout
 from tape.store.own_files import ForeignFile
-
-SOCKET = "tape.sock"
 
 
 class DoorClosed(StoreError):
@@ -28,7 +27,7 @@ def refuse_foreign_socket(home: Path) -> None:
     Raises:
         ForeignFile: something else than a socket lies where the owner's socket would be.
     """
-    path = home / "logs" / SOCKET
+    path = Layout(home).socket
     if path.exists() and not path.is_socket():
         raise ForeignFile(path, "no socket", "move it away")
 
@@ -42,7 +41,7 @@ def ask(home: Path, request: dict[str, Any], *, timeout_s: float | None = None) 
         DoorClosed: nobody answers, or not in time.
         StoreError: the owner refused, or failed; its words.
     """
-    path = home / "logs" / SOCKET
+    path = Layout(home).socket
     try:
         with short_name(path) as address, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
             peer.settimeout(timeout_s)

@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING, Any
 from tape.client.client import Answer, Client
 from tape.client.instants import instant
 from tape.settings import home_folder
-from tape.store.errors import StoreError
-from tape.store.query.guard import pyarrow
+from tape.store.optional import optional, pyarrow
 
 if TYPE_CHECKING:
     import pandas
@@ -74,18 +73,12 @@ class Result:
         return self._stream[0]
 
     def polars(self) -> polars.DataFrame:
-        try:
-            import polars
-        except ImportError:
-            raise StoreError("polars needs polars and pyarrow: pip install polars 'tape[arrow]'") from None
-        frame = polars.from_arrow(self.arrow())
-        return frame if isinstance(frame, polars.DataFrame) else frame.to_frame()
+        library = optional("polars", "polars needs polars and pyarrow: pip install polars 'tape[arrow]'")
+        frame = library.from_arrow(self.arrow())
+        return frame if isinstance(frame, library.DataFrame) else frame.to_frame()  # type: ignore[no-any-return]
 
     def pandas(self) -> pandas.DataFrame:
-        try:
-            import pandas  # noqa: F401 (pyarrow needs it)
-        except ImportError:
-            raise StoreError("pandas needs pandas and pyarrow: pip install pandas 'tape[arrow]'") from None
+        optional("pandas", "pandas needs pandas and pyarrow: pip install pandas 'tape[arrow]'")  # for pyarrow
         frame: pandas.DataFrame = self.arrow().to_pandas()
         return frame
 

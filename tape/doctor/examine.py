@@ -20,6 +20,7 @@ from tape.exporters.publisher import publication_of
 from tape.settings import load_settings
 from tape.store.database import closing, open_database
 from tape.store.errors import StoreError
+from tape.store.home import Layout
 
 
 def examine_served(home: Home, status: Mapping[str, Any], *, is_deep: bool = False) -> list[Check]:
@@ -39,7 +40,7 @@ def examine_files(folder: Path, owner: Check, *, is_readable: bool, is_deep: boo
     opened = None
     if is_readable:
         try:
-            opened = open_database(folder / "logs" / "tape.duckdb", settings.resources(), read_only=True)
+            opened = open_database(Layout(folder).database, settings.resources(), read_only=True)
         except StoreError as error:
             checks = [replace(owner, found=f"{owner.found}; {error}")]
     with nullcontext() if opened is None else closing(opened):

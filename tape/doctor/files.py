@@ -27,9 +27,10 @@ import orjson
 from pydantic import ValidationError
 
 from tape.doctor.checks import Check, Finding, State, age, check_of, span
-from tape.exporters.contract import Flags, StateFile
+from tape.exporters.contract import StateFile
 from tape.exporters.documents import DocumentRefused, sequence
 from tape.exporters.publisher import Export
+from tape.exporters.shapes import Flags
 
 GRACE_S = 5.0
 """By how much a file may be late, on a machine that has other things to do."""

@@ -11,6 +11,7 @@ import duckdb
 
 from tape.exporters.publisher import Export, Publication
 from tape.settings import Settings
+from tape.store.home import Layout
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,8 @@ class Home:
     """What the owner says of itself, ``None`` without one."""
 
     @property
-    def logs(self) -> Path:
-        return self.folder / "logs"
+    def places(self) -> Layout:
+        return Layout(self.folder)
 
     @property
     def has_owner(self) -> bool:

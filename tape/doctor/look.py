@@ -76,6 +76,6 @@ def _timed(owner: Check, took_ms: float) -> Check:
 
 
 def _by_files(home: Path, owner: Check, *, is_readable: bool, is_deep: bool = False) -> list[Check]:
-    from tape.doctor.examine import examine_files
+    from tape.doctor.examine import examine_files  # loads the database
 
     return examine_files(home, owner, is_readable=is_readable, is_deep=is_deep)

@@ -68,7 +68,7 @@ def file_checks(home: Home, now: datetime) -> list[Check]:
 
 def _look(home: Home, file: StateFile) -> Looked:
     try:
-        read = files.read(file, content(home.logs / "state" / file.name))
+        read = files.read(file, content(home.places.state / file.name))
     except OSError as error:
         read = files.unreadable(file, error)
     if isinstance(read, Finding):

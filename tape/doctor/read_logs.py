@@ -23,8 +23,9 @@ from tape.doctor.files import GRACE_S
 from tape.doctor.home import Home, content
 from tape.execution import events
 from tape.exporters.contract import state_file
-from tape.exporters.jsonl_mirrors import router_health_line, summary_line
-from tape.exporters.live_mirrors import EVENT_MIRRORS, ROUTER_HEALTH_S, not_imported, without_clocks
+from tape.exporters.mirrors.computed import ROUTER_HEALTH_S, without_clocks
+from tape.exporters.mirrors.events import EVENT_MIRRORS, not_imported
+from tape.exporters.mirrors.lines import router_health_line, summary_line
 from tape.store.database import closing
 from tape.store.legacy.importer import COMPUTED
 
@@ -47,7 +48,7 @@ def log_checks(home: Home) -> Iterator[Check]:
             findings = _settled(home, name)
         except OSError as error:
             findings = [logs.unreadable(error)]
-        yield logs.log_check(name, findings, errors.get(name), fine=_fine(home.logs / name))
+        yield logs.log_check(name, findings, errors.get(name), fine=_fine(home.places.logs / name))
 
 
 def _fine(path: Path) -> str:
@@ -83,7 +84,7 @@ def _read(home: Home, name: str) -> Read:
         with closing(home.connection.cursor()) as cursor:
             for row in cursor.execute(query, [name]).fetchall():
                 last_seq, byte_offset = row
-    tail = read_tail(home.logs / name)
+    tail = read_tail(home.places.logs / name)
     documents, findings = logs.parsed(tail or logs.Tail(0, ()))
     return Read(last_seq, byte_offset, tail, documents, findings)
 
@@ -131,7 +132,7 @@ def _says_what_is_published(home: Home, name: str, read: Read) -> Iterator[Findi
     file = state_file("router_health" if name == HEALTH else "pipeline_v6_compare_summary")
     key = "updated_ts" if name == HEALTH else "generated_ts"
     try:
-        published = orjson.loads(content(home.logs / "state" / file.name) or b"null")
+        published = orjson.loads(content(home.places.state / file.name) or b"null")
     except orjson.JSONDecodeError:
         return  # the file has a line of its own, which says so
     if not isinstance(published, dict) or not isinstance(published.get(key), float):
@@ -144,7 +145,7 @@ def _says_what_is_published(home: Home, name: str, read: Read) -> Iterator[Findi
                 yield from logs.lateness(max(logs.LATE_S + 1, time.time() - published[key]), "the published file waits")
             return
         time.sleep(0.1)
-        last = next(iter(logs.parsed(read_tail(home.logs / name) or logs.Tail(0, ()))[0][-1:]), None)
+        last = next(iter(logs.parsed(read_tail(home.places.logs / name) or logs.Tail(0, ()))[0][-1:]), None)
     publication = next(each for each in home.publications if each.file is file)
     most_s = publication.max_age_s + (ROUTER_HEALTH_S if name == HEALTH else 0.0)
     if last is not None and (age_s := time.time() - last["ts"]) > most_s + GRACE_S:

@@ -11,7 +11,7 @@ from tape.doctor import store
 from tape.doctor.checks import Check
 from tape.doctor.home import Home
 from tape.execution.events import Ticked
-from tape.exporters.firestore import sync_status
+from tape.exporters.firestore.sync import sync_status
 from tape.store.database import closing
 from tape.store.disk_space import free_bytes
 from tape.store.ingest.ahead import events_ahead
@@ -52,14 +52,14 @@ def store_checks(home: Home, now: datetime, *, is_deep: bool = False) -> Iterato
     if home.status is not None:
         yield store.workers_check(home.status["workers"])
         yield store.clock_check(home.status["clock"])
-    free, settings = min(map(free_bytes, (home.logs, journal_folder(home.folder)))), home.settings.store
+    free, settings = min(map(free_bytes, (home.places.logs, journal_folder(home.folder)))), home.settings.store
     yield store.disk_check(free, settings.warn_free, settings.keep_free)
-    wal = home.logs / "tape.duckdb.wal"
+    wal = home.places.database.with_name("tape.duckdb.wal")
     yield store.wal_check(wal.stat().st_size if wal.exists() else 0, settings.checkpoint_wal)
     started = None if home.status is None else datetime.fromisoformat(home.status["started"])
     if (done := last_rebuild(home.folder)) is not None:
         yield store.rebuild_check(done, now)
-    made = _last_backup(home.logs / "backup")
+    made = _last_backup(home.places.backups)
     yield store.backup_check(made, started, home.settings.backup.every_h, now)
     if (synced := sync_status(home.folder, time.time())) is not None:
         is_wanted = home.has_owner and home.settings.sync.enabled and home.settings.firestore_enabled

@@ -18,6 +18,7 @@ from tape.exporters.documents import sequence
 from tape.exporters.publisher import code_digest
 from tape.exporters.state_files import document, to_json
 from tape.store.errors import StoreError
+from tape.store.home import Layout
 from tape.store.lineage.trace import trace
 from tape.store.views.catalog import unit_in
 from tape.store.views.column_comments import unit_by_name
@@ -45,7 +46,7 @@ def explain(
     Raises:
         StoreError: the file cannot be read, or has no such symbol or key.
     """
-    published = _published(client.home / "logs" / "state" / file.name)
+    published = _published(Layout(client.home).state / file.name)
     own = None if published is None else _EPOCH + timedelta(microseconds=sequence(file.name, published))
     instant = as_of or own or datetime.now(UTC)
     if instant != own:

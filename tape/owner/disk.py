@@ -19,6 +19,7 @@ from tape.settings import StoreSettings
 from tape.store.database import bytes_of
 from tape.store.disk_space import existing, free_bytes
 from tape.store.errors import StoreError
+from tape.store.home import Layout
 from tape.store.journal.segments import journal_folder
 
 _LOG = logging.getLogger("tape")
@@ -36,7 +37,7 @@ class Disk:
     def __init__(self, home: Path, settings: StoreSettings) -> None:
         self._warn_bytes = bytes_of(settings.warn_free)
         self._keep_bytes = bytes_of(settings.keep_free)
-        self._logs = home / "logs"
+        self._logs = Layout(home).logs
         self._journal = journal_folder(home)
         self._was_full = False
         self._was_low = False

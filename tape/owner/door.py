@@ -37,12 +37,12 @@ from typing import Any, Self
 import duckdb
 import orjson
 
-from tape.client.owner_socket import SOCKET, refuse_foreign_socket, short_name
+from tape.client.owner_socket import refuse_foreign_socket, short_name
 from tape.doctor.examine import examine_served
 from tape.doctor.home import Home
 from tape.exporters.contract import state_file
 from tape.exporters.home_files import adopt, take_over
-from tape.exporters.jsonl_mirrors import write_logs
+from tape.exporters.mirrors.lines import write_logs
 from tape.exporters.publisher import republish
 from tape.exporters.state_files import publish
 from tape.owner.live import Live
@@ -50,6 +50,7 @@ from tape.owner.query_limits import Queries
 from tape.owner.status import status_of
 from tape.store.database import closing, is_damage, is_fatal, set_clocks
 from tape.store.errors import StoreError
+from tape.store.home import Layout
 from tape.store.ingest.gaps import gaps
 from tape.store.ingest.ingest import certificates
 from tape.store.query.guard import arrow_stream, one_select
@@ -74,7 +75,7 @@ class Door:
     """Serves the socket of a home while the block runs."""
 
     def __init__(self, live: Live) -> None:
-        self._path = live.home / "logs" / SOCKET
+        self._path = Layout(live.home).socket
         refuse_foreign_socket(live.home)
         self._path.unlink(missing_ok=True)
         with short_name(self._path) as address:
@@ -282,12 +283,12 @@ class _Handler(socketserver.BaseRequestHandler):
         with self.server.cursor() as cursor:
             newest = newest_event(cursor, datetime.now(UTC)) if request.get("as_of") == "newest" else None
         given = newest or _instant(None if request.get("as_of") == "newest" else _said(request, "as_of", str, None))
-        logs = live.home / "logs"
+        places = Layout(live.home)
         if given is not None:
-            _refuse_own("export as of an instant", folder, logs / "state")
+            _refuse_own("export as of an instant", folder, places.state)
         if not files:
-            _refuse_own("export of the logs", folder, logs)
-        is_own = folder.resolve() == (logs / "state").resolve()
+            _refuse_own("export of the logs", folder, places.logs)
+        is_own = folder.resolve() == places.state.resolve()
         with self.server.exporting, live.publishing if is_own else contextlib.nullcontext():
             as_of = given or live.clock.now()
             with open_round(live.connection, as_of=as_of, configured=live.settings.configured) as reading:
@@ -300,7 +301,7 @@ class _Handler(socketserver.BaseRequestHandler):
 
     def _republish(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         export_id, folder = _said(request, "export_id", int), Path(_said(request, "out", str))
-        _refuse_own("export as published", folder, self.server.live.home / "logs" / "state")
+        _refuse_own("export as published", folder, Layout(self.server.live.home).state)
         with self.server.exporting, self.server.cursor() as cursor:
             path = republish(cursor, export_id, folder, own=self.server.live.own)
         return {"ok": True, "path": str(path)}, b""

@@ -17,11 +17,12 @@ from pathlib import Path
 
 import duckdb
 
-from tape.exporters.mirror_files import is_archived_mirror
+from tape.exporters.mirrors.files import is_archived_mirror
 from tape.owner.disk import Disk
 from tape.settings import Settings
 from tape.store.database import closing, is_fatal, transaction
 from tape.store.errors import StoreError
+from tape.store.home import Layout
 from tape.store.recovery.backup import (
     backup,
     backups,
@@ -58,9 +59,8 @@ class Housekeeping:
     ) -> None:
         self._connection = connection
         self._home = home
-        self._logs = home / "logs"
-        self._database = self._logs / "tape.duckdb"
-        self._copies = self._logs / "backup"
+        places = Layout(home)
+        self._logs, self._database, self._copies = places.logs, places.database, places.backups
         self._settings = settings
         self._disk = disk
         self._writing = writing

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from tape.exporters.live_mirrors import Mirrors
+from tape.exporters.mirrors.live import Mirrors
 from tape.exporters.publisher import Publisher
 from tape.owner.clock import Clock
 from tape.owner.housekeeping import Housekeeping

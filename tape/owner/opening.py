@@ -18,6 +18,7 @@ import duckdb
 
 from tape.store.database import Resources, migrate, open_database
 from tape.store.errors import DatabaseDamaged, DatabaseLocked
+from tape.store.home import Layout
 from tape.store.recovery.damaged import refuse_damaged, why_behind
 from tape.store.recovery.rebuild import RebuildFailed, rebuild
 
@@ -53,7 +54,7 @@ def _open_whole(home: Path, resources: Resources) -> duckdb.DuckDBPyConnection:
     Raises:
         DatabaseLocked, DatabaseDamaged.
     """
-    database = home / "logs" / "tape.duckdb"
+    database = Layout(home).database
     refuse_damaged(home)
     for line in migrate(database, resources):
         _LOG.info("%s", line)

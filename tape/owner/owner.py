@@ -17,49 +17,46 @@ Laws kept here:
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
 
 import duckdb
 
 from tape.client.owner_socket import refuse_foreign_socket
 from tape.doctor.checks import State
 from tape.doctor.store import ahead_check
-from tape.execution.events import ConfigChanged
 from tape.exporters.contract import STATE_FILES
-from tape.exporters.firestore import STATUS, Sync
+from tape.exporters.firestore.sync import Sync, status_path
 from tape.exporters.home_files import refuse_foreign, settle
-from tape.exporters.live_mirrors import Mirrors
+from tape.exporters.mirrors.live import Mirrors
 from tape.exporters.nav_caches import NAV_LOG, PEAK_STATE, Day, NavCaches
 from tape.exporters.publisher import Publisher
 from tape.exporters.state_files import forget_unfinished
 from tape.owner.clock import Clock
+from tape.owner.config import record_config
 from tape.owner.disk import Disk
 from tape.owner.door import Door
 from tape.owner.housekeeping import Housekeeping
 from tape.owner.live import Live
 from tape.owner.opening import open_to_own
 from tape.owner.scratch import scratch_folder
-from tape.owner.signals import called_by_signals
+from tape.owner.signals import called_by_signals, leave
 from tape.owner.sync import make_sync
 from tape.owner.worker import Worker
 from tape.settings import Settings
 from tape.store.claims import owner_pid, owning, refuse_foreign_claims
 from tape.store.database import closing, is_damage, lock_down, set_clocks
 from tape.store.errors import StoreError
+from tape.store.home import Layout
 from tape.store.ingest.ahead import events_ahead
 from tape.store.ingest.gaps import gaps
 from tape.store.ingest.ingest import Ingest, certificates
-from tape.store.journal.writer import Journal
 from tape.store.own_files import OwnFiles
 from tape.store.recovery import backup as copies
 from tape.store.recovery.damaged import mark_damaged
@@ -97,7 +94,7 @@ class Owner:
         self.own = OwnFiles(home)
         self._is_to_take_over = take_over
         self.settings = settings
-        self.database = home / "logs" / "tape.duckdb"
+        self.database = Layout(home).database
         self.started = datetime.now(UTC)
         self.writing = Writing(self.database)
         self.publishing = threading.Lock()
@@ -176,25 +173,25 @@ class Owner:
         return DatabaseBroken(f"database {self.database} can no longer be used: {' '.join(str(error).split())}{then}")
 
     def _start(self, stack: ExitStack, scratch: Path) -> None:
-        logs = self.home / "logs"
+        places = Layout(self.home)
         settle(self.own, self.connection, take_over=self._is_to_take_over)
-        self._clean_up(logs)
+        self._clean_up()
         self.clock = Clock(self._last_published())
         self._recall(scratch)
         self.ingest = Ingest(self.connection.cursor(), self.home, scratch)
         self._ingest_all()
-        self._record_config()
+        record_config(self.home, self.settings, self.connection)
         self._ingest_all()
         self._say_what_is_stored()
         self.publisher = Publisher(
             self.connection,
-            logs / "state",
+            places.state,
             configured=self.settings.configured,
             intervals=self.settings.intervals,
             own=self.own,
         )
-        self.mirrors = Mirrors(self.connection, logs, own=self.own)
-        self.caches = NavCaches(logs)
+        self.mirrors = Mirrors(self.connection, places.logs, own=self.own)
+        self.caches = NavCaches(places.logs)
         self.housekeeping = Housekeeping(self.connection, self.home, self.settings, self.disk, self.writing)
         door = Door(self._live())  # before any thread runs: what a thread makes meanwhile would get the socket's umask
         self._end_queries = door.queries.end
@@ -237,12 +234,13 @@ class Owner:
             break_off=self.break_off,
         )
 
-    def _clean_up(self, logs: Path) -> None:
+    def _clean_up(self) -> None:
         """Removes what killed processes have left half made: none of them can go on with it."""
-        left = forget_unfinished(logs / "state", {file.name for file in STATE_FILES})
-        for path in (logs / PEAK_STATE, logs / NAV_LOG, self.home / STATUS):
+        places = Layout(self.home)
+        left = forget_unfinished(places.state, {file.name for file in STATE_FILES})
+        for path in (places.logs / PEAK_STATE, places.logs / NAV_LOG, status_path(self.home)):
             left += forget_unfinished(path.parent, {path.name})
-        left += copies.forget_unfinished(logs / "backup")
+        left += copies.forget_unfinished(places.backups)
         if left:
             _LOG.info("removed what was left half made: %s", ", ".join(left))
 
@@ -371,7 +369,7 @@ class Owner:
         if is_first:
             next(worker for worker in self.workers if worker.name == "caches").wake.set()
         if self.clock.breaks != breaks:
-            self._record_config()
+            record_config(self.home, self.settings, self.connection)
 
     def _keep_caches(self) -> None:
         """Brings the caches of dashboards and old runtimes up to the nav.json that this owner published last."""
@@ -407,22 +405,6 @@ class Owner:
         self._told_ahead = {each.source for each in found}
         self._looked_ahead_at = versions
 
-    def _record_config(self) -> None:
-        """Limits and universe of ``tape.toml``, recorded when they are not those in force."""
-        given = {"limits": self.settings.limits, "universe": self.settings.universe}
-        now, changed = datetime.now(UTC), []
-        query = (
-            "select payload from config_snapshots where kind = ? and ts <= ? order by ts desc, ingest_seq desc limit 1"
-        )
-        for kind, payload in given.items():
-            with closing(self.connection.cursor()) as cursor:
-                row = cursor.execute(query, [kind, now]).fetchone()
-            if payload is not None and (row is None or json.loads(row[0]) != payload):
-                changed.append(ConfigChanged(ts=now, kind=kind, payload=payload))
-        if changed:
-            with Journal(self.home, "tape") as journal:
-                journal.record(changed, durable=True)
-
     def _say_what_is_stored(self) -> None:
         for certificate in certificates(self.connection):
             log = _LOG.info if certificate.gaps == 0 else _LOG.warning
@@ -442,16 +424,3 @@ def serve(home: Path, settings: Settings, *, take_over: bool = False) -> None:
     with called_by_signals(owner.stop):
         owner.run()
     leave()
-
-
-def leave() -> NoReturn:
-    """End the process now that all it had to do is done.
-
-    Python's own way out would take a third of a second to take modules and database apart, and would abort the process
-    where a thread is still inside the database.
-    """
-    logging.shutdown()
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):  # whoever read it is gone
-            stream.flush()
-    os._exit(0)

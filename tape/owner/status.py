@@ -6,11 +6,12 @@ import os
 import time
 from typing import Any
 
-from tape.exporters.firestore import sync_status
+from tape.exporters.firestore.sync import sync_status
 from tape.owner.clock import since_boot_s
 from tape.owner.live import Live
 from tape.owner.readiness import not_ready
 from tape.store.disk_space import free_bytes
+from tape.store.home import Layout
 from tape.store.recovery.backup import backups
 from tape.store.recovery.damaged import rebuild_status
 from tape.version import own_version
@@ -19,8 +20,8 @@ from tape.version import own_version
 def status_of(live: Live) -> dict[str, Any]:
     """Return how the owner does; it is ``ready`` unless ``not_ready`` has reasons."""
     now, reasons = time.monotonic(), not_ready(live)
-    logs = live.home / "logs"
-    database = logs / "tape.duckdb"
+    places = Layout(live.home)
+    database = places.database
     wal = database.with_name(f"{database.name}.wal")
     return {
         "pid": os.getpid(),
@@ -53,7 +54,7 @@ def status_of(live: Live) -> dict[str, Any]:
         "mirrors": {mirror.name: live.mirrors.errors.get(mirror.name) for mirror in live.mirrors.mirrors},
         "sync": sync_status(live.home, time.time()),
         "last_rebuild": rebuild_status(live.home),
-        "last_backup": next((path.name for path in reversed(backups(logs / "backup"))), None),
+        "last_backup": next((path.name for path in reversed(backups(places.backups))), None),
     }
 
 

@@ -7,8 +7,9 @@ import re
 import threading
 from pathlib import Path
 
-from tape.exporters.firestore import STATUS, Sync, refuse_foreign_status
-from tape.exporters.firestore_client import FirestoreClient, require_extra
+from tape.exporters.firestore.client import FirestoreClient
+from tape.exporters.firestore.remote import require_extra
+from tape.exporters.firestore.sync import Sync, refuse_foreign_status, status_path
 from tape.owner.signals import called_by_signals
 from tape.settings import Settings
 from tape.store.errors import StoreError
@@ -61,7 +62,7 @@ def sync(home: Path, settings: Settings) -> None:
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     syncing = make_sync(home, settings)
-    refuse_foreign_status(home / STATUS)
+    refuse_foreign_status(status_path(home))
     with called_by_signals(syncing.close):
         logging.getLogger("tape").info("syncing %s to hedge/%s every %g s", home, syncing.env, syncing.interval_s)
         syncing.run(threading.Event())

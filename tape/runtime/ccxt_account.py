@@ -15,7 +15,6 @@ An order sent in the very tick that was killed is told without its attempt, like
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,8 +33,11 @@ from tape.execution.events import (
     OrderMeasured,
 )
 from tape.execution.executor import Executor
-from tape.execution.venues.ccxt import CcxtVenue, Progress
+from tape.execution.venues.ccxt import CcxtVenue
+from tape.execution.venues.ccxt_progress import Progress
+from tape.store.durable import replacing
 from tape.store.errors import StoreError
+from tape.store.home import Layout
 from tape.store.journal.segments import journal_folder, read_header, read_lines, segment_name, segment_paths
 from tape.store.journal.writer import Journal
 
@@ -70,7 +72,7 @@ class CcxtAccount:
 
     def __init__(self, home: Path, venue: CcxtVenue) -> None:
         self._home, self._venue = home, venue
-        self._path = home / "logs" / "cache" / f"{venue.name}_account.json"
+        self._path = Layout(home).cache / f"{venue.name}_account.json"
         self._executor: Executor | None = None
         self._last = b"null"
         """JSON of the state behind the last batch: what it was made of changes with the next one."""
@@ -120,13 +122,8 @@ class CcxtAccount:
         after = _STATE.dump_json(state)
         content = b'{"after":%s,"before":%s,"run_id":"%s","seq":%d}' % (after, self._last, run_id.encode(), seq)
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._path.with_name(f".{self._path.name}.tmp")
-        temporary.unlink(missing_ok=True)
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+        with replacing(self._path, self._path.with_name(f".{self._path.name}.tmp"), mode=0o600) as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self._path)
         self._last, self._written = after, kept
 
     def _load(self) -> Saved | None:

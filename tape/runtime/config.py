@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from tape.execution.config import DEFAULT_LIMITS, DEFAULT_UNIVERSE
-from tape.execution.executor import Config
+from tape.execution.config import DEFAULT_LIMITS, DEFAULT_UNIVERSE, Config
 from tape.settings import Settings
 
 

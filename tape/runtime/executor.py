@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tape.client.symbols import say_unlisted
 from tape.execution.autotune import Autotune
@@ -22,17 +21,18 @@ from tape.execution.events import Event
 from tape.execution.executor import Executor
 from tape.execution.published import Published
 from tape.execution.strategy import Momentum
+from tape.execution.venues.ccxt import CcxtVenue
+from tape.execution.venues.ccxt_requests import CcxtMissing
 from tape.execution.venues.venue import Venue
+from tape.runtime.ccxt_account import CcxtAccount
 from tape.runtime.config import config_of
 from tape.runtime.loop import Loop
 from tape.runtime.paper_account import PaperAccount
 from tape.settings import SECRETS, Settings
 from tape.store.claims import refuse_foreign_claims, trading
 from tape.store.errors import StoreError
+from tape.store.home import Layout
 from tape.store.journal.writer import Journal
-
-if TYPE_CHECKING:
-    from tape.execution.venues.ccxt import CcxtVenue
 
 
 def executor_of(
@@ -53,7 +53,7 @@ def executor_of(
         strategy=Momentum(settings.executor.seed if seed is None else seed, new_id),
         config=config,
         flags=flags,
-        published=Published(home / "logs" / "state"),
+        published=Published(Layout(home).state),
         new_id=new_id,
         autotune=Autotune(
             allowlist=tuning.symbol_allowlist,
@@ -98,8 +98,6 @@ def live_executor(home: Path, settings: Settings) -> Iterator[Loop]:
                 account.save(is_last=True)
             return
         real = _real(settings)
-        from tape.runtime.ccxt_account import CcxtAccount
-
         kept = CcxtAccount(home, real)
         with Journal(home, "executor") as journal:
             executor = executor_of(home, settings, real, kept.recording(journal), journal.new_id)
@@ -109,7 +107,7 @@ def live_executor(home: Path, settings: Settings) -> Iterator[Loop]:
 
 
 def _account(home: Path) -> PaperAccount:
-    return PaperAccount(home / "logs" / "cache" / "paper_account.json")
+    return PaperAccount(Layout(home).cache / "paper_account.json")
 
 
 def _real(settings: Settings) -> CcxtVenue:
@@ -126,9 +124,6 @@ def _real(settings: Settings) -> CcxtVenue:
     symbols = config_of(settings).universe.enabled
     if not symbols:
         raise StoreError("settings: universe: expected an enabled symbol to trade, found none")
-    from tape.execution.venues.ccxt import CcxtVenue
-    from tape.execution.venues.ccxt_requests import CcxtMissing
-
     try:
         return CcxtVenue(
             symbols,

@@ -7,7 +7,6 @@ on from the tick before: that tick's trades are on record, and not in the accoun
 from __future__ import annotations
 
 import logging
-import os
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +18,7 @@ from tape.execution.venues.paper import PaperVenue
 from tape.execution.venues.regimes import RegimeMarket
 from tape.runtime.config import config_of
 from tape.settings import Settings
+from tape.store.durable import replacing
 from tape.store.errors import StoreError
 
 _LOG = logging.getLogger("tape")
@@ -94,13 +94,8 @@ class PaperAccount:
         if traded == self._saved and not is_last:
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._path.with_name(f".{self._path.name}.tmp")
-        temporary.unlink(missing_ok=True)
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+        with replacing(self._path, self._path.with_name(f".{self._path.name}.tmp"), mode=0o600) as file:
             file.write(orjson.dumps(state, option=orjson.OPT_INDENT_2))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self._path)
         self._saved = traded
 
     def _load(self) -> dict[str, Any] | None:

@@ -19,13 +19,13 @@ from itertools import count
 from pathlib import Path
 
 from tape.execution.config import Universe
-from tape.execution.executor import Counts
+from tape.execution.counts import Counts
 from tape.execution.venues.candles import CandleMarket
 from tape.execution.venues.frames import FrameMarket
 from tape.execution.venues.paper import PaperVenue
 from tape.execution.venues.recorded import MarketUnreadable
 from tape.execution.venues.replay import open_market
-from tape.exporters.live_mirrors import Mirrors
+from tape.exporters.mirrors.live import Mirrors
 from tape.exporters.publisher import Publisher
 from tape.owner.scratch import scratch_folder
 from tape.runtime.config import config_of
@@ -34,6 +34,7 @@ from tape.settings import Settings
 from tape.store.claims import CLAIMS, owning
 from tape.store.database import closing, migrate, open_database
 from tape.store.errors import StoreError
+from tape.store.home import Layout
 from tape.store.ingest.ingest import Ingest
 from tape.store.journal.writer import Journal
 
@@ -146,7 +147,7 @@ def _say_unlisted(symbols: Sequence[str], universe: Universe) -> None:
 
 def _refuse_history(home: Path) -> None:
     """Files of any run before would show in the replay: the executor reads what is published, logs are appended to."""
-    found = sorted(path for path in (home / "logs").rglob("*") if path.is_file() and path.name not in CLAIMS)
+    found = sorted(path for path in Layout(home).logs.rglob("*") if path.is_file() and path.name not in CLAIMS)
     if found:
         raise StoreError(f"replay: expected a home without history, found {found[0]}")
 
@@ -187,9 +188,9 @@ class _Stage:
 
 @contextmanager
 def _stage(home: Path, settings: Settings, scratch: Path, first: datetime, seed: int) -> Iterator[_Stage]:
-    logs = home / "logs"
-    migrate(logs / "tape.duckdb", settings.resources())
-    with closing(open_database(logs / "tape.duckdb", settings.resources())) as connection:
+    places = Layout(home)
+    migrate(places.database, settings.resources())
+    with closing(open_database(places.database, settings.resources())) as connection:
         stage: _Stage
 
         def clock_ns() -> int:
@@ -203,7 +204,9 @@ def _stage(home: Path, settings: Settings, scratch: Path, first: datetime, seed:
             clock_ns=clock_ns,
         ) as journal:
             publisher = Publisher(
-                connection, logs / "state", configured=settings.configured, intervals=settings.intervals
+                connection, places.state, configured=settings.configured, intervals=settings.intervals
             )
-            stage = _Stage(journal, Ingest(connection.cursor(), home, scratch), publisher, Mirrors(connection, logs))
+            stage = _Stage(
+                journal, Ingest(connection.cursor(), home, scratch), publisher, Mirrors(connection, places.logs)
+            )
             yield stage

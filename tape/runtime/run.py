@@ -14,8 +14,8 @@ import threading
 import time
 from pathlib import Path
 
-from tape.owner.owner import Owner, leave
-from tape.owner.signals import called_by_signals
+from tape.owner.owner import Owner
+from tape.owner.signals import called_by_signals, leave
 from tape.runtime.executor import live_executor, refuse_unusable
 from tape.runtime.loop import Loop
 from tape.runtime.panel import Panel, Watched

@@ -11,7 +11,7 @@ from docs.build.__main__ import reference_pages
 from docs.build.markdown import anchor, table
 from docs.build.settings import settings_page
 from tape.exporters.contract import STATE_FILES
-from tape.exporters.schema import schema_files
+from tape.exporters.json_schema import schema_files
 from tape.store.schema import METADATA
 from tape.store.views.sql_files import sql_objects
 from tests.docs.pages import DOCS

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 import pytest
 
-from tape.exporters.contract import STATE_FILES, Shape, StateFile
+from tape.exporters.contract import STATE_FILES, StateFile
+from tape.exporters.shapes import Shape
 from tests.conftest import GivenRows
 from tests.docs.pages import DOCS, PROJECT
 

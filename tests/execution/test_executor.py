@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import pytest
 
 from tape.execution.autotune import Autotune
-from tape.execution.config import DEFAULT_LIMITS, DEFAULT_UNIVERSE
+from tape.execution.config import DEFAULT_LIMITS, DEFAULT_UNIVERSE, Config
 from tape.execution.events import (
     EVENTS_BY_TYPE,
     ConfigChanged,
@@ -34,7 +34,7 @@ from tape.execution.events import (
     SymbolToggled,
     Ticked,
 )
-from tape.execution.executor import Config, Executor
+from tape.execution.executor import Executor
 from tape.execution.intents import Intent
 from tape.execution.published import HEALTH, SNAPSHOT, SUGGESTIONS, Published
 from tape.execution.strategy import Momentum, Strategy

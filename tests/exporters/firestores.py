@@ -19,7 +19,7 @@ from typing import Any, Self
 import grpc
 import pytest
 
-from tape.exporters.firestore_client import FirestoreClient
+from tape.exporters.firestore.client import FirestoreClient
 
 JAR = Path(
     "/usr/lib/google-cloud-sdk/platform/cloud-firestore-emulator/cloud-firestore-emulator.jar",

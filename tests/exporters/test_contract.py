@@ -11,7 +11,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from examples.sample_logs import DEFAULT_END, write_sample
-from tape.exporters.contract import STATE_FILES, Shape, StateFile, state_file
+from tape.exporters.contract import STATE_FILES, StateFile, state_file
+from tape.exporters.shapes import Shape
 from tape.exporters.state_files import publish
 from tape.store.database import closing, open_database
 from tape.store.legacy.importer import import_logs

@@ -15,7 +15,7 @@ from tape.exporters.home_files import adopt, refuse_foreign, settle
 from tape.exporters.publisher import republish
 from tape.exporters.state_files import to_json
 from tape.store.database import closing, migrate, open_database
-from tape.store.own_files import RECORD, ForeignFile, OwnFiles
+from tape.store.own_files import ForeignFile, OwnFiles
 from tests.exporters.test_older_publications import OLDER
 from tests.store.old_logs import write_files
 
@@ -150,10 +150,10 @@ def test_a_rebuilt_database_that_forgot_its_publications_does_not_lock_the_owner
     (home / "logs" / "damaged").mkdir()
     (home / "logs" / "damaged" / "tape-20250101T000000Z.json").write_text(json.dumps(report))
     assert settled(home).is_own(home / "logs" / "state" / "nav.json")
-    (home / "logs" / RECORD).unlink()
+    (home / "logs" / "tape.written").unlink()
     log_of(home, OWN)  # without the watermark, which is forgotten too
     assert settled(home).foreign_bytes(home / "logs" / LOG) == 0
-    (home / "logs" / RECORD).unlink()
+    (home / "logs" / "tape.written").unlink()
     (home / "logs" / "state" / "nav.json").write_text("theirs")
     with pytest.raises(ForeignFile, match=r"nav\.json"):
         settled(home)
@@ -164,7 +164,7 @@ def test_a_log_of_an_older_version_is_its_own_up_to_its_watermark_and_behind_it_
     mark(home, len(FOREIGN))
     own = settled(home)
     assert own.foreign_bytes(home / "logs" / LOG) == len(FOREIGN)
-    (home / "logs" / RECORD).unlink()
+    (home / "logs" / "tape.written").unlink()
     for content in (FOREIGN + OWN + FOREIGN, FOREIGN[:-9] + b"\n"):  # appended to, and begun anew by somebody else
         log_of(home, content)
         with pytest.raises(ForeignFile, match=r"orders_executed\.jsonl"):

@@ -24,7 +24,9 @@ import alembic.command
 import duckdb
 import duckdb_sqlalchemy  # noqa: F401 (imported before it forks)
 
-from tape.store.database import STORAGE_VERSION, closing, migrate, open_database, revision, run_alembic
+from tape.store.alembic_run import run_alembic
+from tape.store.database import STORAGE_VERSION, closing, migrate, open_database
+from tape.store.revisions import revision
 from tests.tape.owners import PROJECT
 
 OLD_VIEWS = {

@@ -17,7 +17,7 @@ from typing import Any
 
 from tape.execution.events import ShadowDecided
 from tape.exporters.contract import STATE_FILES
-from tape.exporters.live_mirrors import EVENT_MIRRORS
+from tape.exporters.mirrors.events import EVENT_MIRRORS
 from tape.owner.scratch import scratch_prefix
 from tape.store.database import open_database
 from tape.store.recovery.backup import backups

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tape.store.database import MIGRATIONS, head_revision
+from tape.store.revisions import MIGRATIONS, head_revision
 from tests.faults.migrating import OLD_VIEWS, Migrations
 
 REVISIONS = sorted(path.name.split("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))

@@ -20,8 +20,8 @@ from random import Random
 from tape.client.owner_socket import ask
 from tape.execution.events import IntentVetoed
 from tape.exporters.contract import STATE_FILES
-from tape.exporters.live_mirrors import EVENT_MIRRORS
-from tape.exporters.mirror_files import ROTATE_BYTES
+from tape.exporters.mirrors.events import EVENT_MIRRORS
+from tape.exporters.mirrors.files import ROTATE_BYTES
 from tape.store.errors import StoreError
 from tape.store.journal.writer import Journal
 from tests.faults.reading import PEAK_STATE, Reading

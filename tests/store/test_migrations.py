@@ -13,8 +13,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from duckdb_sqlalchemy import ConnectionWrapper
 
-from tape.store.database import closing, head_revision, migrate, open_database, revision, run_alembic
+from tape.store.alembic_run import run_alembic
+from tape.store.database import closing, migrate, open_database
 from tape.store.errors import DatabaseDamaged, DatabaseLocked, DatabaseMissing, DatabaseNewer, SchemaMismatch
+from tape.store.revisions import head_revision, revision
 from tape.store.schema import EVENT_TABLES, METADATA
 
 

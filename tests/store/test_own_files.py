@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tape.store.own_files import COMPACT_BYTES, RECORD, ForeignFile, OwnFiles
+from tape.store.own_files import COMPACT_BYTES, ForeignFile, OwnFiles
 
 
 def digest(content: bytes) -> str:
@@ -86,7 +86,7 @@ def test_a_file_that_is_taken_over_is_kept_under_a_name_of_its_own(tmp_path: Pat
 def test_half_a_line_of_a_power_cut_hides_no_other(tmp_path: Path) -> None:
     path, other = tmp_path / "a.json", tmp_path / "b.json"
     write(OwnFiles(tmp_path), path, b"one")
-    with (tmp_path / "logs" / RECORD).open("ab") as record:
+    with (tmp_path / "logs" / "tape.written").open("ab") as record:
         record.write(b"0123456789abcdef")
     write(OwnFiles(tmp_path), other, b"two")
     assert OwnFiles(tmp_path).is_own(path)
@@ -115,7 +115,7 @@ def test_the_record_stays_small_and_forgets_nothing_that_counts(tmp_path: Path) 
     for _ in range(COMPACT_BYTES // 40_000 + 3):
         own.intend(many)
     write(own, path, b"last")
-    assert (tmp_path / "logs" / RECORD).stat().st_size < COMPACT_BYTES / 2
+    assert (tmp_path / "logs" / "tape.written").stat().st_size < COMPACT_BYTES / 2
     for record in (own, OwnFiles(tmp_path)):
         assert record.is_own(first)
         assert record.is_own(path)

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 
 from examples.sample_logs import DEFAULT_END, write_sample
-from tape.exporters.jsonl_mirrors import write_logs
+from tape.exporters.mirrors.lines import write_logs
 from tape.store.database import Resources, closing, migrate, open_database
 from tape.store.ingest.ingest import Ingest
 from tape.store.journal.writer import Journal

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tape.execution.events import Event
-from tape.exporters.live_mirrors import EVENT_MIRRORS
+from tape.exporters.mirrors.events import EVENT_MIRRORS
 from tape.store.database import closing, open_database
 from tape.store.journal.segments import journal_folder
 

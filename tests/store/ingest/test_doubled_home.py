@@ -10,7 +10,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from tape.store.database import closing, migrate, open_database, run_alembic
+from tape.store.alembic_run import run_alembic
+from tape.store.database import closing, migrate, open_database
 
 NOON = "2025-11-01T12:00:00Z"
 MD5 = "0123456789abcdef0123456789abcdef"

@@ -18,8 +18,8 @@ from tape.doctor.home import Home
 from tape.doctor.read_logs import MIRRORS
 from tape.execution.events import EventRefused, HeartbeatSent
 from tape.exporters.contract import STATE_FILES
-from tape.exporters.firestore import STATUS
-from tape.exporters.live_mirrors import EVENT_MIRRORS
+from tape.exporters.firestore.sync import status_path
+from tape.exporters.mirrors.events import EVENT_MIRRORS
 from tape.exporters.publisher import publication_of
 from tape.settings import load_settings
 from tape.store.journal.segments import journal_folder
@@ -291,7 +291,7 @@ def test_an_old_backup_is_late_and_a_new_one_is_not(looked: Looked) -> None:
 def test_a_sync_that_lags_is_told_with_what_waits(looked: Looked) -> None:
     now = datetime.now(UTC).timestamp()
     status = {"ok_ts": now - 300, "interval_s": 20.0, "is_stopped": False, "error": "UNAVAILABLE", "waiting": ["nav"]}
-    path = looked.folder / STATUS
+    path = status_path(looked.folder)
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps({**status, "problems": [], "writes": 3, "stale": 0}))
     assert looked.bad() == {"sync": "fails: UNAVAILABLE; lags 5.0 min, waiting: nav"}

@@ -12,8 +12,9 @@ import pytest
 
 from tape.doctor import files
 from tape.doctor.checks import Finding, State
-from tape.exporters.contract import Flags, state_file
+from tape.exporters.contract import state_file
 from tape.exporters.publisher import Export
+from tape.exporters.shapes import Flags
 
 NOW = datetime(2025, 6, 15, 12, 30, tzinfo=UTC)
 SUMMARY = state_file("pipeline_v6_compare_summary")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tape.exporters.contract import STATE_FILES
-from tape.exporters.live_mirrors import LOGS
+from tape.exporters.mirrors.live import LOGS
 from tests.store.old_logs import write_files
 from tests.tape.cli.test_app import tape
 from tests.tape.owners import Serving, wait_for

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tape.exporters.contract import STATE_FILES
-from tape.exporters.live_mirrors import EVENT_MIRRORS
+from tape.exporters.mirrors.events import EVENT_MIRRORS
 from tape.store.errors import StoreError
 from tests.store.homes import Home, flip, recorded_in
 from tests.store.old_logs import CLOSE, EXECUTED, text, write_files

@@ -15,7 +15,7 @@ import pytest
 
 from tape.doctor.store import STUCK_S
 from tape.execution.events import Ticked
-from tape.exporters.live_mirrors import Mirrors
+from tape.exporters.mirrors.live import Mirrors
 from tape.exporters.publisher import Publisher
 from tape.owner.clock import Clock
 from tape.owner.disk import Disk

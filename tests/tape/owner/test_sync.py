@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tape.exporters import firestore_client
 from tape.exporters.contract import STATE_FILES
-from tape.exporters.firestore_client import ExtraMissing, require_extra
+from tape.exporters.firestore import remote
+from tape.exporters.firestore.remote import ExtraMissing, require_extra
 from tape.owner.sync import SyncRefused, make_sync
 from tape.settings import load_settings
 from tape.store.errors import StoreError
@@ -69,7 +69,7 @@ def test_production_may_be_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_without_the_extra_it_says_in_one_line_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(firestore_client, "find_spec", lambda _: None)
+    monkeypatch.setattr(remote, "find_spec", lambda _: None)
     with pytest.raises(ExtraMissing, match=r"pip install 'tape\[firestore\]'"):
         require_extra()
     assert issubclass(ExtraMissing, StoreError)

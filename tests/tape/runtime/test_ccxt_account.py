@@ -47,7 +47,7 @@ def home(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> Pat
     def build(symbols: Sequence[str], *, trading: bool, **_: Any) -> Fast:
         return Fast(server, tuple(symbols), trading=trading)
 
-    monkeypatch.setattr("tape.execution.venues.ccxt.CcxtVenue", build)
+    monkeypatch.setattr("tape.runtime.executor.CcxtVenue", build)
     return tmp_path
 
 

@@ -18,7 +18,8 @@ from typing import Any, cast
 import pytest
 
 from tape.execution.config import DEFAULT_LIMITS, DEFAULT_UNIVERSE
-from tape.execution.executor import Counts, Executor
+from tape.execution.counts import Counts
+from tape.execution.executor import Executor
 from tape.execution.venues.paper import PaperVenue
 from tape.execution.venues.venue import Acked, Ended, Order
 from tape.runtime.config import config_of
@@ -363,7 +364,7 @@ def test_a_real_account_is_read_only_unless_trading_is_on(tmp_path: Path, monkey
         built.append(given)
         return PaperAccount(tmp_path / "none.json").venue(load_settings(tmp_path), NOW)
 
-    monkeypatch.setattr("tape.execution.venues.ccxt.CcxtVenue", build)
+    monkeypatch.setattr("tape.runtime.executor.CcxtVenue", build)
     refuse_unusable(tmp_path, _settings(tmp_path, monkeypatch, **CCXT))
     trading_on = {"TAPE_EXECUTOR__TRADING": "true", "DRY_RUN": "0", "BINANCE_TESTNET": "1"}
     refuse_unusable(tmp_path, _settings(tmp_path, monkeypatch, **trading_on))

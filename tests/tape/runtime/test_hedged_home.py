@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tape.execution.executor import Config, Executor
+from tape.execution.config import Config
+from tape.execution.executor import Executor
 from tape.execution.published import Published
 from tape.execution.venues.venue import Holding, Traded
 from tape.store.database import open_database, set_clocks

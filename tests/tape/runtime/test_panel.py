@@ -8,7 +8,8 @@ from typing import cast
 
 import pytest
 
-from tape.execution.executor import Counts, Executor
+from tape.execution.counts import Counts
+from tape.execution.executor import Executor
 from tape.exporters.publisher import Publisher
 from tape.owner.owner import Owner
 from tape.runtime.loop import Loop

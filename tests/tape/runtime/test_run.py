@@ -24,7 +24,7 @@ import pytest
 
 from tape.execution.events import EVENTS_BY_TYPE
 from tape.exporters.contract import STATE_FILES
-from tape.exporters.live_mirrors import EVENT_MIRRORS
+from tape.exporters.mirrors.events import EVENT_MIRRORS
 from tape.store.database import closing, open_database
 from tape.store.ingest.ingest import certificates
 from tests.tape.cli.test_app import fails, tape

@@ -1,0 +1,1 @@
+"""The mirror of the published files in Firestore."""

@@ -1,0 +1,44 @@
+"""What may become of a document that is sent to Firestore; light to import.
+
+Google's own libraries take a second to load: ``tape.exporters.firestore.library`` alone imports them.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Literal
+
+from tape.store.errors import StoreError
+
+_PASSING = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "ABORTED", "CANCELLED", "INTERNAL", "UNKNOWN")
+_WRONG_DOCUMENT = ("INVALID_ARGUMENT", "OUT_OF_RANGE")
+Outcome = Literal["sent", "there", "stale"]
+
+
+class ExtraMissing(StoreError):
+    def __init__(self) -> None:
+        super().__init__("sync: google-cloud-firestore is not installed: pip install 'tape[firestore]'")
+
+
+class RemoteFailed(StoreError):
+    """Firestore did not do what was asked; ``is_passing``: it may at once or soon, as the server comes back."""
+
+    def __init__(self, code: str, message: str) -> None:
+        self.code = code
+        self.is_passing = code in _PASSING
+        self.is_document = code in _WRONG_DOCUMENT
+        super().__init__(f"firestore: {code}: {message[:200]}")
+
+
+def require_extra() -> None:
+    """Looks, without importing it.
+
+    Raises:
+        ExtraMissing: the ``firestore`` extra is not installed.
+    """
+    try:
+        found = find_spec("google.cloud.firestore_v1")
+    except ModuleNotFoundError:
+        found = None
+    if found is None:
+        raise ExtraMissing

@@ -1,5 +1,0 @@
--- Rows of order_errors that the session sees: event time up to as_of(), stored up to known_seq(), no test noise.
--- Grain: one row per event.
-select *
-from order_errors
-where ts <= as_of() and ingest_seq <= known_seq() and not is_test

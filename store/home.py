@@ -1,0 +1,75 @@
+"""The layout of a home: where each of its files lies. Nothing here looks at the disk.
+
+::
+
+    logs/                      all that Tape keeps, beside the contract's logs of a runtime
+      tape.duckdb              the database
+      journal/                 what producers record, before it is stored
+      state/                   the published files
+      cache/                   what local dashboards and accounts go on from
+      backup/                  copies of the database
+      damaged/, rebuilding/    a database that was set aside, and one that is being made
+      tape.pid, tape.sock      the owner's claim and its socket
+      tape-executor.pid        the executor's claim
+      tape.written             which of these files Tape wrote, and what it wrote last
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The places in a home folder."""
+
+    home: Path
+
+    @property
+    def logs(self) -> Path:
+        return self.home / "logs"
+
+    @property
+    def database(self) -> Path:
+        return self.logs / "tape.duckdb"
+
+    @property
+    def journal(self) -> Path:
+        return self.logs / "journal"
+
+    @property
+    def state(self) -> Path:
+        return self.logs / "state"
+
+    @property
+    def cache(self) -> Path:
+        return self.logs / "cache"
+
+    @property
+    def backups(self) -> Path:
+        return self.logs / "backup"
+
+    @property
+    def damaged(self) -> Path:
+        return self.logs / "damaged"
+
+    @property
+    def rebuilding(self) -> Path:
+        return self.logs / "rebuilding"
+
+    @property
+    def owner_claim(self) -> Path:
+        return self.logs / "tape.pid"
+
+    @property
+    def executor_claim(self) -> Path:
+        return self.logs / "tape-executor.pid"
+
+    @property
+    def socket(self) -> Path:
+        return self.logs / "tape.sock"
+
+    @property
+    def written(self) -> Path:
+        return self.logs / "tape.written"
