@@ -114,7 +114,7 @@ def lags_ms(home: Path, probes: int) -> list[float]:
 
 def stored(home: Path, producer: str) -> int:
     """The producer's batches that are stored."""
-    journal = ask(home, {"request": "status"})[0]["journal"]
+    journal = ask(home, {"request": "status"})["journal"]
     return next((each["stored"] for each in journal if each["producer"] == producer), 0)
 
 

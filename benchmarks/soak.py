@@ -149,7 +149,7 @@ def probe(home: Path, journal: Journal) -> tuple[float | None, float | None]:
     sql = f"select count(*) from heartbeats where ts > now() - interval 5 minute and event_id = '{beat.event_id}'"
 
     def in_sql() -> bool:
-        return bool(ask(home, {"request": "query", "sql": sql})[0]["rows"][0][0])
+        return bool(ask(home, {"request": "query", "sql": sql})["rows"][0][0])
 
     def in_file() -> bool:
         nav = json.loads((home / "logs/state/nav.json").read_bytes())
@@ -178,7 +178,7 @@ def stored(home: Path, batches: int) -> dict[str, Any]:
     """The owner's status once the load's batches are stored, or after a time that is long enough."""
     until = time.monotonic() + _PATIENCE_S
     while True:
-        status, _ = ask(home, {"request": "status"})
+        status = ask(home, {"request": "status"})
         if _load_of(status)["stored"] >= batches or time.monotonic() > until:
             return status
         time.sleep(0.2)

@@ -249,7 +249,7 @@ def _until(seen: list[float], at: int, is_there: Callable[[], bool]) -> None:
 
 def _sql_has(home: Path, equity: float) -> bool:
     sql = f"select count(*) from ticks where ts > now() - interval 1 minute and equity_usd = {equity}"
-    answer, _ = ask(home, {"request": "query", "sql": sql})
+    answer = ask(home, {"request": "query", "sql": sql})
     return bool(answer["rows"][0][0])
 
 

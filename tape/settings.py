@@ -131,8 +131,9 @@ class BackupSettings(Section):
 class DoorSettings(Section):
     """``[door]``: what queries of the live database may take."""
 
-    timeout_s: float = Field(10, gt=0, description="seconds after which one is ended")
-    max_rows: int = Field(10_000, ge=1, description="rows that one gets")
+    timeout_s: float = Field(10, gt=0, description="seconds after which one is ended that gives no row, or none more")
+    stream_s: float = Field(300, gt=0, description="seconds after which one is ended whose rows are still being read")
+    max_rows: int = Field(10_000, ge=1, description="rows of a table, and of an answer in one piece; csv, json: all")
     queries: int = Field(4, ge=1, description="how many run at a time; more wait, then are refused")
     memory: Memory = Field("256MB", description="what they may take together, beside memory_limit")
 
@@ -299,6 +300,15 @@ def state_folder() -> Path:
     """Where this program keeps what is the user's own: ``tape`` in XDG_STATE_HOME, else in ``~/.local/state``."""
     given = os.environ.get("XDG_STATE_HOME") or ""
     return (Path(given) if Path(given).is_absolute() else Path.home() / ".local" / "state") / "tape"
+
+
+def spool_folder() -> Path | None:
+    """Where large temporary files lie: in TMPDIR, else in /var/tmp, since /tmp is memory on many machines.
+
+    ``None``: where Python finds a place.
+    """
+    place = Path(os.environ.get("TMPDIR") or "/var/tmp")  # noqa: S108 (files without a name)
+    return place if place.is_dir() and os.access(place, os.W_OK) else None
 
 
 CONFIG_FILES = {"limits": "risk_limits.json", "universe": "pairs_universe.json"}

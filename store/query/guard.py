@@ -7,9 +7,10 @@ is judged by ``tape.store.query.costs``.
 
 from __future__ import annotations
 
+import io
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import duckdb
@@ -58,25 +59,33 @@ def _explain(query: str, relations: Collection[str]) -> duckdb.Statement:
     return _only(f"explain {select}")
 
 
-def arrow_stream(result: duckdb.DuckDBPyConnection, max_rows: int | None = None) -> tuple[bytes, bool]:
-    """A result as an Arrow IPC stream of at most so many rows, and whether some were left out.
+def arrow_parts(result: duckdb.DuckDBPyConnection) -> Iterator[tuple[bytes, int]]:
+    """A result as an Arrow IPC stream, in parts as it is computed, each with its number of rows.
 
     Raises:
         StoreError: pyarrow is not installed.
     """
     pa = pyarrow()
-    reader = result.to_arrow_reader()
-    sink = pa.BufferOutputStream()
-    left, is_cut = max_rows, False
+    reader = result.to_arrow_reader(_ARROW_ROWS)
+    sink = io.BytesIO()
+
+    def taken() -> bytes:
+        part = sink.getvalue()
+        sink.seek(0)
+        sink.truncate()
+        return part
+
     with pa.ipc.new_stream(sink, reader.schema) as stream:
         for batch in reader:
-            stream.write_batch(batch if left is None else batch.slice(0, left))
-            if left is not None:
-                is_cut = batch.num_rows > left
-                left -= batch.num_rows
-            if is_cut:
-                break
-    return sink.getvalue().to_pybytes(), is_cut
+            stream.write_batch(batch)
+            yield taken(), batch.num_rows
+    yield taken(), 0
+
+
+def row_parts(result: duckdb.DuckDBPyConnection) -> Iterator[list[tuple[Any, ...]]]:
+    """The rows of a result as they are computed, some hundred at a time."""
+    while rows := result.fetchmany(FETCHED):
+        yield rows
 
 
 def _tree(select: str) -> Any:
@@ -116,6 +125,9 @@ def _is_listed(node: dict[str, Any], tables: set[str], ctes: frozenset[str]) -> 
     return place == ("", "information_schema") or (place in _PLACES and name in tables)
 
 
+FETCHED = 200
+"""Rows that are made at a time."""
+_ARROW_ROWS = 8 * 2048
 _EXPLAIN = re.compile(r"\A(?:\s|--[^\n]*\n|/\*.*?\*/)*explain\s+", re.IGNORECASE | re.DOTALL)
 _PLACES = {("", ""), ("", "main"), ("tape", "main")}
 _MAX_CHARS = 100_000

@@ -80,7 +80,7 @@ def command(
 
 def _republish(session: Session, export_id: int, folder: Path) -> Path:
     if session.client.has_owner:
-        answer, _ = session.client.ask({"request": "republish", "export_id": export_id, "out": str(folder)})
+        answer = session.client.ask({"request": "republish", "export_id": export_id, "out": str(folder)})
         return Path(answer["path"])
     with closing(session.open()) as connection:
         return republish(connection, export_id, folder, own=OwnFiles(session.home))
@@ -93,7 +93,7 @@ def _export_through_owner(
     instant = as_of.isoformat() if isinstance(as_of, datetime) else as_of
     request = {"request": "export", "as_of": instant, "files": names, "out": str(folder.resolve())}
     request["take_over"] = take_over
-    answer, _ = session.client.ask(request)
+    answer = session.client.ask(request)
     return [Path(path) for path in answer["paths"]], datetime.fromisoformat(answer["as_of"])
 
 

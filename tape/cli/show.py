@@ -31,6 +31,8 @@ from tape.store.views.sql_files import sql_objects
 
 _GAP = 2
 """Blanks between two columns."""
+_ROWS = 50
+"""Rows of a table unless more are asked for."""
 _MAX_TEXT, _MIN_TEXT = 44, 16
 """Width of a text, and of one that has to make room."""
 
@@ -41,7 +43,7 @@ def command(
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="A view or table, e.g. symbol_scores.")],
     as_of: AsOf = None,
-    limit: Annotated[int, typer.Option(min=1, help="Rows at the most.")] = 50,
+    limit: Annotated[int | None, typer.Option(min=1, help="Rows at the most; else 50 in a table, all in JSON.")] = None,
     show_all: Annotated[bool, typer.Option("--all", help="Every column, in the order of the table or view.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -50,36 +52,42 @@ def command(
     if name not in names:
         raise typer.BadParameter(f"expected {one_of(names, name)}, found {name!r}")
     order = newest_first(name)
-    query = f'from "{name}" {f"order by {order}" if order else ""} limit'
-
-    if as_json:
-        Shell(Session(home_of(context)).client, as_of=as_of, mode="json").ask(f"{query} {limit}")
-        return
-
+    query = f'from "{name}"{f" order by {order}" if order else ""}'
     client = Session(home_of(context)).client
+    if as_json:
+        Shell(client, as_of=as_of, mode="json").ask(query if limit is None else f"{query} limit {limit}")
+        return
+    answer = client.first(limit or _ROWS, f"{query} limit {(limit or _ROWS) + 1}", as_of=as_of)
+    count = client.count(f'from "{name}"', as_of=as_of) if answer.is_cut else len(answer.rows)
     relation = Shell(client).relations[name]
-    answer = client.query(f"{query} {limit + 1}", as_of=as_of)
-    print_relation(relation, answer, limit, show_all=show_all, as_of=as_of, is_newest_first=order is not None)
+    print_relation(relation, answer, count, show_all=show_all, as_of=as_of, is_newest_first=order is not None)
 
 
 def print_relation(
-    relation: Relation, answer: Answer, limit: int, *, show_all: bool, as_of: datetime | None, is_newest_first: bool
+    relation: Relation,
+    answer: Answer,
+    count: int | None,
+    *,
+    show_all: bool,
+    as_of: datetime | None,
+    is_newest_first: bool,
 ) -> None:
-    """The rows of a table or view, at most so many."""
+    """The rows of a table or view; ``count``: how many it has, where that is known."""
     console = terminal()
     instant = "" if as_of is None else f" as of {as_of.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
     console.print(Text.assemble((relation.name, "bold"), instant))
     if relation.purpose:
         console.print(Text(relation.purpose), width=_width(console))
-    rows = answer.rows[:limit]
+    rows = answer.rows
     values = _values(relation, answer, rows, show_all=show_all)
     for table in _tables(relation, values, len(rows), _width(console)):
         console.print(table, "")
     hidden = len(answer.columns) - len({column.name.partition(".")[0] for column, _ in values})
     order = ", newest first" if is_newest_first and len(rows) > 1 else ""
+    of = f" of {count:,}" if answer.is_cut and count is not None else ""
     notes = [
-        f"{len(rows)} row{'' if len(rows) == 1 else 's'}{order}",
-        *(["there are more: --limit"] if answer.is_cut or len(answer.rows) > limit else []),
+        f"{len(rows):,}{of} row{'' if (count or len(rows)) == 1 else 's'}{order}",
+        *(["there are more: --limit"] if answer.is_cut else []),
         *([f"{hidden} more column{'' if hidden == 1 else 's'}: --all"] if hidden else []),
     ]
     console.print("; ".join(notes))

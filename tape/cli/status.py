@@ -46,7 +46,7 @@ def _status(home: Path) -> dict[str, Any]:
 
         return status_of_file(home)
     try:
-        answer, _ = ask(home, {"request": "status"}, timeout_s=ANSWERS_S)
+        answer = ask(home, {"request": "status"}, timeout_s=ANSWERS_S)
     except DoorClosed as error:
         return {"ready": False, "not_ready": [str(error)], "tables": [], "files": {}, "journal": []}
     return {key: value for key, value in answer.items() if key != "ok"}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, TextIO
 
 from tape.cli.terminal import MAX_CELL, cell, new_table, plain, shown, terminal
+from tape.client.client import Rows
 from tape.exporters.state_files import finite
 
 FORMATS = ("table", "json", "csv", "arrow")
@@ -17,17 +17,19 @@ _GAP = 3
 """Blanks between two columns."""
 
 
-def print_rows(names: list[str], rows: Sequence[Sequence[Any]], output: str, *, title: str | None = None) -> None:
-    """A query's rows as a table, JSON or CSV."""
-    if output == "json":
-        print(json.dumps(finite([dict(zip(names, row, strict=True)) for row in rows]), default=plain))
-    elif output == "csv":
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(names)
-        writer.writerows([["" if value is None else cell(value) for value in row] for row in rows])
-    else:
-        print_table(names, rows, title)
-        terminal().print(f"{len(rows)} row{'' if len(rows) == 1 else 's'}")
+def write_rows(rows: Rows, output: str, file: TextIO) -> None:
+    """A query's rows as JSON or CSV, as they come."""
+    if output == "csv":
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(rows.columns)
+        for batch in rows.batches:
+            writer.writerows([["" if value is None else cell(value) for value in row] for row in batch])
+        return
+    gap = "["
+    for row in rows:
+        file.write(gap + json.dumps(finite(dict(zip(rows.columns, row, strict=True))), default=plain))
+        gap = ", "
+    file.write("]\n" if gap == ", " else "[]\n")
 
 
 def _numeric(names: list[str], rows: Sequence[Sequence[Any]]) -> set[str]:

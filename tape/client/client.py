@@ -1,57 +1,69 @@
 """Asking the store of a home: through its owner where one runs, else the file itself, for the length of one query.
 
 Laws kept here:
+- every row comes, in bounded memory, whoever answers: nothing is cut but what the caller says;
 - a value is the same whoever answers: instants are datetimes, decimals floats, what is no number is null; inside lists
   and documents, and where JSON has no type of its own (intervals, blobs), an owner's answer has texts;
-- Ctrl-C ends the query, not only the waiting for it.
+- Ctrl-C ends the query, not only the waiting for it;
+- neither an owner nor the file waits for who takes the rows (``tape.client.spool``).
 """
 
 from __future__ import annotations
 
+import json
 import math
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple
 
 import duckdb
 
-from tape.client.owner_socket import ask
-from tape.settings import Settings, load_settings
+from tape.client.owner_socket import ask, asking
+from tape.client.spool import Put, Running, apart
+from tape.settings import Settings, load_settings, spool_folder
 from tape.store.claims import owner_pid
 from tape.store.database import closing, open_database, set_clocks
 from tape.store.errors import StoreError
 from tape.store.home import Layout
-from tape.store.query.guard import arrow_stream, one_select
+from tape.store.query.guard import arrow_parts, one_select, row_parts
 from tape.store.query.round import open_round
 from tape.store.status import relation_names
 
-_AGAIN_S = 0.05
-"""From interrupt to interrupt: one that comes before a query has begun to run is lost."""
-
-_HEARD_S = 0.2
-"""How long Ctrl-C may go unheard: one that comes just before a wait begins does not end that wait."""
-
-Result = TypeVar("Result")
-
-
-class Running(Protocol):
-    """What can be told to end: a connection, a round."""
-
-    def interrupt(self) -> None: ...
+Batch = Sequence[Sequence[Any]]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a query says; ``types`` are DuckDB's names. ``is_cut``: there are more rows."""
+    """What a query says; ``types`` are DuckDB's names. ``is_cut``: there are more rows than were asked for."""
 
     columns: list[str]
     types: list[str]
-    rows: Sequence[Sequence[Any]]
+    rows: Batch
     is_cut: bool = False
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What a query says while it is said: its rows in batches, to be walked once."""
+
+    columns: list[str]
+    types: list[str]
+    batches: Iterator[Batch]
+
+    def __iter__(self) -> Iterator[Sequence[Any]]:
+        return (row for batch in self.batches for row in batch)
+
+
+class Select(NamedTuple):
+    """One select, and the clocks that it sees."""
+
+    sql: str
+    as_of: datetime | None
+    known_seq: int | None
 
 
 class Client:
@@ -69,74 +81,131 @@ class Client:
     def has_owner(self) -> bool:
         return owner_pid(self.home) is not None
 
-    def ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-        """The owner's answer, and the bytes that follow it."""
+    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The owner's answer."""
         return ask(self.home, request)
 
     def query(self, sql: str, *, as_of: datetime | None = None, known_seq: int | None = None) -> Answer:
-        """The rows of one select."""
-        if self.has_owner:
-            return self.ask_owner(sql, as_of=as_of, known_seq=known_seq)
-        return self._ask_file(_answer, sql, as_of, known_seq)
+        """Every row of one select."""
+        with self.stream(sql, as_of=as_of, known_seq=known_seq) as rows:
+            return Answer(rows.columns, rows.types, list(rows))
+
+    def first(self, count: int, sql: str, *, as_of: datetime | None = None) -> Answer:
+        """The first rows of one select, and whether there are more."""
+        with self.stream(sql, as_of=as_of) as rows:
+            found = list(islice(rows, count + 1))
+        return Answer(rows.columns, rows.types, found[:count], is_cut=len(found) > count)
+
+    def count(self, sql: str, *, as_of: datetime | None = None) -> int | None:
+        """How many rows one select has; ``None`` where that cannot be counted, or takes too long."""
+        try:
+            ((count,),) = self.query(f"select count(*) from (\n{sql.rstrip().rstrip(';')}\n)", as_of=as_of).rows
+        except StoreError:
+            return None
+        return int(count)
+
+    @contextmanager
+    def stream(self, sql: str, *, as_of: datetime | None = None, known_seq: int | None = None) -> Iterator[Rows]:
+        """The rows of one select as they come, within the block."""
+        rows_of = self._rows_of_owner if self.has_owner else self._rows_of_file
+        with rows_of(Select(sql, as_of, known_seq)) as rows:
+            yield rows
 
     def ask_owner(self, sql: str, *, as_of: datetime | None = None, known_seq: int | None = None) -> Answer:
-        """The rows of one select as the owner gives them; without one the file is not read.
+        """Every row of one select as the owner gives them; without one the file is not read.
 
         Raises:
             DoorClosed: nobody answers.
         """
-        return _answered(self.ask(_request(sql, as_of, known_seq, "rows"))[0])
+        with self._rows_of_owner(Select(sql, as_of, known_seq)) as rows:
+            return Answer(rows.columns, rows.types, list(rows))
 
     def round(self, queries: Sequence[str], *, as_of: datetime, known_seq: int | None = None) -> list[Answer]:
-        """The rows of several selects on one instant and one state of the store; what they share is computed once."""
+        """The rows of several selects on one instant and one state of the store; what they share is computed once.
+
+        Raises:
+            StoreError: beside what else there is, an owner gives only a part of an answer.
+        """
         if self.has_owner:
             request = {"request": "round", "queries": list(queries), "as_of": as_of.isoformat(), "known_seq": known_seq}
-            return [_answered(each) for each in self.ask(request)[0]["answers"]]
+            return [_answered(each) for each in self.ask(request)["answers"]]
         running: list[Running] = []
 
-        def work() -> list[Answer]:
+        def work(put: Put) -> None:
             with (
                 self._opened() as connection,
                 open_round(connection, as_of=as_of, known_seq=known_seq, configured=self.settings.configured) as round_,
             ):
                 running.append(round_)
                 relations = relation_names(connection)
-                return [_answer(round_.answer(one_select(query, relations))) for query in queries]
+                for query in queries:
+                    put(_answer(round_.answer(one_select(query, relations))))
 
-        return _until_ctrl_c(work, running)
-
-    def arrow(self, sql: str, *, as_of: datetime | None = None, known_seq: int | None = None) -> tuple[bytes, bool]:
-        """The rows of one select as an Arrow IPC stream, and whether there are more."""
-        if self.has_owner:
-            answer, stream = self.ask(_request(sql, as_of, known_seq, "arrow"))
-            return stream, answer["is_cut"]
-        return self._ask_file(arrow_stream, sql, as_of, known_seq)
-
-    def _ask_file(
-        self,
-        read: Callable[[duckdb.DuckDBPyConnection], Result],
-        sql: str,
-        as_of: datetime | None,
-        known_seq: int | None,
-    ) -> Result:
-        """What is read of a query's result, in a thread of its own: DuckDB itself hears no Ctrl-C while it computes."""
-        running: list[Running] = []
-
-        def work() -> Result:
-            with self._asked(sql, as_of, known_seq) as (connection, statement):
-                running.append(connection)
-                return read(connection.execute(statement))
-
-        return _until_ctrl_c(work, running)
+        with apart(work, running) as answers:
+            return list(answers)
 
     @contextmanager
-    def _asked(
-        self, sql: str, as_of: datetime | None, known_seq: int | None
-    ) -> Iterator[tuple[duckdb.DuckDBPyConnection, duckdb.Statement]]:
-        with self._opened() as connection:
-            set_clocks(connection, as_of=as_of, known_seq=known_seq)
-            connection.execute("set variable configured = ?", [self.settings.configured])
-            yield connection, one_select(sql, relation_names(connection))
+    def arrow(self, sql: str, *, as_of: datetime | None = None) -> Iterator[Iterator[bytes]]:
+        """The rows of one select as one Arrow IPC stream, in parts as they come, within the block."""
+        select = Select(sql, as_of, None)
+        if self.has_owner:
+            with self._of_owner(select, "arrow") as parts:
+                next(parts)
+                yield parts
+        else:
+            with self._of_file(select, lambda result: (part for part, _ in arrow_parts(result))) as parts:
+                next(parts)
+                yield parts
+
+    @contextmanager
+    def _rows_of_owner(self, select: Select) -> Iterator[Rows]:
+        with self._of_owner(select, "rows") as parts:
+            head = next(parts)
+            types = head["types"]
+            yield Rows(head["columns"], types, (_read(json.loads(part), types, _FROM_JSON) for part in parts))
+
+    @contextmanager
+    def _rows_of_file(self, select: Select) -> Iterator[Rows]:
+        with self._of_file(select, row_parts) as parts:
+            columns, types = next(parts)
+            yield Rows(columns, types, (_read(part, types, _FROM_FILE) for part in parts))
+
+    @contextmanager
+    def _of_owner(self, select: Select, output: str) -> Iterator[Iterator[Any]]:
+        """The first line of an owner's stream, then its parts."""
+        running: list[Running] = []
+        instant = None if select.as_of is None else select.as_of.isoformat()
+        asked = {"sql": select.sql, "as_of": instant, "known_seq": select.known_seq, "format": output}
+
+        def work(put: Put) -> None:
+            with asking(self.home, {"request": "stream", **asked}) as owner:
+                running.append(owner)
+                put(owner.line())
+                for part in owner.parts():
+                    put(part)
+
+        with apart(work, running, spool_folder()) as parts:
+            yield parts
+
+    @contextmanager
+    def _of_file(
+        self, select: Select, read: Callable[[duckdb.DuckDBPyConnection], Iterator[Any]]
+    ) -> Iterator[Iterator[Any]]:
+        """Columns and types of what the file says, then its parts."""
+        running: list[Running] = []
+
+        def work(put: Put) -> None:
+            with self._opened() as connection:
+                running.append(connection)
+                set_clocks(connection, as_of=select.as_of, known_seq=select.known_seq)
+                connection.execute("set variable configured = ?", [self.settings.configured])
+                result = connection.execute(one_select(select.sql, relation_names(connection)))
+                put(_described(result))
+                for part in read(result):
+                    put(part)
+
+        with apart(work, running, spool_folder()) as parts:
+            yield parts
 
     @contextmanager
     def _opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -149,56 +218,29 @@ class Client:
                 raise StoreError(" ".join(str(error).split())) from error
 
 
-def _request(sql: str, as_of: datetime | None, known_seq: int | None, output: str) -> dict[str, Any]:
-    instant = None if as_of is None else as_of.isoformat()
-    return {"request": "query", "sql": sql, "as_of": instant, "known_seq": known_seq, "format": output}
-
-
 def _answered(answer: dict[str, Any]) -> Answer:
-    """An owner's answer."""
-    types = answer["types"]
-    return Answer(answer["columns"], types, _read(answer["rows"], types, _FROM_JSON), answer["is_cut"])
+    """An owner's answer in one piece.
+
+    Raises:
+        StoreError: it is only a part.
+    """
+    types, rows = answer["types"], answer["rows"]
+    if answer["is_cut"]:
+        raise StoreError(f"answer: expected at most the {len(rows):,} rows of the owner's [door] max_rows, found more")
+    return Answer(answer["columns"], types, _read(rows, types, _FROM_JSON))
 
 
 def _answer(result: duckdb.DuckDBPyConnection) -> Answer:
+    columns, types = _described(result)
+    return Answer(columns, types, _read(result.fetchall(), types, _FROM_FILE))
+
+
+def _described(result: duckdb.DuckDBPyConnection) -> tuple[list[str], list[str]]:
     described = result.description or []
-    types = [str(column[1]) for column in described]
-    return Answer([str(column[0]) for column in described], types, _read(result.fetchall(), types, _FROM_FILE))
+    return [str(column[0]) for column in described], [str(column[1]) for column in described]
 
 
-def _until_ctrl_c(work: Callable[[], Result], running: list[Running]) -> Result:
-    """The result of some work; Ctrl-C interrupts what runs and goes on when the work has ended."""
-    results: list[Result] = []
-    errors: list[BaseException] = []
-    ended = threading.Event()  # a join that Ctrl-C interrupts may take the thread for dead
-
-    def run() -> None:
-        try:
-            results.append(work())
-        except BaseException as error:  # noqa: BLE001 (raised where it is waited for)
-            errors.append(error)
-        finally:
-            ended.set()
-
-    thread = threading.Thread(target=run, name="query", daemon=True)
-    try:
-        thread.start()
-        while not ended.wait(_HEARD_S):
-            pass
-    except KeyboardInterrupt:
-        while not ended.wait(_AGAIN_S) and thread.ident is not None:  # else it never began
-            for each in running:
-                with suppress(duckdb.ConnectionException):  # closed by now
-                    each.interrupt()
-        raise
-    if errors:
-        raise errors[0]
-    return results[0]
-
-
-def _read(
-    rows: Sequence[Sequence[Any]], types: list[str], readers: dict[str, Callable[[Any], Any]]
-) -> Sequence[Sequence[Any]]:
+def _read(rows: Batch, types: list[str], readers: dict[str, Callable[[Any], Any]]) -> Batch:
     """Rows whose values are read by the types of their columns; most have none that is to be read."""
     reading = {at: readers[name] for at, kind in enumerate(types) if (name := kind.partition("(")[0]) in readers}
     if not reading:

@@ -8,7 +8,7 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 
@@ -32,14 +32,49 @@ def refuse_foreign_socket(home: Path) -> None:
         raise ForeignFile(path, "no socket", "move it away")
 
 
-def ask(home: Path, request: dict[str, Any], *, timeout_s: float | None = None) -> tuple[dict[str, Any], bytes]:
-    """Asks the owner of a home; returns its answer, and the bytes that follow it.
+class Asking:
+    """A request on its way: what the owner answers, line by line."""
+
+    def __init__(self, peer: socket.socket, file: BinaryIO) -> None:
+        self._peer, self._file = peer, file
+
+    def line(self) -> dict[str, Any]:
+        """The next line.
+
+        Raises:
+            StoreError: the owner refused, or failed, in its words; or it is gone.
+        """
+        answer: dict[str, Any] = json.loads(self._file.readline() or b"{}")
+        if not answer.get("ok", "bytes" in answer):
+            raise StoreError(str(answer.get("error") or "the owner closed the connection"))
+        return answer
+
+    def parts(self) -> Iterator[bytes]:
+        """The parts of a stream, up to its last line.
+
+        Raises:
+            StoreError: the stream ends before.
+        """
+        while (size := self.line().get("bytes")) is not None:
+            part = self._file.read(size)
+            if len(part) < size:
+                raise StoreError("the owner closed the connection")
+            yield part
+
+    def interrupt(self) -> None:
+        """Hangs up: the owner ends what it does for this client."""
+        with contextlib.suppress(OSError):
+            self._peer.shutdown(socket.SHUT_RDWR)
+
+
+@contextlib.contextmanager
+def asking(home: Path, request: dict[str, Any], *, timeout_s: float | None = None) -> Iterator[Asking]:
+    """Asks the owner of a home; what it answers is read within the block.
 
     ``timeout_s``: how long it may be silent, for ever unless given.
 
     Raises:
         DoorClosed: nobody answers, or not in time.
-        StoreError: the owner refused, or failed; its words.
     """
     path = Layout(home).socket
     try:
@@ -48,15 +83,22 @@ def ask(home: Path, request: dict[str, Any], *, timeout_s: float | None = None) 
             peer.connect(address)
             peer.sendall(orjson.dumps(request, option=orjson.OPT_APPEND_NEWLINE))
             with peer.makefile("rb") as file:
-                answer = json.loads(file.readline() or b"{}")
-                payload = file.read(answer.get("bytes", 0))
+                yield Asking(peer, file)
     except TimeoutError as error:
         raise DoorClosed(f"home {home}: its owner does not answer at {path} within {timeout_s:g} s") from error
     except (FileNotFoundError, ConnectionError) as error:
         raise DoorClosed(f"home {home}: its owner does not answer at {path}: {error}") from error
-    if not answer.get("ok"):
-        raise StoreError(str(answer.get("error") or "the owner closed the connection"))
-    return answer, payload
+
+
+def ask(home: Path, request: dict[str, Any], *, timeout_s: float | None = None) -> dict[str, Any]:
+    """The owner's answer to a request that has one line.
+
+    Raises:
+        DoorClosed: nobody answers, or not in time.
+        StoreError: the owner refused, or failed; its words.
+    """
+    with asking(home, request, timeout_s=timeout_s) as asked:
+        return asked.line()
 
 
 @contextlib.contextmanager

@@ -3,13 +3,12 @@
 Laws kept here:
 - nothing stays open between two questions, so a reader never stands in an owner's way, and lives through its restarts;
 - a result is asked for in the form that is wanted (rows, or columns for Arrow, Polars and pandas), once each;
-- a result that an owner cut says so (``is_cut``) and warns.
+- every row comes; who walks over a result has only some of them in memory at a time.
 """
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from datetime import datetime
 from functools import cached_property
 from os import PathLike
@@ -24,10 +23,6 @@ from tape.store.optional import optional, pyarrow
 if TYPE_CHECKING:
     import pandas
     import polars
-
-
-class ResultCut(UserWarning):
-    """An owner gave only the first rows of a result."""
 
 
 class Reader:
@@ -61,8 +56,14 @@ class Result:
         answer = self._answer
         return [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        return iter(self.rows())
+    def __iter__(self) -> Generator[dict[str, Any], None, None]:
+        """A dictionary for each row as it comes, asked anew unless ``rows`` has them already."""
+        if "_answer" in vars(self):
+            yield from self.rows()
+            return
+        with self._client.stream(self.query, as_of=self.as_of) as rows:
+            for row in rows:
+                yield dict(zip(rows.columns, row, strict=True))
 
     @property
     def columns(self) -> list[str]:
@@ -70,7 +71,7 @@ class Result:
 
     def arrow(self) -> Any:
         """A ``pyarrow.Table``."""
-        return self._stream[0]
+        return self._table
 
     def polars(self) -> polars.DataFrame:
         library = optional("polars", "polars needs polars and pyarrow: pip install polars 'tape[arrow]'")
@@ -82,25 +83,15 @@ class Result:
         frame: pandas.DataFrame = self.arrow().to_pandas()
         return frame
 
-    @property
-    def is_cut(self) -> bool:
-        """Whether an owner gave only the first rows, as ``[door] max_rows`` has it."""
-        return self._stream[1] if "_stream" in vars(self) else self._answer.is_cut
-
     @cached_property
     def _answer(self) -> Answer:
-        answer = self._client.query(self.query, as_of=self.as_of)
-        self._warn(answer.is_cut, len(answer.rows))
-        return answer
+        return self._client.query(self.query, as_of=self.as_of)
 
     @cached_property
-    def _stream(self) -> tuple[Any, bool]:
+    def _table(self) -> Any:
         reading = pyarrow()
-        stream, is_cut = self._client.arrow(self.query, as_of=self.as_of)
-        table = reading.ipc.open_stream(stream).read_all()
-        self._warn(is_cut, table.num_rows)
-        return table, is_cut
-
-    def _warn(self, is_cut: bool, rows: int) -> None:
-        if is_cut:
-            warnings.warn(f"only the first {rows:,} rows: the owner's [door] max_rows", ResultCut, stacklevel=5)
+        kept = reading.BufferOutputStream()
+        with self._client.arrow(self.query, as_of=self.as_of) as parts:
+            for part in parts:
+                kept.write(part)
+        return reading.ipc.open_stream(kept.getvalue()).read_all()

@@ -55,7 +55,7 @@ def look_at(home: Path, *, is_deep: bool = False) -> Look:
         began = time.monotonic()
         ask(home, {"request": "query", "sql": _QUERY}, timeout_s=ANSWERS_S)
         took_ms = 1000 * (time.monotonic() - began)
-        answer, _ = ask(home, {"request": "doctor", "deep": is_deep}, timeout_s=DEEP_S if is_deep else EXAMINES_S)
+        answer = ask(home, {"request": "doctor", "deep": is_deep}, timeout_s=DEEP_S if is_deep else EXAMINES_S)
     except DoorClosed as error:
         owner = _broken(f"pid {pid} runs and does not answer: {error}", "see its log; if it hangs, restart it")
         return Look(at, _by_files(home, owner, is_readable=False))

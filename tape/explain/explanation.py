@@ -131,11 +131,10 @@ class Plan:
         one: list[Given] = []
         several: list[Evidence] = []
         for each, answer in zip(self.lineage.inputs, answers, strict=True):
-            rows = [
-                [_at(dict(zip(answer.columns, row, strict=True)), name) for name in _names(each)] for row in answer.rows
-            ]
+            found = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+            rows = [[_at(row, name) for name in _names(each)] for row in found]
             if len(rows) > 1:
-                several.append(Evidence(each.view, _head(each.view), _names(each), rows, len(rows)))
+                several.append(Evidence(each.view, _head(each.view), _names(each), rows, found[0][_IN_ALL]))
             else:
                 values = dict(zip(_names(each), rows[0], strict=True)) if rows else {}
                 one.append(Given(each.view, dict(each.conditions), values))
@@ -161,8 +160,12 @@ def _names(each: Input) -> list[str]:
 def _input_query(each: Input, limit: int) -> str:
     columns = dict.fromkeys(name.partition(".")[0] for name in _names(each))
     where = " and ".join(f"{_quoted(name)} = {_text(text)}" for name, text in each.conditions)
-    names = ", ".join(map(_quoted, columns))
+    names = ", ".join([*map(_quoted, columns), f"count(*) over () as {_quoted(_IN_ALL)}"])
     return f"select {names} from {each.view}" + (f" where {where}" if where else "") + f" limit {max(limit, 50)}"
+
+
+_IN_ALL = "rows in all"
+"""A column beside those of a view: how many rows it has, of which the first are asked for."""
 
 
 def _quoted(name: str) -> str:

@@ -1,13 +1,17 @@
 """The door: a Unix socket of the owner through which others ask, because nobody else may open the file.
 
 Protocol: one request per connection, a JSON object in one line of at most 1 MB; the answer is one line of JSON,
-``{"ok": true, ..}`` or ``{"ok": false, "error": ".."}``, followed by ``bytes`` bytes where it says so (Arrow).
-Requests:
+``{"ok": true, ..}`` or ``{"ok": false, "error": ".."}``. Requests:
 
 - ``{"request": "status"}``
 - ``{"request": "doctor", "deep": true|false}``: every check of the home
-- ``{"request": "query", "sql": .., "as_of": .., "known_seq": .., "format": "rows"|"arrow"}``: one select, read-only,
-  within the limits of ``tape.owner.query_limits``, its rows capped. Rows come with ``columns`` and their ``types``
+- ``{"request": "query", "sql": .., "as_of": .., "known_seq": ..}``: one select, read-only, within the limits of
+  ``tape.owner.query_limits``. Rows come with ``columns`` and their ``types``, at most ``[door] max_rows``; ``is_cut``:
+  there are more
+- ``{"request": "stream", "sql": .., "as_of": .., "known_seq": .., "format": "rows"|"arrow"}``: every row of one select,
+  while it is computed. The first line has ``columns`` and ``types``; then come parts, each a line ``{"bytes": n}`` and
+  n bytes behind it: a JSON list of rows, or the next piece of one Arrow IPC stream; the last line says
+  ``{"ok": true, "rows": n}``. A stream without that line is not whole
 - ``{"request": "round", "queries": [..], "as_of": .., "known_seq": ..}``: several selects on one state of the store,
   what they share computed once, within the limits of one query; ``answers``, each like that of a query
 - ``{"request": "export", "as_of": .., "files": [..], "out": .., "take_over": ..}``; no files: the six JSONL logs
@@ -26,13 +30,13 @@ import os
 import socketserver
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import duckdb
 import orjson
@@ -53,7 +57,7 @@ from tape.store.errors import StoreError
 from tape.store.home import Layout
 from tape.store.ingest.gaps import gaps
 from tape.store.ingest.ingest import certificates
-from tape.store.query.guard import arrow_stream, one_select
+from tape.store.query.guard import FETCHED, arrow_parts, one_select, row_parts
 from tape.store.query.round import open_round
 from tape.store.status import newest_event, relation_names, table_status
 
@@ -67,8 +71,8 @@ _MAX_QUERIES = 200
 _MAX_ANSWER = 64 * 1024 * 1024
 _PATIENCE_S = 5.0
 """How long a client may take to say what it wants."""
-_FETCHED = 200
-"""Rows that are made at a time."""
+_PART = 128 * 1024
+"""Bytes of a part of a stream, about: small enough to be sent at once to a client that reads."""
 
 
 class Door:
@@ -164,20 +168,19 @@ class _Handler(socketserver.BaseRequestHandler):
     server: _Server
 
     def handle(self) -> None:
-        payload = b""
         try:
-            answer, payload = self._answer(self._request())
-            line = _to_line({**answer, "bytes": len(payload)} if payload else answer)
+            line = _to_line(self._answer(self._request()))
+        except ConnectionError:  # nobody is there to be told
+            return
         except (MemoryError, duckdb.OutOfMemoryException):
             line = _refusal("query: takes more memory than it may")
         except Exception as error:  # noqa: BLE001 (whatever a request does, the client is told)
             self.server.end_if_lost(error)
             line = _refusal(" ".join(str(error).split()) or type(error).__name__)
-        if (size := len(line) + len(payload)) > _MAX_ANSWER:
-            line, payload = _refusal(f"answer: expected at most {_MAX_ANSWER:,} bytes, found {size:,}"), b""
+        if (size := len(line)) > _MAX_ANSWER:
+            line = _refusal(f"answer: expected at most {_MAX_ANSWER:,} bytes, found {size:,}")
         self.request.settimeout(self.server.live.settings.door.timeout_s)
         self.request.sendall(line)
-        self.request.sendall(payload)
 
     def _request(self) -> dict[str, Any]:
         request = orjson.loads(self._line())
@@ -204,11 +207,12 @@ class _Handler(socketserver.BaseRequestHandler):
             raise StoreError(f"request: expected one line of at most {_MAX_REQUEST} bytes, found {len(line)}")
         return whole
 
-    def _answer(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
         kind = request.get("request")
         answers = {
             "status": self._status,
             "query": self._query,
+            "stream": self._stream,
             "round": self._round,
             "export": self._export,
             "republish": self._republish,
@@ -219,7 +223,7 @@ class _Handler(socketserver.BaseRequestHandler):
             raise StoreError(f"request: expected one of {', '.join(answers)}, found {kind!r}")
         return answers[kind](request)
 
-    def _status(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    def _status(self, request: dict[str, Any]) -> dict[str, Any]:
         """A database that answers no more has its reason among those of ``not_ready``."""
         status = status_of(self.server.live)
         tables, journal, missing = [], [], []
@@ -230,32 +234,44 @@ class _Handler(socketserver.BaseRequestHandler):
                 missing = [str(gap) for gap in gaps(cursor, self.server.live.home)]
         except duckdb.Error as error:
             self.server.end_if_lost(error)
-        return {"ok": True, **status, "tables": tables, "journal": journal, "gaps": missing}, b""
+        return {"ok": True, **status, "tables": tables, "journal": journal, "gaps": missing}
 
-    def _doctor(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    def _doctor(self, request: dict[str, Any]) -> dict[str, Any]:
         live, status = self.server.live, status_of(self.server.live)
         publications = tuple(live.publisher.publications)
         home = Home(live.home, live.settings, live.connection, publications, live.publisher.latest, status)
         checks = examine_served(home, status, is_deep=request.get("deep") is True)
-        return {"ok": True, "checks": [check.as_json() for check in checks]}, b""
+        return {"ok": True, "checks": [check.as_json() for check in checks]}
 
-    def _query(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-        sql, output = _said(request, "sql", str), _said(request, "format", str, "rows")
-        as_of, known_seq = _clocks(request)
-        settings = self.server.live.settings
+    def _query(self, request: dict[str, Any]) -> dict[str, Any]:
+        asked = _Asked.of(request)
+        if (output := request.get("format", "rows")) != "rows":
+            raise StoreError(f"request: format: expected rows, or the request stream, found {output!r:.60}")
         with self.server.queries.run(self.request, self.server.cursor()) as cursor:
-            set_clocks(cursor, as_of=as_of, known_seq=known_seq)
-            cursor.execute("set variable configured = ?", [settings.configured])
-            statement = one_select(sql, relation_names(cursor))
-            cursor.execute("begin transaction read only")
-            result = cursor.execute(statement)
-            if output == "arrow":
-                stream, is_cut = arrow_stream(result, settings.door.max_rows)
-                return {"ok": True, "is_cut": is_cut}, stream
-            answer, _ = _rows_of(result, settings.door.max_rows, _MAX_ANSWER)
-            return {"ok": True, **answer}, b""
+            answer, _ = _rows_of(self._executed(cursor, asked), self.server.live.settings.door.max_rows, _MAX_ANSWER)
+            return {"ok": True, **answer}
 
-    def _round(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    def _stream(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Sends all but the last line."""
+        asked, output, count = _Asked.of(request), _said(request, "format", str, "rows"), 0
+        if output not in _PARTS:
+            raise StoreError(f"request: format: expected one of {', '.join(_PARTS)}, found {output!r:.60}")
+        with self.server.queries.stream(self.request, self.server.cursor()) as (cursor, send):
+            result = self._executed(cursor, asked)
+            send(_to_line({"ok": True, **_described(result)}))
+            for part, rows in _PARTS[output](result):
+                send(b'{"bytes":%d}\n%b' % (len(part), part))
+                count += rows
+        return {"ok": True, "rows": count}
+
+    def _executed(self, cursor: duckdb.DuckDBPyConnection, asked: _Asked) -> duckdb.DuckDBPyConnection:
+        set_clocks(cursor, as_of=asked.as_of, known_seq=asked.known_seq)
+        cursor.execute("set variable configured = ?", [self.server.live.settings.configured])
+        statement = one_select(asked.sql, relation_names(cursor))
+        cursor.execute("begin transaction read only")
+        return cursor.execute(statement)
+
+    def _round(self, request: dict[str, Any]) -> dict[str, Any]:
         queries = [str(query) for query in _said(request, "queries", list)]
         if len(queries) > _MAX_QUERIES:
             raise StoreError(f"round: expected at most {_MAX_QUERIES} queries, found {len(queries)}")
@@ -274,9 +290,9 @@ class _Handler(socketserver.BaseRequestHandler):
                 result = reading.answer(one_select(query, relations))
                 answer, room = _rows_of(result, live.settings.door.max_rows, room)
                 answers.append(answer)
-        return {"ok": True, "answers": answers}, b""
+        return {"ok": True, "answers": answers}
 
-    def _export(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    def _export(self, request: dict[str, Any]) -> dict[str, Any]:
         live = self.server.live
         files = [state_file(name) for name in dict.fromkeys(map(str, _said(request, "files", list)))]
         folder = Path(_said(request, "out", str))
@@ -297,17 +313,29 @@ class _Handler(socketserver.BaseRequestHandler):
                     take_over(live.own, folder, files)
                 write = partial(publish, files=files) if files else write_logs
                 paths = write(reading, folder, own=live.own)
-        return {"ok": True, "as_of": as_of.isoformat(), "paths": [str(path) for path in paths]}, b""
+        return {"ok": True, "as_of": as_of.isoformat(), "paths": [str(path) for path in paths]}
 
-    def _republish(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    def _republish(self, request: dict[str, Any]) -> dict[str, Any]:
         export_id, folder = _said(request, "export_id", int), Path(_said(request, "out", str))
         _refuse_own("export as published", folder, Layout(self.server.live.home).state)
         with self.server.exporting, self.server.cursor() as cursor:
             path = republish(cursor, export_id, folder, own=self.server.live.own)
-        return {"ok": True, "path": str(path)}, b""
+        return {"ok": True, "path": str(path)}
 
-    def _backup(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-        return {"ok": True, "path": str(self.server.live.housekeeping.back_up(Path(_said(request, "to", str))))}, b""
+    def _backup(self, request: dict[str, Any]) -> dict[str, Any]:
+        return {"ok": True, "path": str(self.server.live.housekeeping.back_up(Path(_said(request, "to", str))))}
+
+
+class _Asked(NamedTuple):
+    """One select, and the clocks that it sees."""
+
+    sql: str
+    as_of: datetime | None
+    known_seq: int | None
+
+    @classmethod
+    def of(cls, request: dict[str, Any]) -> _Asked:
+        return cls(_said(request, "sql", str), *_clocks(request))
 
 
 def _refuse_own(what: str, folder: Path, own: Path) -> None:
@@ -346,19 +374,47 @@ def _rows_of(result: duckdb.DuckDBPyConnection, max_rows: int, room: int) -> tup
     Raises:
         StoreError: they are larger than they may be.
     """
-    columns = [column[0] for column in result.description or ()]
-    types = [str(column[1]) for column in result.description or ()]
     parts: list[bytes] = []
     count = 0
-    while count <= max_rows and (fetched := result.fetchmany(min(_FETCHED, max_rows + 1 - count))):
+    while count <= max_rows and (fetched := result.fetchmany(min(FETCHED, max_rows + 1 - count))):
         count += len(fetched)
         if kept := fetched[: len(fetched) - (count > max_rows)]:
-            parts.append(_to_line(kept)[1:-2])
+            parts.append(_inner_json(kept))
             room -= len(parts[-1])
         if room < 0:
             raise StoreError(f"answer: expected at most {_MAX_ANSWER:,} bytes, found more")
     rows = orjson.Fragment(b"[" + b",".join(parts) + b"]")
-    return {"columns": columns, "types": types, "rows": rows, "is_cut": count > max_rows}, room
+    return {**_described(result), "rows": rows, "is_cut": count > max_rows}, room
+
+
+def _json_parts(result: duckdb.DuckDBPyConnection) -> Iterator[tuple[bytes, int]]:
+    """The rows in lists of JSON, each with how many they are."""
+    parts: list[bytes] = []
+    size = count = 0
+    for rows in row_parts(result):
+        parts.append(_inner_json(rows))
+        size, count = size + len(parts[-1]), count + len(rows)
+        if size >= _PART:
+            yield b"[" + b",".join(parts) + b"]", count
+            parts, size, count = [], 0, 0
+    if parts:
+        yield b"[" + b",".join(parts) + b"]", count
+
+
+_PARTS: dict[str, Callable[[duckdb.DuckDBPyConnection], Iterator[tuple[bytes, int]]]] = {
+    "rows": _json_parts,
+    "arrow": arrow_parts,
+}
+
+
+def _described(result: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
+    described = result.description or ()
+    return {"columns": [column[0] for column in described], "types": [str(column[1]) for column in described]}
+
+
+def _inner_json(rows: list[tuple[Any, ...]]) -> bytes:
+    """A JSON list without its brackets."""
+    return _to_line(rows)[1:-2]
 
 
 def _refusal(error: str) -> bytes:

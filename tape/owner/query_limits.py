@@ -4,6 +4,10 @@ Laws kept here:
 - so many run at a time, each in a thread of lower priority;
 - one is ended when it takes too long or its client hangs up, all are when they take too much memory together: they are
   interrupted again and again, because an interrupt that comes before a query has begun to run is lost;
+- a result that is sent while it is computed (a stream) may take ``timeout_s`` from part to part and ``stream_s`` in
+  all, and so may its transaction: beside one that only reads, DuckDB still empties its log. A stream that runs longer
+  than ``timeout_s`` gives its place to others; as many streams as there are places may do so, one more is ended;
+- a client that reads nothing of a stream for ``timeout_s`` is left: only the client waits for whoever reads its output;
 - the database's own ``memory_limit`` is never reached by them: where a transaction cannot even be rolled back, DuckDB
   ends the process. While some run, it is what the owner may have, what they may have, and what they may get until they
   are ended;
@@ -21,7 +25,7 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Protocol, TypeVar
 
@@ -29,7 +33,7 @@ import duckdb
 
 from tape.owner.memory import own_bytes
 from tape.settings import Settings
-from tape.store.database import bytes_of
+from tape.store.database import bytes_of, is_fatal
 from tape.store.errors import StoreError
 
 _NICENESS = 10
@@ -47,6 +51,10 @@ class QueryEnded(StoreError):
     """A query was ended before it was done."""
 
 
+class ClientStalled(ConnectionError):
+    """A client stopped reading in the middle of a part: nothing more can be said to it."""
+
+
 class Running(Protocol):
     """What can be told to end: a cursor, a round."""
 
@@ -57,12 +65,16 @@ Runs = TypeVar("Runs", bound=Running)
 
 
 class _Query:
-    """One that runs: for whom, until when, what is interrupted, and why it is to end."""
+    """One that runs: for whom, since and until when, what is interrupted, and why it is to end."""
 
-    def __init__(self, peer: socket.socket, until: float) -> None:
-        self.peer, self.until = peer, until
+    def __init__(self, peer: socket.socket, begun: float, may_take_s: float) -> None:
+        self.peer, self.begun, self.until = peer, begun, begun + may_take_s
+        self.overdue = f"ended after {may_take_s:g} s"
+        """Why it is to end at ``until``."""
         self.running: Running | None = None
         self.reason = ""
+        self.is_long = False
+        """A stream that has given its place to others."""
 
 
 class Queries:
@@ -90,16 +102,68 @@ class Queries:
             QueryEnded: it took too long or too much, its client hung up, or the owner stops.
             StoreError: there is no room within the time that a query may take.
         """
+        with self._running_query(peer, opened) as (_, running):
+            yield running
+
+    @contextmanager
+    def stream(
+        self, peer: socket.socket, opened: AbstractContextManager[Runs]
+    ) -> Iterator[tuple[Runs, Callable[[bytes], None]]]:
+        """Like ``run``, for a result that is sent while it is computed; the second value sends a part of it.
+
+        Raises, beside what ``run`` does:
+            ClientStalled: the client stopped reading.
+        """
+        with self._running_query(peer, opened) as (query, running):
+
+            def send(part: bytes) -> None:
+                self._send(query, part)
+                self._goes_on(query)
+
+            yield running, send
+
+    @contextmanager
+    def _running_query(
+        self, peer: socket.socket, opened: AbstractContextManager[Runs]
+    ) -> Iterator[tuple[_Query, Runs]]:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
         query = self._admit(peer)
         try:
             with opened as running, self._interrupting(query, running):
-                yield running
+                yield query, running
         finally:
             with self._gate:
                 self._running.discard(query)
                 self._give_back()
                 self._gate.notify_all()
+
+    def _send(self, query: _Query, part: bytes) -> None:
+        """Sends a part whole: one that is to end is told so behind it, not within."""
+        if query.reason:
+            raise QueryEnded(f"query: {query.reason}")
+        left, heard = memoryview(part), time.monotonic()
+        query.peer.settimeout(_WAIT_S)
+        while left:
+            try:
+                left = left[query.peer.send(left) :]
+                heard = time.monotonic()
+            except TimeoutError:
+                if query.reason or time.monotonic() - heard > self._limits.timeout_s:
+                    raise ClientStalled(f"query: {len(left)} bytes of a part are not read") from None
+
+    def _goes_on(self, query: _Query) -> None:
+        """Gives a stream time for its next part, and its place to others once it is long."""
+        now, limits = time.monotonic(), self._limits
+        with self._gate:
+            if now - query.begun > limits.timeout_s and not query.is_long:
+                if sum(each.is_long for each in self._running) >= limits.queries:
+                    query.reason = query.reason or f"{limits.queries} long ones are being read, try again"
+                query.is_long = True
+                self._gate.notify_all()
+            query.until, query.overdue = now + limits.timeout_s, f"ended after {limits.timeout_s:g} s without a row"
+            if query.until > query.begun + limits.stream_s:
+                query.until = query.begun + limits.stream_s
+                query.overdue = f"ended after {limits.stream_s:g} s: no result is read longer ([door] stream_s)"
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -137,7 +201,7 @@ class Queries:
                 self._gate.wait(_WAIT_S)
             if not self._running:
                 self._meter.execute(f"set memory_limit = '{self._limit_with_queries}'")
-            query = _Query(peer, time.monotonic() + self._limits.timeout_s)
+            query = _Query(peer, time.monotonic(), self._limits.timeout_s)
             self._running.add(query)
             self._gate.notify_all()
         return query
@@ -150,7 +214,8 @@ class Queries:
             self._had_bytes = own_bytes()
         if self._alone or self._takes_too_much():
             return "memory is short"
-        return f"{self._limits.queries} others are running" if len(self._running) >= self._limits.queries else ""
+        with_place = sum(not each.is_long for each in self._running)
+        return f"{self._limits.queries} others are running" if with_place >= self._limits.queries else ""
 
     @contextmanager
     def _interrupting(self, query: _Query, running: Running) -> Iterator[None]:
@@ -158,7 +223,10 @@ class Queries:
             query.running = running
         try:
             yield
-        except duckdb.InterruptException:
+        except Exception as error:
+            # Arrow wraps what DuckDB raises at an interrupt
+            if not query.reason or isinstance(error, (ConnectionError, StoreError)) or is_fatal(error):
+                raise
             raise QueryEnded(f"query: {query.reason}") from None
         finally:
             with self._gate:
@@ -185,7 +253,7 @@ class Queries:
             if place in gone:
                 query.reason = query.reason or "the client hung up"
             elif now > query.until:
-                query.reason = query.reason or f"ended after {self._limits.timeout_s:g} s"
+                query.reason = query.reason or query.overdue
             elif short:
                 query.reason = query.reason or "takes more memory than it may"
         for query in self._running:

@@ -75,10 +75,10 @@ class Serving:
         return True
 
     def status(self) -> dict[str, Any]:
-        return ask(self.home, {"request": "status"})[0]
+        return ask(self.home, {"request": "status"})
 
     def query(self, sql: str, **more: Any) -> dict[str, Any]:
-        return ask(self.home, {"request": "query", "sql": sql, **more})[0]
+        return ask(self.home, {"request": "query", "sql": sql, **more})
 
     def value(self, sql: str) -> Any:
         """The only value of a query."""

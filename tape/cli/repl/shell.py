@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from tape.cli.repl.catalog import print_commands, print_relations, print_schema
 from tape.cli.repl.completion import COMMANDS, MODES
 from tape.cli.repl.statements import is_command
-from tape.cli.tables import print_rows
+from tape.cli.tables import print_table, write_rows
+from tape.cli.terminal import terminal
 from tape.client.client import Client
 from tape.client.instants import instant
 from tape.store.errors import StoreError
@@ -22,6 +23,15 @@ from tape.store.views.catalog import CATALOG_SQL, Relation, relations_of
 
 class Left(Exception):
     """The session is over."""
+
+
+class TableCut(StoreError):
+    """A table has only the first rows of a result; ``count``: how many there are, where that is known."""
+
+    def __init__(self, shown: int, count: int | None) -> None:
+        self.shown, self.count = shown, count
+        left = "more are" if count is None else f"{count - shown:,} of {count:,} are"
+        super().__init__(f"table: the first {shown:,} rows, {left} left out: --format csv, json and arrow have all")
 
 
 class Shell:
@@ -63,14 +73,31 @@ class Shell:
             StoreError: it is refused, or fails.
         """
         if self.mode == "arrow":
-            stream, is_cut = self._client.arrow(query, as_of=self.as_of)
-            sys.stdout.buffer.write(stream)
+            with self._client.arrow(query, as_of=self.as_of) as parts:
+                for part in parts:
+                    sys.stdout.buffer.write(part)
+        elif self.mode == "table":
+            self._print_table(query)
         else:
-            answer = self._client.query(query, as_of=self.as_of)
-            print_rows(answer.columns, answer.rows, self.mode)
-            is_cut = answer.is_cut
-        if is_cut:
-            print(f"tape: only the first {self._client.settings.door.max_rows:,} rows are shown", file=sys.stderr)
+            with self._client.stream(query, as_of=self.as_of) as rows:
+                write_rows(rows, self.mode, sys.stdout)
+
+    def _print_table(self, query: str) -> None:
+        """A table of as many rows as a table may have; what it leaves out is said at its end.
+
+        Raises:
+            TableCut: some are left out, where nobody sees the table.
+        """
+        answer = self._client.first(self._client.settings.door.max_rows, query, as_of=self.as_of)
+        print_table(answer.columns, answer.rows)
+        shown = len(answer.rows)
+        if not answer.is_cut:
+            terminal().print(f"{shown:,} row{'' if shown == 1 else 's'}")
+            return
+        cut = TableCut(shown, self._client.count(query, as_of=self.as_of))
+        if not sys.stdout.isatty():
+            raise cut
+        terminal().print(str(cut), soft_wrap=True)
 
     def _command(self, line: str) -> None:
         name, *words = line.split()

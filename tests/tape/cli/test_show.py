@@ -66,10 +66,10 @@ def test_everything_is_shown_within_100_columns(
 ) -> None:
     client = Client(home)
     for name, relation in relations.items():
-        answer = client.query(f'from "{name}" limit {limit + 1}', as_of=END)
+        answer = client.first(limit, f'from "{name}"', as_of=END)
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
-            print_relation(relation, answer, limit, show_all=show_all, as_of=END, is_newest_first=False)
+            print_relation(relation, answer, None, show_all=show_all, as_of=END, is_newest_first=False)
         first, *lines = printed.getvalue().splitlines()
         assert first == f"{name} as of 2025-11-01 00:00:00 UTC"
         assert max(map(len, lines), default=0) <= 100, printed.getvalue()
@@ -89,7 +89,7 @@ def test_a_view_is_shown_with_purpose_units_and_without_its_envelope(home: Path)
     assert {"UTC", "USD", "base", "quote", "bps"} <= set(units.split())
     assert set(rule) == {"─"}
     assert first.split()[0] == "2025-10-31"
-    assert "2 rows, newest first; there are more: --limit; " in note
+    assert "2 of 28 rows, newest first; there are more: --limit; " in note
     assert "ingest" not in ended.out
     assert "ingest" in tape("--home", home, "show", "closed_trades", "--all", *AT).out
 
@@ -112,6 +112,14 @@ def test_json_has_every_column_and_the_newest_rows(home: Path) -> None:
     rows = tape("--home", home, "show", "order_fills", "--limit", "3", "--json").json
     assert [row["ts"] for row in rows] == sorted((row["ts"] for row in rows), reverse=True)
     assert rows[0].keys() >= ENVELOPE
+
+
+def test_json_has_every_row_unless_a_limit_is_given(home: Path) -> None:
+    (counted,) = tape("--home", home, "sql", "select count(*) as n from order_acks", "--format", "json").json
+    assert counted["n"] > 50
+    assert len(tape("--home", home, "show", "order_acks", "--json").json) == counted["n"]
+    table = tape("--home", home, "show", "order_acks").out.splitlines()[-1]
+    assert table.startswith(f"50 of {counted['n']:,} rows, newest first; there are more: --limit")
 
 
 def test_a_terminal_has_colours_and_a_pipe_has_none(home: Path) -> None:

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 import time
-import warnings
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -14,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import tape
-from tape.client.reader import Reader, ResultCut
+from tape.client.reader import Reader
 from tape.execution.events import Ticked
 from tape.store.database import migrate
 from tape.store.errors import StoreError
@@ -82,23 +81,21 @@ def test_a_result_comes_as_arrow_polars_and_pandas(store: Reader) -> None:
     assert result.arrow().to_pylist() == [{"x": 0, "y": 0.0}, {"x": 1, "y": 1.5}, {"x": 2, "y": 3.0}]
     assert result.polars().rows() == [(0, 0.0), (1, 1.5), (2, 3.0)]
     assert result.pandas().sum().to_list() == [3, 4.5]
-    assert not result.is_cut
 
 
-def test_a_result_that_an_owner_cut_says_so_and_warns(owned: Path) -> None:
-    for form in ("rows", "arrow", "polars", "pandas"):
-        result = tape.connect(owned).sql("from range(51)")
-        with pytest.warns(ResultCut, match="first 50 rows") as caught:
-            assert len(getattr(result, form)()) == 50
-        assert result.is_cut
-        assert form not in ("rows", "arrow") or caught[0].filename == __file__, "it points at who asked"
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert not tape.connect(owned).sql("from range(50)").is_cut
+@pytest.mark.parametrize("form", ["rows", "arrow", "polars", "pandas", "__iter__"])
+def test_every_row_comes_in_every_form_whoever_answers(store: Reader, form: str) -> None:
+    if form in ("arrow", "polars", "pandas"):
+        pytest.importorskip("pyarrow")
+    found = getattr(store.sql("select x from range(20503) as numbers (x)"), form)()
+    assert len(list(found) if form == "__iter__" else found) == 20_503
 
 
-def test_without_an_owner_nothing_is_cut(alone: Path) -> None:
-    assert len(tape.connect(alone).sql("from range(20_000)").rows()) == 20_000
+def test_who_walks_over_a_result_may_stop_and_ask_on(store: Reader) -> None:
+    walk = iter(store.sql("select x from range(1000000000) as numbers (x)"))
+    assert [next(walk)["x"] for _ in range(1000)] == list(range(1000))
+    walk.close()
+    assert store.sql("select 1 as n").rows() == [{"n": 1}]
 
 
 def test_views_show_the_instant_asked_for(owned: Path) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,13 +16,13 @@ import duckdb
 import pytest
 
 import tape.owner.door
-from tape.client.owner_socket import DoorClosed, ask
+from tape.client.owner_socket import DoorClosed, ask, asking
 from tape.execution.events import Ticked
 from tape.owner.owner import DatabaseBroken, Owner
 from tape.settings import load_settings
 from tape.store.errors import StoreError
 from tape.store.journal.writer import Journal
-from tests.tape.owners import Serving, check_unharmed, peer, said, wait_for
+from tests.tape.owners import Serving, check_unharmed, patiently, peer, said, wait_for
 
 RUNAWAY = "select count(*) from range(10000000) as a (x), range(10000000) as b (x) where a.x + b.x = -1"
 NOW = datetime.now(UTC)
@@ -104,7 +105,7 @@ def test_who_only_says_no_more_still_gets_an_answer(owner: Serving) -> None:
 def test_a_runaway_query_for_arrow_is_ended_too(owner: Serving) -> None:
     pytest.importorskip("pyarrow")
     with pytest.raises(StoreError, match="ended after 3 s"):
-        owner.query(RUNAWAY, format="arrow")
+        streamed(owner, RUNAWAY, format="arrow")
 
 
 def test_a_query_that_streams_without_end_is_ended_or_cut(owner: Serving) -> None:
@@ -118,11 +119,97 @@ def test_rows_are_capped_and_it_is_said(owner: Serving) -> None:
         assert (len(answer["rows"]), answer["is_cut"]) == (min(count, 50), is_cut)
 
 
-def test_arrow_is_capped_and_it_is_said(owner: Serving) -> None:
+def streamed(owner: Serving, sql: str, **more: Any) -> tuple[dict[str, Any], list[bytes]]:
+    """The first line of a stream, and its parts."""
+    with asking(owner.home, {"request": "stream", "sql": sql, **more}) as asked:
+        return asked.line(), list(asked.parts())
+
+
+@pytest.mark.parametrize("count", [0, 1, 199, 200, 201, 20_503])
+def test_a_stream_has_every_row_however_many_an_answer_may_have(owner: Serving, count: int) -> None:
+    head, parts = streamed(owner, f"select x, 'a' as a from range({count}) as numbers (x)")
+    assert head == {"ok": True, "columns": ["x", "a"], "types": ["BIGINT", "VARCHAR"]}
+    assert [row for part in parts for row in json.loads(part)] == [[x, "a"] for x in range(count)]
+
+
+@pytest.mark.parametrize("count", [0, 51, 20_503])
+def test_a_stream_of_arrow_has_every_row_too(owner: Serving, count: int) -> None:
     pa = pytest.importorskip("pyarrow")
-    for count, is_cut in ((50, False), (51, True), (5000, True)):
-        answer, stream = ask(owner.home, {"request": "query", "sql": f"from range({count})", "format": "arrow"})
-        assert (pa.ipc.open_stream(stream).read_all().num_rows, answer["is_cut"]) == (50, is_cut)
+    _, parts = streamed(owner, f"from range({count})", format="arrow")
+    assert pa.ipc.open_stream(b"".join(parts)).read_all().num_rows == count
+
+
+def test_a_stream_says_at_its_end_how_many_rows_it_had(owner: Serving) -> None:
+    with peer(owner) as client, client.makefile("rb") as answer:
+        client.sendall(b'{"request": "stream", "sql": "from range(20503)"}\n')
+        answer.readline()
+        lines = []
+        while size := (line := json.loads(answer.readline())).get("bytes"):
+            lines.append(answer.read(size))
+        assert (line, answer.read()) == ({"ok": True, "rows": 20_503}, b"")
+    assert len(lines) > 1
+
+
+@pytest.mark.parametrize("sql", ["selec 1", "delete from ticks", "from nowhere"])
+def test_what_cannot_be_streamed_is_refused_in_the_first_line(owner: Serving, sql: str) -> None:
+    with asking(owner.home, {"request": "stream", "sql": sql}) as asked, pytest.raises(StoreError):
+        asked.line()
+
+
+def test_a_form_that_is_none_is_refused(owner: Serving) -> None:
+    with pytest.raises(StoreError, match="format: expected one of rows, arrow, found 'xml'"):
+        streamed(owner, "select 1", format="xml")
+    with pytest.raises(StoreError, match="format: expected rows, or the request stream, found 'arrow'"):
+        owner.query("select 1", format="arrow")
+
+
+def test_a_stream_that_fails_after_some_rows_says_so_behind_them(owner: Serving) -> None:
+    failing = "select case when x < 500000 then x else cast('none' || x as bigint) end as x from range(600000) as r (x)"
+    with asking(owner.home, {"request": "stream", "sql": failing}) as asked:
+        asked.line()
+        parts = asked.parts()
+        assert json.loads(next(parts))[0] == [0]
+        with pytest.raises(StoreError, match="none500000"):
+            list(parts)
+
+
+def test_a_client_that_reads_nothing_of_a_stream_is_left_and_the_others_are_answered(owner: Serving) -> None:
+    stalled = [peer(owner) for _ in range(8)]
+    for each in stalled:
+        each.sendall(b'{"request": "stream", "sql": "from range(1000000000)"}\n')
+    assert patiently(lambda: owner.value("select 1")) == 1
+    for each in stalled:
+        with each, each.makefile("rb") as answer:
+            while line := answer.readline(10_000_000):
+                pass
+            assert line == b"", "the owner closed the connection"
+
+
+def test_a_client_that_hangs_up_in_the_middle_of_a_stream_ends_it(tmp_path: Path) -> None:
+    (tmp_path / "tape.toml").write_text("[door]\ntimeout_s = 600\nstream_s = 600\nqueries = 1\n")
+    with Serving(tmp_path) as serving:
+        with asking(serving.home, {"request": "stream", "sql": "from range(1000000000)"}) as asked:
+            asked.line()
+            next(asked.parts())
+        assert serving.value("select 1") == 1, "the only place is free again"
+        assert serving.end() == 0, serving.log
+
+
+def test_a_long_stream_gives_its_place_to_others_and_ends_at_its_own_time(tmp_path: Path) -> None:
+    (tmp_path / "tape.toml").write_text("[door]\ntimeout_s = 3\nstream_s = 12\nqueries = 1\n")
+    with Serving(tmp_path) as serving:
+        answers: list[Any] = []
+        other = threading.Thread(target=lambda: answers.append(patiently(lambda: serving.value("select 1"))))
+        with asking(serving.home, {"request": "stream", "sql": "from range(1000000000)"}) as asked:
+            asked.line()
+            other.start()
+            answered_by_then = (list(answers) for _ in asked.parts())
+            last: deque[list[Any]] = deque(maxlen=1)
+            with pytest.raises(StoreError, match=r"ended after 12 s: no result is read longer \(\[door\] stream_s\)"):
+                last.extend(answered_by_then)
+            assert last == deque([[1]]), "another query was answered while the stream was read"
+        other.join()
+        assert serving.end() == 0, serving.log
 
 
 def test_a_query_sees_the_instant_it_asks_for(owner: Serving) -> None:
@@ -133,7 +220,7 @@ def test_a_query_sees_the_instant_it_asks_for(owner: Serving) -> None:
 
 
 def in_round(owner: Serving, *queries: str, **more: Any) -> list[dict[str, Any]]:
-    answers: list[dict[str, Any]] = ask(owner.home, {"request": "round", "queries": queries, **more})[0]["answers"]
+    answers: list[dict[str, Any]] = ask(owner.home, {"request": "round", "queries": queries, **more})["answers"]
     return answers
 
 
@@ -192,7 +279,7 @@ def test_what_does_not_only_read_is_refused(owner: Serving, sql: str) -> None:
         (b"garbage\n", "unexpected"),
         (b"\xff\xfe\x00\n", "UTF-8"),
         (b"[1]\n", "expected an object"),
-        (b"{}\n", "expected one of status, query, round, export"),
+        (b"{}\n", "expected one of status, query, stream, round, export"),
         (b'{"request": ["status"]}\n', ""),
         (b'{"request": "shutdown"}\n', "expected one of"),
         (b'{"request": "query"}\n', "sql"),

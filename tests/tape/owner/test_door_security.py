@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tape.client.owner_socket import DoorClosed, ask
+from tape.client.owner_socket import DoorClosed, ask, asking
 from tape.execution.events import Ticked
 from tape.runtime.load import load_one
 from tape.store.errors import StoreError
@@ -384,7 +384,10 @@ KNOWN = ("query: ended after", "query: takes more memory", "query: memory is sho
 def hog(home: Path, sql: str, **more: str) -> str:
     """What a client hears; a hog may be ended, refused, or small enough."""
     try:
-        ask(home, {"request": "query", "sql": sql, **more})
+        with asking(home, {"request": "query", "sql": sql, **more}) as asked:
+            asked.line()
+            for _ in asked.parts() if "format" in more else ():
+                pass
     except DoorClosed:
         raise
     except StoreError as error:
@@ -413,7 +416,7 @@ def test_neither_a_round_nor_arrow_is_a_way_to_more(hurried: Serving) -> None:
         with pytest.raises(StoreError) as refused:
             ask(hurried.home, {"request": "round", "queries": ["select 1", HOGS[name], HOGS[name]]})
         assert str(refused.value).startswith(KNOWN)
-        assert hog(hurried.home, HOGS[name], format="arrow").startswith(KNOWN)
+        assert hog(hurried.home, HOGS[name], request="stream", format="arrow").startswith(KNOWN)
     check_unharmed(hurried)
 
 
@@ -467,7 +470,7 @@ def test_an_executor_in_the_same_process_goes_on_while_hogs_run(tmp_path: Path) 
         wait_for(lambda: answers(tmp_path), "the owner does not answer")
 
         def stored() -> int:
-            status, _ = patiently(lambda: ask(tmp_path, {"request": "status"}))
+            status = patiently(lambda: ask(tmp_path, {"request": "status"}))
             return sum(each["stored"] for each in status["journal"])
 
         wait_for(lambda: stored() > 0, "no tick is stored")
@@ -475,7 +478,7 @@ def test_an_executor_in_the_same_process_goes_on_while_hogs_run(tmp_path: Path) 
             pass
         before = stored()
         wait_for(lambda: stored() > before, "no tick is stored any more")
-        status, _ = ask(tmp_path, {"request": "status"})
+        status = ask(tmp_path, {"request": "status"})
         assert {name: each for name, each in status["workers"].items() if each["failures"]} == {}
         assert [each["gaps"] for each in status["journal"]] == [0]
         code, _ = running.end()

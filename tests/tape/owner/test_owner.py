@@ -307,7 +307,7 @@ def test_a_disk_that_is_full_for_a_while_loses_nothing(home: Path) -> None:
     with limited(home, 100_000) as process, Journal(home, "executor") as journal:
 
         def ingest() -> dict[str, Any]:
-            return dict(ask(home, {"request": "status"})[0]["workers"]["ingest"])
+            return dict(ask(home, {"request": "status"})["workers"]["ingest"])
 
         while not ingest()["error"]:
             assert process.poll() is None

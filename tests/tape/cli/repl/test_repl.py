@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from prompt_toolkit.output import DummyOutput
 
 from tape.cli.repl.completion import Candidate, Completion
 from tape.cli.repl.prompt import talk
-from tape.cli.repl.shell import Shell
+from tape.cli.repl.shell import Shell, TableCut
 from tape.cli.repl.statements import is_whole, steps_of
 from tape.client.client import Client
 from tape.execution.events import Ticked
@@ -269,6 +270,73 @@ def test_nothing_piped_is_nothing_done_and_quit_ends_it(home: Path) -> None:
 def test_piped_statements_show_the_instant_asked_for(home: Path) -> None:
     ended = piped(home, "select as_of() as t", "--as-of", "2025-11-05T16:10:00Z", "--format", "json")
     assert ended.json == [{"t": "2025-11-05T16:10:00Z"}]
+
+
+MANY = "select x, 'é' || x as name, x / 4 as share from range(20503) as numbers (x)"
+WHOLE = hashlib.md5(
+    "".join(["x,name,share\n", *(f"{x},é{x},{x / 4}\n" for x in range(20_503))]).encode(), usedforsecurity=False
+).hexdigest()
+
+
+@pytest.fixture(params=["alone", "owned"])
+def either(request: pytest.FixtureRequest, home: Path) -> Path:
+    """A home without an owner, and one beside its owner."""
+    if request.param == "alone":
+        return home
+    serving: Serving = request.getfixturevalue("owner")
+    return serving.home
+
+
+def test_csv_json_and_arrow_have_every_row(either: Path) -> None:
+    as_csv = piped(either, MANY, "--format", "csv")
+    assert (as_csv.code, as_csv.err) == (0, "")
+    assert hashlib.md5(as_csv.out.encode(), usedforsecurity=False).hexdigest() == WHOLE
+    rows = piped(either, MANY, "--format", "json").json
+    assert [(row["x"], row["share"]) for row in rows] == [(x, x / 4) for x in range(20_503)]
+    pa = pytest.importorskip("pyarrow")
+    command = [sys.executable, "-m", "tape", "--home", str(either), "sql", "--format", "arrow", MANY]
+    stream = subprocess.run(command, capture_output=True, cwd=PROJECT, timeout=60, check=True).stdout
+    assert pa.ipc.open_stream(stream).read_all().column("x").to_pylist() == list(range(20_503))
+
+
+def test_a_table_that_leaves_rows_out_fails_where_nobody_sees_it(either: Path) -> None:
+    ended = piped(either, MANY)
+    fails(ended, 1, "the first 10,000 rows, 10,503 of 20,503 are left out: --format csv, json and arrow have all")
+    assert ended.out.split()[-3:] == ["9999", "é9999", "2,499.75"]
+    assert piped(either, "select x from range(10000) as numbers (x)").out.endswith("10,000 rows\n")
+
+
+def test_a_table_that_leaves_rows_out_says_so_at_its_end_on_a_terminal(either: Path) -> None:
+    terminal = Terminal()
+    with terminal.start("--home", either, "sql", MANY) as process:
+        assert process.wait(60) == 0
+    wait_for(lambda: "é9999" in terminal.text, "the table is not shown")
+    end = " ".join(terminal.text.rpartition("é9999")[2].split())
+    assert (
+        end
+        == "2,499.75 table: the first 10,000 rows, 10,503 of 20,503 are left out: --format csv, json and arrow have all"
+    )
+
+
+def test_how_many_are_left_out_is_not_said_where_it_cannot_be_counted(either: Path) -> None:
+    counted = piped(either, f"{MANY} -- and a comment")
+    fails(counted, 1, "10,503 of 20,503")
+    assert Client(either).count("explain select 1") is None
+    assert str(TableCut(10, None)) == (
+        "table: the first 10 rows, more are left out: --format csv, json and arrow have all"
+    )
+
+
+def test_who_reads_only_the_begin_of_an_endless_answer_ends_it(either: Path) -> None:
+    command = [sys.executable, "-m", "tape", "--home", str(either), "sql", "--format", "csv", "from range(1000000000)"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=PROJECT) as process:
+        assert process.stdout is not None
+        assert [process.stdout.readline() for _ in range(3)] == ["range\n", "0\n", "1\n"]
+        process.stdout.close()
+        assert process.wait(60) == 1
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+    assert piped(either, "select 1 as a", "--format", "csv").out == "a\n1\n"
 
 
 # ---- at a terminal
