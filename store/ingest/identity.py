@@ -7,19 +7,23 @@ Laws kept here:
 - where and when a line was written (producer, run, host, process, arrival) is no part of an event's identity;
 - what comes a second time under one id with other content is refused, never dropped without a word.
 
-The text that is hashed is ``<event type>|`` and, for each field that is known, sorted by name, ``<name>=<value>|``.
+The text that is hashed is the event type and, for each field in the order of ``events.py``, ``|`` and its value.
 Instants are whole microseconds since 1970; numbers are doubles in their shortest form; texts are preceded by their
 length in bytes and a colon, so that no text can pass for a separator; symbols are trimmed and in upper case; documents
-are canonical JSON (keys sorted, no white space, every number a double). Unknown fields are left out, so a field that a
-later version adds changes no hash of an event that does not have it.
+are canonical JSON (keys sorted, no white space, every number a double). An unknown field leaves its place empty.
+
+The hash is stored, so it must never change. A field that a later version adds to an event may stand in the text only
+where it is known, behind all others, with its name: a test holds the hash of one event of each type.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from datetime import UTC, datetime
+import hashlib
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime, timedelta
 from functools import cache
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import duckdb
@@ -34,6 +38,7 @@ GIVEN_IDS = 1_000_000
 """The newest ids given by callers, among which an id with another time is found."""
 _ID_HASH = "cast(md5_number_lower(event_id) // 2 as bigint)"
 _HOUR_US = 3_600_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SPANS = 8
 """Spans of time into which the rows of a slice are divided before the history is searched for their ids."""
 
@@ -44,37 +49,38 @@ _SPANS = 8
 @cache
 def content_id(event: type[Event], row: str = "") -> str:
     """SQL: the id of an event that came without one; ``row``: the name of its row, with a dot."""
-    parts = [f"'{event.event_type}|'"]
-    fields = _content(event, row)
-    whole = event.whole
-    if whole is None:
-        return f"md5(concat({', '.join([*parts, *(_named(name, sql) for name, sql in fields.items())])}))"
-    document = f"{row}{whole}"
-    in_whole = [_named("ts", fields["ts"]), f"'{whole}=' || canonical_whole(cast({document} as varchar))"]
-    apart = [_named(name, sql) for name, sql in fields.items() if name != whole]
-    return (
-        f"case when {document} is null then md5(concat({', '.join([*parts, *apart])}))"
-        f" else md5(concat({', '.join([*parts, *in_whole])})) end"
-    )
+    apart = _hash(event, [_value(event, name, row) for name in _content_fields(event) if name != event.whole])
+    if event.whole is None:
+        return apart
+    document = f"{row}{event.whole}"
+    in_whole = _hash(event, [_value(event, "ts", row), f"canonical_whole(cast({document} as varchar))"])
+    return f"case when {document} is null then {apart} else {in_whole} end"
 
 
-def _named(name: str, value: str) -> str:
-    return f"'{name}=' || {value} || '|'"
+def id_of_whole(event: type[Event], ts: datetime, canonical: str) -> str:
+    """The same id, of an event that is a whole document, given in its canonical form."""
+    ts_us = (ts - _EPOCH) // timedelta(microseconds=1)
+    return hashlib.md5(f"{event.event_type}|{ts_us}|{canonical}".encode(), usedforsecurity=False).hexdigest()
 
 
-def _content(event: type[Event], row: str) -> dict[str, str]:
-    """SQL: the text of each field that counts, null where it is unknown, by name."""
-    names = sorted(set(event.model_fields) - _NO_CONTENT)
-    return {name: _text(event, name, row) for name in names}
+def _hash(event: type[Event], values: list[str]) -> str:
+    """One call of ``concat``, which leaves out what is null: measured at half the cost of joining names and values."""
+    separated = ", '|', ".join(values)
+    return f"md5(concat('{event.event_type}|', {separated}))"
 
 
-def _text(event: type[Event], name: str, row: str) -> str:
+def _content_fields(event: type[Event]) -> list[str]:
+    return [name for name in event.model_fields if name not in _NO_CONTENT]
+
+
+def _value(event: type[Event], name: str, row: str) -> str:
+    """SQL: what ``concat`` is given of a field, one expression or several."""
     info = event.model_fields[name]
     column, kind = f"{row}{name}", python_type(info.annotation)
     if kind is float:
-        return f"cast(case when isfinite({column}) then {column} + 0.0 end as varchar)"
+        return f"case when isfinite({column}) then to_json({column} + 0.0) end"
     if kind is datetime:
-        return f"cast(epoch_us({column}) as varchar)"
+        return f"epoch_us({column})"
     if kind is dict:
         return f"canonical_json(cast({column} as varchar))"
     if kind is list:
@@ -82,7 +88,7 @@ def _text(event: type[Event], name: str, row: str) -> str:
         plain = f"""replace(replace({ids}, '"', ''), ' ', '')"""
         return f"case when regexp_full_match({ids}, '{PLAIN_IDS}') then {plain} else canonical_ids({ids}) end"
     if kind is not str:
-        return f"cast({column} as varchar)"
+        return column
     if name == "symbol":
         column = f"upper(trim({column}))"
     if contract_key(name, info) == "event_type":
@@ -90,8 +96,8 @@ def _text(event: type[Event], name: str, row: str) -> str:
     for head, _, rest in (path.partition(".") for path in field_paths(name, info)):
         if head in event.model_fields and rest:
             column = f"coalesce({column}, json_extract_string({row}{head}, '$.{rest}'))"
-    value = f"nullif({column}, '')"
-    return f"strlen({value}) || ':' || {value}"
+    text = f"nullif({column}, '')"
+    return f"strlen({text}), ':', {text}"
 
 
 # --- doubles -----------------------------------------------------------------------------------------------------
@@ -107,75 +113,91 @@ class Doubles(NamedTuple):
 
 
 def take_out_doubles(
-    connection: duckdb.DuckDBPyConnection, event: type[Event], first: int, last: int, given: Iterable[int] | None = None
+    connection: duckdb.DuckDBPyConnection, given: Mapping[type[Event], Collection[int]], first: int, last: int
 ) -> Doubles:
     """Delete the rows numbered ``first`` to ``last`` that are stored already; belongs in their transaction.
 
-    ``given``: the numbers of the rows whose id a caller gave; of events that are not known by their content only these
-    are looked at. Rows stored in this transaction are deleted before anything of them reaches the log, so nothing is
-    deleted that was ever committed.
+    ``given``: by event, the numbers of its rows whose id a caller gave; of events that are not known by their content
+    only these are looked at. Rows stored in this transaction are deleted before anything of them reaches the log, so
+    nothing is deleted that was ever committed.
     """
-    table, given = event.table, list(given or ())
-    is_new = f"ingest_seq between {first} and {last}"
-    new = f"(from {table} where {is_new})"
-    if not event.by_content:
-        if not given:
-            return Doubles([], {})
-        new = f"(from {table} where {is_new} and ingest_seq in ({', '.join(map(str, given))}))"
-    stored = f"(from {table} where ingest_seq < {first} and ({_spans(connection, new)}))"
-    # Two cheap questions first: nearly always nothing is there twice, and the windows below cost more than the insert.
-    twice = f"select 1 from {new} group by event_id having count(*) > 1 limit 1"
-    before = f"select 1 from {stored} semi join (select ts from {new}) using (ts) limit 1"
-    may_double = connection.execute(f"({twice}) union all ({before})").fetchall()
-    pairs = dict(connection.execute(_pairs(event, new, stored, first)).fetchall()) if may_double else {}
-    refused = _other_content(connection, event, pairs) if pairs else {}
-    if given := [seq for seq in given if seq not in pairs]:
-        taken = _taken(connection, f"(from {table} where {is_new} and ingest_seq in ({', '.join(map(str, given))}))")
-        # What repeats an event that is refused is refused as well: nothing of it is stored.
-        refused |= taken | {seq: taken[of] for seq, of in pairs.items() if of in taken and seq not in refused}
+    pairs: dict[int, int] = {}
+    refused: dict[int, str] = {}
+    for event, new, stored in _suspects(connection, given, first, last):
+        if found := dict(connection.execute(_pairs(event, new, stored, first)).fetchall()):
+            refused |= _other_content(connection, event, found)
+            pairs |= found
+    taken = _taken(connection, {event: [seq for seq in seqs if seq not in pairs] for event, seqs in given.items()})
+    # What repeats an event that is refused is refused as well: nothing of it is stored.
+    refused |= taken | {seq: taken[of] for seq, of in pairs.items() if of in taken and seq not in refused}
     known = [seq for seq in pairs if seq not in refused]
-    if known or refused:
-        numbers = ", ".join(map(str, [*known, *refused]))
-        connection.execute(f"delete from {table} where {is_new} and ingest_seq in ({numbers})")
+    if gone := [*known, *refused]:
+        for event in given:
+            connection.execute(
+                f"delete from {event.table} where ingest_seq between ? and ?"
+                " and ingest_seq in (select unnest(?::bigint[]))",
+                [first, last, gone],
+            )
     return Doubles(known, refused)
 
 
-def _taken(connection: duckdb.DuckDBPyConnection, rows: str) -> dict[int, str]:
+def _taken(connection: duckdb.DuckDBPyConnection, given: Mapping[type[Event], Collection[int]]) -> dict[int, str]:
     """Remember the ids that callers gave to rows; those that another event has are returned, each with the reason."""
-    ids = f"(select ingest_seq, event_id, ts, {_ID_HASH} as id_hash from {rows})"
-    newest = "(select coalesce(max(number), 0) from given_ids)"
+    given = {event: numbers for event, numbers in given.items() if numbers}
+    if not given:
+        return {}
+    rows = " union all ".join(
+        f"select ingest_seq, event_id, ts, {_ID_HASH} as id_hash from {_numbered(event.table, numbers)}"
+        for event, numbers in given.items()
+    )
+    connection.execute(f"create or replace temp table new_ids as {rows}")
+    ((newest,),) = connection.execute("select coalesce(max(number), 0) from given_ids").fetchall()
     found = connection.execute(
-        f"""
+        """
         with
-        new_ids as {ids},
-        first_ids as (select id_hash, arg_min(ts, ingest_seq) as ts, min(ingest_seq) as seq from new_ids group by all),
-        known_ids as (select id_hash, ts from given_ids where number > {newest} - {GIVEN_IDS}),
-        taken as (
-            select new_ids.ingest_seq, new_ids.event_id, new_ids.ts, known_ids.ts as known_ts
+        first_ids as (
+            select id_hash, arg_min(ts, ingest_seq) as ts, min(ingest_seq) as ingest_seq
             from new_ids
-            inner join known_ids using (id_hash)
+            group by id_hash
+            having count(*) > 1
+        ),
+        taken as (
+            select new_ids.ingest_seq, event_id, new_ids.ts, given_ids.ts as known_ts
+            from given_ids
+            inner join new_ids using (id_hash)
+            where number > ?
             union all
-            select new_ids.ingest_seq, new_ids.event_id, new_ids.ts, first_ids.ts
+            select new_ids.ingest_seq, event_id, new_ids.ts, first_ids.ts
             from new_ids
             inner join first_ids using (id_hash)
-            where new_ids.ingest_seq > seq
+            where new_ids.ingest_seq > first_ids.ingest_seq
         )
         select ingest_seq, event_id, epoch_us(ts), epoch_us(any_value(known_ts)) from taken group by all
-        """
+        """,
+        [newest - GIVEN_IDS],
     ).fetchall()
     connection.execute(
-        f"""
+        """
         insert into given_ids
-        select {newest} + row_number() over (order by ingest_seq), id_hash, ts
-        from {ids}
+        select ? + row_number() over (order by ingest_seq), id_hash, ts
+        from new_ids
         where ingest_seq not in (select unnest(?::bigint[]))
         """,
-        [[seq for seq, *_ in found]],
+        [newest, [seq for seq, *_ in found]],
     )
-    ((count, newest_number),) = connection.execute("select count(*), max(number) from given_ids").fetchall()
+    connection.execute("drop table temp.new_ids")
+    ((count, newest),) = connection.execute("select count(*), max(number) from given_ids").fetchall()
     if count > GIVEN_IDS + GIVEN_IDS // 4:
-        connection.execute("delete from given_ids where number <= ?", [newest_number - GIVEN_IDS])
+        connection.execute("delete from given_ids where number <= ?", [newest - GIVEN_IDS])
     return {seq: _why_taken(event_id, ts, known_ts) for seq, event_id, ts, known_ts in found}
+
+
+def _numbered(table: str, numbers: Collection[int]) -> str:
+    """SQL: the rows of these numbers; those between the first and the last are read."""
+    rows = f"(from {table} where ingest_seq between {min(numbers)} and {max(numbers)}"
+    if len(numbers) == max(numbers) - min(numbers) + 1:
+        return f"{rows})"
+    return f"{rows} and ingest_seq in ({', '.join(map(str, numbers))}))"
 
 
 def _why_taken(event_id: str, ts_us: int, known_us: int) -> str:
@@ -183,6 +205,30 @@ def _why_taken(event_id: str, ts_us: int, known_us: int) -> str:
         return f"event_id {event_id:.60}: expected an id of its own, found that of another type of event"
     first, second = (datetime.fromtimestamp(each / 1e6, UTC).isoformat() for each in (known_us, ts_us))
     return f"event_id {event_id:.60}: expected the event of {first} that has it, found one of {second}"
+
+
+def _suspects(
+    connection: duckdb.DuckDBPyConnection, given: Mapping[type[Event], Collection[int]], first: int, last: int
+) -> list[tuple[type[Event], str, str]]:
+    """The events of which rows may be doubles, and SQL: their new rows, and the stored ones that these may double.
+
+    Two cheap questions, put for all tables at once: nearly always nothing is there twice.
+    """
+    new = {
+        event: f"(from {event.table} where ingest_seq between {first} and {last})"
+        if event.by_content
+        else _numbered(event.table, numbers)
+        for event, numbers in given.items()
+        if event.by_content or numbers
+    }
+    stored, asked = {}, []
+    for at, (event, (spans, is_shared)) in enumerate(_spans(connection, new).items()):
+        stored[event] = f"(from {event.table} where ingest_seq < {first} and ({spans}))"
+        asked.append(f"(select {at} from {stored[event]} semi join (select ts from {new[event]}) using (ts) limit 1)")
+        if is_shared:
+            asked.append(f"(select {at} from {new[event]} group by event_id having count(*) > 1 limit 1)")
+    found = {at for (at,) in connection.execute(" union all ".join(asked)).fetchall()} if asked else set()
+    return [(event, new[event], rows) for at, (event, rows) in enumerate(stored.items()) if at in found]
 
 
 def _pairs(event: type[Event], new: str, stored: str, first: int) -> str:
@@ -218,22 +264,33 @@ def _pairs(event: type[Event], new: str, stored: str, first: int) -> str:
     """
 
 
-def _spans(connection: duckdb.DuckDBPyConnection, new: str) -> str:
-    """SQL: a condition on ``ts`` that new rows and their doubles meet, and of the history as little as can be.
+def _spans(
+    connection: duckdb.DuckDBPyConnection, new: Mapping[type[Event], str]
+) -> dict[type[Event], tuple[str, bool]]:
+    """Per event with new rows: SQL, a condition on ``ts`` that their doubles meet; whether they share an instant.
 
-    A slice with one late row spans all the time between; so the widest gaps between its hours are left out.
+    The condition takes as little of the history as can be. A slice with one late row spans all the time between; so
+    the widest gaps between the hours of its rows are left out. New rows that share no instant double none of their own.
     """
-    rows = connection.execute(f"select distinct epoch_us(ts) // {_HOUR_US} from {new} order by 1").fetchall()
-    hours = [hour for (hour,) in rows]
-    if not hours:
-        return "false"
-    gaps = sorted(range(1, len(hours)), key=lambda at: hours[at - 1] - hours[at])[: _SPANS - 1]
-    cuts = [0, *sorted(gaps), len(hours)]
-    spans = [(hours[begin], hours[end - 1] + 1) for begin, end in pairwise(cuts)]
-    return " or ".join(
-        f"ts >= make_timestamptz({begin * _HOUR_US}) and ts < make_timestamptz({end * _HOUR_US})"
-        for begin, end in spans
+    if not new:
+        return {}
+    hours = " union all ".join(
+        f"select {at} as place, epoch_us(min(ts)) as low, epoch_us(max(ts)), count(*) > count(distinct ts)"
+        f" from {rows} group by epoch_us(ts) // {_HOUR_US}"
+        for at, rows in enumerate(new.values())
     )
+    events, found = list(new), connection.execute(f"{hours} order by place, low").fetchall()
+    spans = {}
+    for at, group in groupby(found, key=itemgetter(0)):
+        _, lows, highs, shared = zip(*group, strict=True)
+        gaps = sorted(range(1, len(lows)), key=lambda at: highs[at - 1] - lows[at])[: _SPANS - 1]
+        cuts = [0, *sorted(gaps), len(lows)]
+        condition = " or ".join(
+            f"ts between make_timestamptz({lows[begin]}) and make_timestamptz({highs[end - 1]})"
+            for begin, end in pairwise(cuts)
+        )
+        spans[events[at]] = (condition, any(shared))
+    return spans
 
 
 def _other_content(
@@ -241,11 +298,14 @@ def _other_content(
 ) -> dict[int, str]:
     """Of pairs that have one id, those that say different things; in words."""
     keys = {name: contract_key(name, info) for name, info in event.model_fields.items()}
-    names = [name for name in sorted(set(event.model_fields) - _NO_CONTENT - {"ts"}) if name != event.whole]
+    names = [name for name in _content_fields(event) if name not in ("ts", event.whole)]
     documents = [
         name for name in event.model_fields if python_type(event.model_fields[name].annotation) in (dict, list)
     ]
-    texts = {name: f"cast({name} as varchar)" if name in documents else _text(event, name, "") for name in names}
+    texts = {
+        name: f"cast({name} as varchar)" if name in documents else f"concat({_value(event, name, '')})"
+        for name in names
+    }
     values = [*texts.values(), *([f"cast({event.whole} as varchar)"] if event.whole else []), "cast(extra as varchar)"]
     labels = [*(keys[name] for name in texts), *([event.whole] if event.whole else []), "extra"]
     content = f"select ingest_seq, [{', '.join(values)}] as content from {event.table}"

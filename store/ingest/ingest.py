@@ -24,7 +24,8 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
+from operator import attrgetter
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -35,9 +36,10 @@ import orjson
 from tape.execution import values
 from tape.execution.events import EVENTS, EVENTS_BY_TYPE, Event, contract_layout
 from tape.execution.values import normal_name
+from tape.store.canonical_json import quick_canonical_whole
 from tape.store.database import roll_back, transaction
 from tape.store.ingest.counter import last_ingest_seq, reject
-from tape.store.ingest.identity import content_id, take_out_doubles
+from tape.store.ingest.identity import content_id, id_of_whole, take_out_doubles
 from tape.store.ingest.roll_ups import roll_up
 from tape.store.journal.segments import (
     REFUSED,
@@ -119,12 +121,12 @@ class Slice:
         self.rows, self.count, self.batches = {}, 0, 0
         self.given, self.places = {}, []
 
-    def row(self, table: str, number: int) -> tuple[str, int, str]:
-        """Segment, line and JSON of the row of this number."""
+    def row(self, number: int) -> tuple[str, str, int, str]:
+        """Table, segment, line and JSON of the row of this number."""
         _, segment, line = self.places[bisect(self.places, number, key=lambda place: place[0]) - 1]
         mark = b'"ingest_seq":%d,' % number
-        raw = next(row for row in self.rows[table] if mark in row[:80])
-        return segment, line, _text(b"{" + raw.partition(mark)[2].rstrip(b"\n"))
+        table, raw = next((table, row) for table, rows in self.rows.items() for row in rows if mark in row[:80])
+        return table, segment, line, _text(b"{" + raw.partition(mark)[2].rstrip(b"\n"))
 
 
 @dataclass(frozen=True)
@@ -348,8 +350,7 @@ class Ingest:
         for table, lines in taken.rows.items():
             with self._scratch_files(lines) as files:
                 self._connection.execute(insert_from_json(table), {"base": base, "files": files, **envelopes})
-        for table in taken.rows:
-            self._take_out_doubles(table, base, taken)
+        self._take_out_doubles(base, taken)
         if taken.count:
             self._connection.execute("update ingest_counter set last_ingest_seq = ?", [base + taken.count])
             taken.rolled = roll_up(self._connection, base, taken.rows)
@@ -358,14 +359,16 @@ class Ingest:
         _save_positions(self._connection, taken.positions)
         return base + taken.count
 
-    def _take_out_doubles(self, table: str, base: int, taken: Slice) -> None:
-        """Takes out of a table what it has twice now; what has an id that is taken is kept among the rejected."""
-        given = [base + number for number in taken.given.get(table, ())]
-        doubles = take_out_doubles(self._connection, _EVENTS_BY_TABLE[table], base + 1, base + taken.count, given)
+    def _take_out_doubles(self, base: int, taken: Slice) -> None:
+        """Takes out of the tables what they have twice now; what has an id that is taken is kept among the rejected."""
+        given = {
+            _EVENTS_BY_TABLE[table]: [base + number for number in taken.given.get(table, ())] for table in taken.rows
+        }
+        doubles = take_out_doubles(self._connection, given, base + 1, base + taken.count)
         taken.doubles += len(doubles.known) + len(doubles.refused)
         taken.known += len(doubles.known)
         for number, why in doubles.refused.items():
-            segment, line, raw = taken.row(table, number - base)
+            table, segment, line, raw = taken.row(number - base)
             self._reject(segment, line, f"{table}: {why}", raw)
 
     def _reject(self, segment: str, line: int, why: str, raw: str) -> None:
@@ -374,13 +377,8 @@ class Ingest:
         reject(self._connection, event_id=event_id, now=self._now(), source=source, line=line, reason=reason, raw=raw)
 
 
-class _Row(NamedTuple):
-    """An event of a batch: its table, its JSON, its number, and whether its id is one that a caller gave."""
-
-    table: str
-    json: bytes
-    number: int
-    is_given: bool
+_Row = tuple[str, bytes, int, bool]
+"""An event of a batch: its table, its JSON, its number, and whether its id is one that a caller gave."""
 
 
 def _rows(line: Line, segment: int, run_id: str, count: int) -> tuple[list[_Row], str]:
@@ -394,7 +392,7 @@ def _rows(line: Line, segment: int, run_id: str, count: int) -> tuple[list[_Row]
             beside = b'{"segment":%d,"received_us":%d,"ingest_seq":%d,' % (segment, line.recorded_us, count)
             fitting, event_id = _fitting(event, bytes(fields))
             is_given = event_id is not None and (event.by_content or not event_id.startswith(made))
-            rows.append(_Row(event.table, beside + fitting[1:] + b"\n", count, is_given))
+            rows.append((event.table, beside + fitting[1:] + b"\n", count, is_given))
     except _Misfit as error:
         return [], str(error)
     except (msgspec.MsgspecError, ValueError, KeyError, RecursionError):
@@ -409,7 +407,7 @@ class _Misfit(Exception):
 def _fitting(event: type[Event], fields: bytes) -> tuple[bytes, str | None]:
     """The fields of an event as JSON that fits its table: as they are, or with what has no column in ``extra``.
 
-    Beside them the event's id, where it has one.
+    Beside them the id that the event was given, if any.
 
     Raises:
         _Misfit: a field is missing or wrongly typed.
@@ -417,12 +415,35 @@ def _fitting(event: type[Event], fields: bytes) -> tuple[bytes, str | None]:
     shape = _shape(event)
     try:
         made = shape.decoder.decode(fields)
-        in_calendar = all(1 < instant.year < 9999 for instant in shape.instants_of(made) if instant)
-        if in_calendar and shape.has_normal_names(made):
+        if _are_in_calendar(shape.instants_of(made)) and _are_normal(shape.names_of(made)):
+            if made.event_id is None and (whole := _hashed_whole(event)) is not None:
+                return _with_id(event, made.ts, getattr(made, whole), fields), None
             return fields, made.event_id
     except (msgspec.MsgspecError, RecursionError):
         pass
     return _sorted_out(event, fields)
+
+
+def _hashed_whole(event: type[Event]) -> str | None:
+    """The field whose document is the content of an event, for those that are known by it."""
+    return event.whole if event.by_content else None
+
+
+def _with_id(event: type[Event], ts: datetime, document: msgspec.Raw, fields: bytes) -> bytes:
+    """The fields of an event that is a whole document, with its id.
+
+    SQL would have to call back for each document, and wait for this thread to let the interpreter go. It gives the id
+    to what has none here: the few documents that take the slow way.
+
+    Raises:
+        msgspec.MsgspecError: the document is none.
+    """
+    if document == _NULL:
+        return fields
+    if (canonical := quick_canonical_whole(document)) is None:
+        msgspec.json.decode(document)
+        return fields
+    return b'{"event_id":"%b",%b' % (id_of_whole(event, ts, canonical).encode(), fields[1:])
 
 
 def _sorted_out(event: type[Event], fields: bytes) -> tuple[bytes, str | None]:
@@ -445,7 +466,7 @@ def _sorted_out(event: type[Event], fields: bytes) -> tuple[bytes, str | None]:
         made = shape.decoder.decode(orjson.dumps(known))
         for name, instant in zip(shape.instants, shape.instants_of(made), strict=True):
             if instant is not None:
-                _in_calendar(event, name, instant)
+                _refuse_out_of_calendar(event, name, instant)
         return orjson.dumps({**known, "extra": extra} if extra else known), made.event_id
     except msgspec.ValidationError as error:
         found = re.search(r"field `(\w+)`|`\$\.(\w+)", str(error))
@@ -455,8 +476,26 @@ def _sorted_out(event: type[Event], fields: bytes) -> tuple[bytes, str | None]:
         raise _Misfit(f"{event.event_type}: {error}") from error
 
 
-def _in_calendar(event: type[Event], name: str, instant: datetime) -> None:
-    """At either end of the calendar an offset can lead out of it."""
+def _are_in_calendar(instants: tuple[datetime | None, ...]) -> bool:
+    """Whether all are so far from the ends of the calendar that no offset leads out of it."""
+    for instant in instants:  # noqa: SIM110 (runs for each event, and a generator costs three times as much)
+        if instant is not None and not 1 < instant.year < 9999:
+            return False
+    return True
+
+
+@lru_cache(4096)
+def _are_normal(names: tuple[str | None, ...]) -> bool:
+    """Whether symbol and sides are written as they are compared: an older version trimmed none."""
+    return all(name is None or name == normal_name(name) for name in names)
+
+
+def _refuse_out_of_calendar(event: type[Event], name: str, instant: datetime) -> None:
+    """Refuse an instant whose offset leads out of the calendar, as it can at either end.
+
+    Raises:
+        _Misfit: it does.
+    """
     try:
         instant.astimezone(UTC)
     except OverflowError:
@@ -492,13 +531,8 @@ class _Shape(NamedTuple):
     decoder: msgspec.json.Decoder[Any]
     instants: tuple[str, ...]
     names: tuple[str, ...]
-
-    def has_normal_names(self, made: Any) -> bool:
-        """Whether its symbol and sides are written as they are compared: an older version trimmed none."""
-        return all(name is None or name == normal_name(name) for name in [getattr(made, at) for at in self.names])
-
-    def instants_of(self, made: Any) -> list[datetime | None]:
-        return [getattr(made, name) for name in self.instants]
+    instants_of: Callable[[Any], tuple[datetime | None, ...]]
+    names_of: Callable[[Any], tuple[str | None, ...]]
 
 
 @cache
@@ -507,16 +541,29 @@ def _shape(event: type[Event]) -> _Shape:
     fields: list[Any] = []
     kinds = {name: python_type(info.annotation) for name, info in event.model_fields.items()}
     for name, kind in kinds.items():
-        if event.model_fields[name].is_required() or (name == "event_id" and not event.by_content):
+        if name == _hashed_whole(event):
+            fields.append((name, msgspec.Raw, _NULL))
+        elif event.model_fields[name].is_required() or (name == "event_id" and not event.by_content):
             fields.append((name, Annotated[str, msgspec.Meta(min_length=1)] if kind is str else _TYPES[kind]))
         else:
             fields.append((name, _TYPES[kind] | None, None))
     made = msgspec.defstruct(event.__name__, fields, kw_only=True, forbid_unknown_fields=True, gc=False)
     instants = tuple(name for name, kind in kinds.items() if kind is datetime)
     names = tuple(place.name for place in contract_layout(event).places if place.read is values.name)
-    return _Shape(msgspec.json.Decoder(made), instants, names)
+    return _Shape(msgspec.json.Decoder(made), instants, names, _values_of(instants), _values_of(names))
 
 
+def _values_of(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
+    """What gets the attributes of these names, as a tuple however many they are."""
+    if len(names) > 1:
+        return attrgetter(*names)
+    if not names:
+        return lambda made: ()
+    only = attrgetter(*names)
+    return lambda made: (only(made),)
+
+
+_NULL = msgspec.Raw(b"null")
 _BATCH = msgspec.json.Decoder(list[tuple[str, msgspec.Raw]])
 _TYPES: dict[type, Any] = {
     float: float,

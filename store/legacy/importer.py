@@ -516,7 +516,7 @@ class _LogImport:
             if self._has_own_ids
             else "select 0 where false"
         )
-        doubles = take_out_doubles(self._connection, event, low, high, [seq for (seq,) in given])
+        doubles = take_out_doubles(self._connection, {event: [seq for (seq,) in given]}, low, high)
         if doubles.known:
             self._sql(
                 "insert into doubles select ordinal from numbers where ingest_seq in (select unnest(?::bigint[]))",
