@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from tape.execution.events import EVENTS_BY_TYPE
 from tape.store.canonical_json import canonical_ids, canonical_json
 from tape.store.database import closing, open_database
 from tape.store.ingest.ingest import Ingest, Ingested
@@ -35,6 +37,33 @@ VETO: dict[str, Any] = {
     "ts": 1761994800.25,
     "veto_reason": "min_notional",
     "veto_detail": {"b": [1, {"y": 2, "x": "é"}], "a": 1},
+}
+
+FULL: dict[str, Any] = {
+    "side": "SELL",
+    "position_side": "LONG",
+    "qty": "1.5",
+    "request_qty": 1.5,
+    "price": 100.25,
+    "executedQty": 1.5,
+    "avgPrice": "100.5",
+    "fee_total": 0.1,
+    "feeAsset": "USDT",
+    "tradeIds": [1, "2"],
+    "reduceOnly": True,
+    "attempt_id": "a|1",
+    "intent_id": "i:1",
+    "strategy": "momentum",
+    "status": "FILLED",
+    "order_type": "LIMIT",
+    "latency_ms": 12,
+    "bid": 100,
+    "ask": 101,
+    "mark": 100.5,
+    "error": "none",
+    "payload": {"b": 1},
+    "router_policy": {"maker_first": True},
+    "prices": {"mark": 100.5, "submitted": 100.4, "avg_fill": 100.5},
 }
 
 
@@ -242,3 +271,47 @@ def test_canonical_forms() -> None:
     deep = "[" * 30 + "1" + "]" * 30
     assert canonical_json(deep) == "[" * 30 + "1.0" + "]" * 30
     assert canonical_ids('[1, "2", 3.0]') == canonical_ids('["1",2,"3"]') == "[1,2,3]"
+
+
+def test_the_hash_is_that_of_the_text_which_the_module_describes(home: Home) -> None:
+    home.write("order_error", {"ts": 1761994800.25, "symbol": " btcusdt ", "side": "BUY", "qty": 2, "error": "50 | 1"})
+    text = "order_error|1761994800250000|7:BTCUSDT|3:BUY|:||2.0|6:50 | 1||:||:|"
+    assert home.rows("select event_id from order_errors") == [(hashlib.md5(text.encode()).hexdigest(),)]
+    decision = {"symbol": "BTCUSDT", "timestamp": 1761994800.25, "z": [1, -0.0], "a": {"b": "é"}}
+    home.write("shadow_decision", decision)
+    home.write("shadow_decision", {**decision, "z": [[[[[[[[[1]]]]]]]]]})
+    texts = [
+        'shadow_decision|1761994800250000|{"a":{"b":"é"},"symbol":"BTCUSDT","z":[1.0,0.0]}',
+        'shadow_decision|1761994800250000|{"a":{"b":"é"},"symbol":"BTCUSDT","z":[[[[[[[[[1.0]]]]]]]]]}',
+    ]
+    ids = [hashlib.md5(text.encode()).hexdigest() for text in texts]
+    assert home.rows("select event_id from shadow_decisions order by ingest_seq") == [(each,) for each in ids]
+
+
+@pytest.mark.parametrize(
+    ("event_type", "event_id"),
+    [
+        ("order_attempt", "25506f2bab7ed3e3a766d8f7548495c6"),
+        ("order_ack", "b9881af8a0b54d3d0fa0e0e037f7bf93"),
+        ("order_fill", "e8432ba2284ab82b08ea1d9beef3c4f5"),
+        ("order_close", "ac9e9745ea10b650115dc51822602ddb"),
+        ("order_error", "1da90759871fed171c5bbf4b0b817bbc"),
+        ("order_metric", "79a0b864c920d7d8d475c7be9c5c6441"),
+        ("risk_veto", "4fcc17304264cb8911d18fc8af6cc978"),
+        ("shadow_decision", "11f75096e044b7e1471fd5f5e4dd6044"),
+    ],
+)
+def test_the_hash_of_an_event_never_changes(home: Home, event_type: str, event_id: str) -> None:
+    """It is stored: with another one, every event that is imported again would stand twice."""
+    event = EVENTS_BY_TYPE[event_type]
+    times = {
+        "ts_ack": NOON.isoformat(),
+        "ts_fill_last": NOON.isoformat(),
+        "ts_fill_first": NOON.isoformat(),
+        "timestamp": NOON.isoformat(),
+    }
+    full = {**CLOSE, **VETO, **FULL, **times, "event_type": event_type}
+    if event_type == "order_metric":
+        full["qty"] = {"contracts": 1.5}
+    home.write(event_type, full)
+    assert home.rows(f"select event_id from {event.table}") == [(event_id,)]
