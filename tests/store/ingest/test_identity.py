@@ -276,7 +276,9 @@ def test_canonical_forms() -> None:
 def test_the_hash_is_that_of_the_text_which_the_module_describes(home: Home) -> None:
     home.write("order_error", {"ts": 1761994800.25, "symbol": " btcusdt ", "side": "BUY", "qty": 2, "error": "50 | 1"})
     text = "order_error|1761994800250000|7:BTCUSDT|3:BUY|:||2.0|6:50 | 1||:||:|"
-    assert home.rows("select event_id from order_errors") == [(hashlib.md5(text.encode()).hexdigest(),)]
+    assert home.rows("select event_id from order_errors") == [
+        (hashlib.md5(text.encode(), usedforsecurity=False).hexdigest(),)
+    ]
     decision = {"symbol": "BTCUSDT", "timestamp": 1761994800.25, "z": [1, -0.0], "a": {"b": "é"}}
     home.write("shadow_decision", decision)
     home.write("shadow_decision", {**decision, "z": [[[[[[[[[1]]]]]]]]]})
@@ -284,7 +286,7 @@ def test_the_hash_is_that_of_the_text_which_the_module_describes(home: Home) -> 
         'shadow_decision|1761994800250000|{"a":{"b":"é"},"symbol":"BTCUSDT","z":[1.0,0.0]}',
         'shadow_decision|1761994800250000|{"a":{"b":"é"},"symbol":"BTCUSDT","z":[[[[[[[[[1.0]]]]]]]]]}',
     ]
-    ids = [hashlib.md5(text.encode()).hexdigest() for text in texts]
+    ids = [hashlib.md5(text.encode(), usedforsecurity=False).hexdigest() for text in texts]
     assert home.rows("select event_id from shadow_decisions order by ingest_seq") == [(each,) for each in ids]
 
 
