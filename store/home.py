@@ -19,6 +19,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+CONFIG_FILES = {"limits": "risk_limits.json", "universe": "pairs_universe.json"}
+"""Documents of a home that may lie in a file of their own, by their kind."""
+
 
 @dataclass(frozen=True)
 class Layout:

@@ -22,6 +22,7 @@ from tape.execution.v6_flags import FIELDS, Flags
 from tape.exporters.contract import STATE_FILES
 from tape.store.database import Resources, bytes_of
 from tape.store.errors import StoreError
+from tape.store.home import CONFIG_FILES
 from tape.version import own_version
 
 SECRETS = ("BINANCE_API_KEY", "BINANCE_API_SECRET")
@@ -309,10 +310,6 @@ def spool_folder() -> Path | None:
     """
     place = Path(os.environ.get("TMPDIR") or "/var/tmp")  # noqa: S108 (files without a name)
     return place if place.is_dir() and os.access(place, os.W_OK) else None
-
-
-CONFIG_FILES = {"limits": "risk_limits.json", "universe": "pairs_universe.json"}
-"""What may stand in a file of its own instead of a section of ``tape.toml``."""
 
 
 def load_settings(home: Path) -> Settings:

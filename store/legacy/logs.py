@@ -15,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 
 from tape.execution import events
+from tape.store.home import CONFIG_FILES
 from tape.store.legacy.json_rows import Shape
 from tape.store.legacy.log_names import OLD, Age, is_archive, log_name
 
@@ -143,7 +144,7 @@ LOGS = (
 )
 NAV_ARRAY = "nav_log"
 """The other file of NAV points, a JSON array of the newest ones."""
-CONFIGS = {"risk_limits.json": "limits", "pairs_universe.json": "universe"}
+CONFIGS = {name: kind for kind, name in CONFIG_FILES.items()}
 
 NO_EVENTS = {
     "state": "published files: they are computed from the events",

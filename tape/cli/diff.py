@@ -11,7 +11,8 @@ import typer
 from rich.table import Table
 
 from tape.cli.options import Json
-from tape.cli.terminal import new_table, plain, shown, terminal
+from tape.cli.terminal import new_table, shown, terminal
+from tape.client.json_values import plain
 from tape.doctor.differences import Difference, Rules, compare_files, files_of
 from tape.exporters.documents import CLOCKS
 

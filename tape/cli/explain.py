@@ -16,7 +16,8 @@ from rich.text import Text
 from tape.cli.options import AsOf, Json, home_of
 from tape.cli.session import Session
 from tape.cli.tables import print_table
-from tape.cli.terminal import new_table, plain, shown, terminal
+from tape.cli.terminal import new_table, shown, terminal
+from tape.client.json_values import plain
 from tape.explain.explain import explain as explain_number
 from tape.explain.explanation import Evidence, Explanation, Formula, conditions_text
 from tape.explain.question import MISSING

@@ -13,8 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from tape.cli.options import EVERY_S, Json, Seconds, Watch, home_of, is_watched
-from tape.cli.terminal import MAX_CELL, new_table, plain, shown, terminal
+from tape.cli.terminal import MAX_CELL, new_table, shown, terminal
 from tape.cli.watch import watching
+from tape.client.json_values import plain
 from tape.client.owner_socket import DoorClosed, ask
 from tape.doctor.checks import size, span
 from tape.doctor.look import ANSWERS_S

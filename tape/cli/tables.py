@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, Literal, TextIO
 
-from tape.cli.terminal import MAX_CELL, cell, new_table, plain, shown, terminal
+from tape.cli.terminal import MAX_CELL, cell, new_table, shown, terminal
 from tape.client.client import Rows
+from tape.client.json_values import plain
 from tape.exporters.state_files import finite
 
 FORMATS = ("table", "json", "csv", "arrow")

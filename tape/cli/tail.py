@@ -18,8 +18,9 @@ from rich.text import Text
 
 from tape.cli.options import home_of
 from tape.cli.session import Session
-from tape.cli.terminal import WIDTH, plain, terminal
+from tape.cli.terminal import WIDTH, terminal
 from tape.cli.values import Kind, Shown, style_of, text_of
+from tape.client.json_values import plain
 from tape.client.symbols import UnknownSymbol, known_symbols, normal
 from tape.client.tail import SOURCES, Tail
 from tape.doctor.checks import span

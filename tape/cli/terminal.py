@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
+
+from tape.client.json_values import plain
 
 WIDTH = 100
 """Columns where there is no terminal."""
@@ -33,12 +35,6 @@ def new_table(title: str | None = None) -> Table:
     return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
 
 
-def plain(value: Any) -> float | str:
-    if isinstance(value, Decimal):
-        return float(value)
-    return _instant(value) if isinstance(value, datetime) else str(value)
-
-
 def cell(value: Any) -> Any:
     if isinstance(value, (datetime, Decimal)):
         return plain(value)
@@ -53,8 +49,3 @@ def shown(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(cell(value))
-
-
-def _instant(value: datetime) -> str:
-    text = value.astimezone(UTC) if value.tzinfo else value
-    return text.isoformat().replace("+00:00", "Z")

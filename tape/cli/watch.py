@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from tape.cli.terminal import plain, terminal
+from tape.cli.terminal import terminal
+from tape.client.json_values import plain
 
 Seen = TypeVar("Seen")
 

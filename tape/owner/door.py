@@ -32,7 +32,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -41,6 +40,7 @@ from typing import Any, NamedTuple, Self
 import duckdb
 import orjson
 
+from tape.client.json_values import plain
 from tape.client.owner_socket import refuse_foreign_socket, short_name
 from tape.doctor.examine import examine_served
 from tape.doctor.home import Home
@@ -423,15 +423,9 @@ def _refusal(error: str) -> bytes:
 
 def _to_line(answer: Any) -> bytes:
     try:
-        return orjson.dumps(answer, default=_plain, option=_OPTIONS)
+        return orjson.dumps(answer, default=plain, option=_OPTIONS)
     except TypeError:  # whole numbers beyond 64 bits
-        return f"{json.dumps(answer, default=_plain)}\n".encode()
-
-
-def _plain(value: object) -> float | str:
-    if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
-    return float(value) if isinstance(value, Decimal) else str(value)
+        return f"{json.dumps(answer, default=plain)}\n".encode()
 
 
 def _instant(text: str | None) -> datetime | None:
