@@ -2,7 +2,8 @@
 
 Laws kept here:
 - a document has the shape of ``risk_limits.json`` or ``pairs_universe.json``; it is checked whole, and refused with
-  its kind, the key, what was expected and what was found; keys that mean nothing here are kept in ``model_extra``;
+  its kind, the key, what was expected and what was found; keys that mean nothing here are kept in ``model_extra``
+  (``slips`` names them);
 - ``None`` is no limit and a configured 0 is 0; nothing is guessed from text;
 - caps (``max_nav_pct``, ``max_trade_nav_pct``, the share cap) above 1 are per cent, else fractions (semantics 8); loss
   and drawdown limits are always per cent; gross and symbol exposure are always per cent of NAV. Inside, what is a share
@@ -14,7 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import pytz
 from pydantic import (
@@ -24,9 +25,11 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
     StrictBool,
     ValidationError,
 )
+from pydantic_core import CoreSchema, core_schema
 
 from tape.execution.values import normal_name
 
@@ -39,17 +42,32 @@ class ConfigInvalid(ValueError):
         super().__init__(f"{kind}: {key}: expected {expected}, found {found}")
 
 
-def _number(expected: str, holds: Callable[[float], bool], *, null: bool = True) -> BeforeValidator:
-    """Numbers that hold, and null where it may be; never text or true and false."""
+@dataclass(frozen=True)
+class Number:
+    """What a number of a document may be: ``expected`` in words, ``unit``, and whether null (no limit) is one too.
 
-    def checked(value: object) -> object:
-        if (value is None and null) or (
-            isinstance(value, (int, float)) and not isinstance(value, bool) and holds(value)
+    Never text, or true and false.
+    """
+
+    expected: str
+    unit: str
+    holds: Callable[[float], bool]
+    null: bool = True
+
+    @property
+    def said(self) -> str:
+        """What is expected, with its unit."""
+        return f"{self.expected} ({self.unit})" if self.unit else self.expected
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self._checked, handler(source))
+
+    def _checked(self, value: object) -> object:
+        if (value is None and self.null) or (
+            isinstance(value, (int, float)) and not isinstance(value, bool) and self.holds(value)
         ):
             return value
-        raise ValueError(expected)
-
-    return BeforeValidator(checked)
+        raise ValueError(self.said)
 
 
 def _as_fraction(value: float | None) -> float | None:
@@ -73,20 +91,30 @@ def _time_zone(value: object) -> str:
         raise ValueError("the name of a time zone") from None
 
 
-_NOT_NEGATIVE = _number("a number of at least 0", lambda value: value >= 0)
+MAX_LEVERAGE = 125
+"""The highest leverage that the venues of this program know."""
 
-Positive = Annotated[float | None, _number("a number above 0", lambda value: value > 0)]
-Seconds = Annotated[float, _number("a number above 0", lambda value: value > 0, null=False)]
-NotNegative = Annotated[float | None, _NOT_NEGATIVE]
-Count = Annotated[int | None, _number("a whole number of at least 0", lambda value: value >= 0 and value % 1 == 0)]
-LossPct = Annotated[float | None, _number("a per cent above 0, up to 100", lambda value: 0 < value <= 100)]
-CapFrac = Annotated[
-    float | None,
-    _number("a share from 0 to 1, or a per cent up to 100", lambda value: 0 <= value <= 100),
-    AfterValidator(_as_fraction),
+_NAV = "per cent of NAV"
+_SHARE = "a share from 0 to 1, or a per cent above 1 up to 100"
+
+Leverage = Annotated[
+    float | None, Number(f"a number above 0, up to {MAX_LEVERAGE}", "times", lambda value: 0 < value <= MAX_LEVERAGE)
 ]
-Share = Annotated[float | None, _number("a share from 0 to 1", lambda value: 0 <= value <= 1)]
-ExposureFrac = Annotated[float | None, _NOT_NEGATIVE, AfterValidator(_from_per_cent)]
+Freshness = Annotated[
+    float, Number("a number above 0, up to 86400", "seconds", lambda value: 0 < value <= 86_400, null=False)
+]
+Minutes = Annotated[float | None, Number("a number from 0 to 10080", "minutes", lambda value: 0 <= value <= 10_080)]
+Usd = Annotated[float | None, Number("a number of at least 0", "USD", lambda value: value >= 0)]
+Bps = Annotated[float | None, Number("a number from 0 to 1000", "bps", lambda value: 0 <= value <= 1_000)]
+Count = Annotated[int | None, Number("a whole number of at least 0", "", lambda value: value >= 0 and value % 1 == 0)]
+LossPct = Annotated[float | None, Number("a number above 0, up to 100", "per cent", lambda value: 0 < value <= 100)]
+CapFrac = Annotated[
+    float | None, Number(_SHARE, "of NAV", lambda value: 0 <= value <= 100), AfterValidator(_as_fraction)
+]
+Share = Annotated[float | None, Number("a share from 0 to 1", "", lambda value: 0 <= value <= 1)]
+ExposureFrac = Annotated[
+    float | None, Number("a number of at least 0", _NAV, lambda value: value >= 0), AfterValidator(_from_per_cent)
+]
 Symbol = Annotated[str, BeforeValidator(_symbol)]
 TimeZone = Annotated[str, BeforeValidator(_time_zone)]
 
@@ -95,79 +123,93 @@ def _entry(value: object) -> object:
     return {"symbol": value} if isinstance(value, str) else value
 
 
-class _Document(BaseModel):
+class Document(BaseModel):
+    """A part of a document: its fields are the keys that mean something here."""
+
     model_config = ConfigDict(frozen=True, extra="allow")
 
 
-def _key(name: str) -> Any:
-    """A limit that may be left out, and its key in the document."""
-    return Field(None, validation_alias=name)
+def _key(name: str | None, meaning: str) -> Any:
+    """A value that may be left out, its key in the document, and what it is."""
+    return Field(None, validation_alias=name, description=meaning)
 
 
-class GlobalLimits(_Document):
+class AutotuneBounds(Document):
+    """``router_autotune``: how far a suggested router policy may go; only the store reads it."""
+
+    min_bias: Share = _key(None, "lowest taker bias that may be suggested; left out: 0")
+    max_bias: Share = _key(None, "highest taker bias that may be suggested; left out: 1")
+    max_bias_step: Share = _key(None, "how far a suggestion moves the bias, kept within 0.01..0.25; left out: 0.05")
+    min_offset_bps: Bps = _key(None, "smallest maker offset that may be suggested; left out: 0.5")
+    max_offset_bps: Bps = _key(None, "largest maker offset that may be suggested; left out: 8")
+    max_offset_step_bps: Bps = _key(None, "how far a suggestion moves the offset, kept within 0.25..3; left out: 1")
+
+
+class GlobalLimits(Document):
     """``global``: what holds for the account, and for every symbol that has nothing of its own."""
 
-    daily_loss_limit_pct: LossPct = None
-    max_nav_drawdown_pct: LossPct = None
-    symbol_drawdown_cap_pct: LossPct = None
-    cooldown_min: NotNegative = _key("cooldown_minutes_after_stop")
-    max_trades_per_symbol_per_hour: Count = None
-    max_gross_exposure_frac: ExposureFrac = _key("max_gross_exposure_pct")
-    max_symbol_exposure_frac: ExposureFrac = _key("max_symbol_exposure_pct")
-    max_concurrent_positions: Count = None
-    max_leverage: Positive = None
-    min_notional_usd: NotNegative = _key("min_notional_usdt")
-    trade_cap_frac: CapFrac = _key("max_trade_nav_pct")
-    nav_cap_frac: CapFrac = _key("symbol_notional_share_cap_pct")
+    daily_loss_limit_pct: LossPct = _key(None, "loss since the day began, of the equity then, at which nothing opens")
+    max_nav_drawdown_pct: LossPct = _key(None, "drawdown from the peak of the day at which nothing opens")
+    symbol_drawdown_cap_pct: LossPct = _key(
+        None, "drawdown of a symbol today, of the account's equity, at which it is off for the rest of the day"
+    )
+    cooldown_min: Minutes = _key("cooldown_minutes_after_stop", "pause of a symbol after a losing close")
+    max_trades_per_symbol_per_hour: Count = _key(None, "orders of a symbol within an hour")
+    max_gross_exposure_frac: ExposureFrac = _key("max_gross_exposure_pct", "all positions together, long and short")
+    max_symbol_exposure_frac: ExposureFrac = _key("max_symbol_exposure_pct", "position in one symbol")
+    max_concurrent_positions: Count = _key(None, "positions of the account at a time")
+    max_leverage: Leverage = _key(None, "leverage of an order")
+    min_notional_usd: Usd = _key("min_notional_usdt", "smallest order")
+    trade_cap_frac: CapFrac = _key("max_trade_nav_pct", "largest order")
+    nav_cap_frac: CapFrac = _key("symbol_notional_share_cap_pct", "position in a symbol without a max_nav_pct")
+    may_exceed_nav: frozenset[Literal["max_gross_exposure_pct", "max_symbol_exposure_pct"]] = Field(
+        frozenset(), description="keys of exposure limits that are meant to stand above 100 per cent of NAV"
+    )
     router_autotune: AutotuneBounds | None = None
 
 
-class AutotuneBounds(_Document):
-    """``router_autotune``: how far a suggested router policy may go; only the store reads it."""
-
-    min_bias: Share = None
-    max_bias: Share = None
-
-
-class OwnCaps(_Document):
+class OwnCaps(Document):
     """What a symbol may have of its own: ``per_symbol`` of the limits, ``caps`` of the universe."""
 
-    max_order_notional_usd: NotNegative = _key("max_order_notional")
-    nav_cap_frac: CapFrac = _key("max_nav_pct")
-    trade_cap_frac: CapFrac = _key("max_trade_nav_pct")
-    max_concurrent_positions: Count = None
+    max_order_notional_usd: Usd = _key("max_order_notional", "largest order")
+    nav_cap_frac: CapFrac = _key("max_nav_pct", "position in the symbol")
+    trade_cap_frac: CapFrac = _key("max_trade_nav_pct", "largest order")
+    max_concurrent_positions: Count = _key(None, "positions in the symbol at a time; 0: none")
 
 
 class OwnLimits(OwnCaps):
     """An entry of ``per_symbol``."""
 
-    min_notional_usd: NotNegative = _key("min_notional")
-    max_leverage: Positive = None
+    min_notional_usd: Usd = _key("min_notional", "smallest order")
+    max_leverage: Leverage = _key(None, "leverage of an order")
 
 
-class Limits(_Document):
+class Limits(Document):
     """The limits. ``nav_freshness_s``: an older account is stale; ``reset_timezone``: where a day begins."""
 
     overall: GlobalLimits = Field(GlobalLimits(), validation_alias="global")
     per_symbol: dict[Symbol, OwnLimits] = {}
     router_autotune: AutotuneBounds | None = None
-    restricted_symbols: frozenset[Symbol] = frozenset()
-    nav_freshness_s: Seconds = Field(150.0, validation_alias="nav_freshness_seconds")
-    fail_closed_on_nav_stale: StrictBool = True
-    reset_timezone: TimeZone = "UTC"
+    restricted_symbols: frozenset[Symbol] = Field(frozenset(), description="symbols in which nothing opens")
+    nav_freshness_s: Freshness = Field(
+        150.0, validation_alias="nav_freshness_seconds", description="age of the account from which it is stale"
+    )
+    fail_closed_on_nav_stale: StrictBool = Field(True, description="whether nothing opens while the account is stale")
+    reset_timezone: TimeZone = Field("UTC", description="time zone in which a day begins, e.g. Europe/Berlin")
 
 
-class Listed(_Document):
+class Listed(Document):
     """One symbol of the universe."""
 
-    symbol: Symbol
-    enabled: StrictBool = True
-    min_notional_usd: NotNegative = _key("min_notional")
-    max_leverage: Positive = None
+    symbol: Symbol = Field(description="instrument, e.g. BTCUSDT")
+    enabled: StrictBool = Field(True, description="whether positions in it may be opened")
+    tier: Any = Field(None, description="group it is shown under, e.g. CORE")
+    min_notional_usd: Usd = _key("min_notional", "smallest order")
+    max_leverage: Leverage = _key(None, "leverage of an order")
     caps: OwnCaps = OwnCaps()
 
 
-class Universe(_Document):
+class Universe(Document):
     """The symbols that may be traded, as configured."""
 
     listed: tuple[Annotated[Listed, BeforeValidator(_entry)], ...] = Field(
@@ -255,6 +297,7 @@ M = TypeVar("M", bound=BaseModel)
 
 _EXPECTED = {
     "missing": "a value",
+    "string_type": "a text",
     "bool_type": "true or false",
     "model_type": "an object",
     "dict_type": "an object",
@@ -269,7 +312,8 @@ def _parsed(kind: str, model: type[M], document: object) -> M:
         return model.model_validate(document)
     except ValidationError as error:
         first = error.errors()[0]
-        expected = _EXPECTED.get(first["type"], first["msg"].removeprefix("Value error, "))
+        said = str(first.get("ctx", {}).get("expected") or first["msg"].removeprefix("Value error, "))
+        expected = _EXPECTED.get(first["type"], said)
         found = "nothing" if first["type"] == "missing" else repr(first["input"])[:60]
         raise ConfigInvalid(kind, _path(part for part in first["loc"] if part != "[key]"), expected, found) from None
 
@@ -306,50 +350,6 @@ def _refuse_twins(kind: str, key: str, symbols: Iterable[str]) -> None:
         if symbol in seen:
             raise ConfigInvalid(kind, key, "each symbol once", f"{symbol!r} twice")
         seen.add(symbol)
-
-
-DEFAULT_LIMITS: dict[str, Any] = {
-    "global": {
-        "daily_loss_limit_pct": 3.0,
-        "max_nav_drawdown_pct": 6.0,
-        "symbol_drawdown_cap_pct": 0.15,
-        "cooldown_minutes_after_stop": 5,
-        "max_trades_per_symbol_per_hour": 12,
-        "max_gross_exposure_pct": 120,
-        "max_symbol_exposure_pct": 35,
-        "max_concurrent_positions": 4,
-        "max_leverage": 3,
-        "min_notional_usdt": 20,
-        "max_trade_nav_pct": 0.1,
-        "symbol_notional_share_cap_pct": 25,
-    },
-    "per_symbol": {
-        "BTCUSDT": {"min_notional": 100, "max_order_notional": 1500, "max_nav_pct": 0.35, "max_trade_nav_pct": 0.15},
-        "ETHUSDT": {"max_order_notional": 1500, "max_nav_pct": 0.3, "max_trade_nav_pct": 0.15},
-        "SOLUSDT": {"max_order_notional": 1000},
-        "LINKUSDT": {"max_order_notional": 750, "max_leverage": 2},
-        "LTCUSDT": {"max_order_notional": 750, "max_leverage": 2},
-        "SUIUSDT": {"max_order_notional": 500, "max_leverage": 2},
-    },
-    "nav_freshness_seconds": 120,
-    "fail_closed_on_nav_stale": True,
-    "reset_timezone": "UTC",
-    "quote_symbols": ["USDT"],
-    "restricted_symbols": [],
-}
-"""Limits of a paper account of 10,000 USD."""
-
-DEFAULT_UNIVERSE: dict[str, Any] = {
-    "universe": [
-        {"symbol": "BTCUSDT", "tier": "CORE", "enabled": True, "caps": {"max_concurrent_positions": 1}},
-        {"symbol": "ETHUSDT", "tier": "CORE", "enabled": True, "caps": {"max_concurrent_positions": 1}},
-        {"symbol": "SOLUSDT", "tier": "SATELLITE", "enabled": True, "caps": {"max_nav_pct": 0.2}},
-        {"symbol": "LINKUSDT", "tier": "SATELLITE", "enabled": True, "caps": {"max_nav_pct": 0.15}},
-        {"symbol": "LTCUSDT", "tier": "SATELLITE", "enabled": True, "caps": {"max_nav_pct": 0.15}},
-        {"symbol": "SUIUSDT", "tier": "TACTICAL", "enabled": True, "caps": {"max_nav_pct": 0.1}},
-    ],
-}
-"""The symbols of that account."""
 
 
 @dataclass(frozen=True)

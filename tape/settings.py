@@ -10,16 +10,39 @@ import json
 import os
 import tomllib
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
-from tape.execution.config import ConfigInvalid, parse_limits, parse_universe
+from tape.execution.config import parse_limits, parse_universe
+from tape.execution.slips import KEYS
 from tape.execution.v6_flags import FIELDS, Flags
 from tape.exporters.contract import STATE_FILES
+from tape.mistakes import (
+    expected,
+    is_config_error,
+    joined,
+    near_variables,
+    slips,
+    slips_of_another,
+    stray_keys,
+    unknown_variables,
+)
 from tape.store.database import Resources, bytes_of
 from tape.store.errors import StoreError
 from tape.store.home import CONFIG_FILES
@@ -30,21 +53,24 @@ SECRETS = ("BINANCE_API_KEY", "BINANCE_API_SECRET")
 
 
 class SettingsInvalid(StoreError):
-    """A setting has a value that cannot be used."""
+    """Settings cannot be used. ``source``: the file or the variable; ``told``: key, what was expected, what found."""
 
-    def __init__(self, source: str, error: ValidationError) -> None:
-        first = error.errors()[0]
-        config = first.get("ctx", {}).get("error")
-        if isinstance(config, ConfigInvalid):
-            super().__init__(f"settings ({source}): {config}")
-            return
-        key = ".".join(str(part) for part in first["loc"])
-        found = "something else" if key in SECRETS else f"{first['input']!r:.100}"
-        super().__init__(f"settings ({source}): {key:.100}: {first['msg']:.500}, found {found}")
+    def __init__(self, source: str, told: str) -> None:
+        self.source, self.told = source, told
+        super().__init__(f"settings ({source}): {told}")
+
+
+ON_WORDS, OFF_WORDS = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 
 
 def _is_on(value: object) -> object:
-    return value.strip().lower() in ("1", "true", "yes", "on") if isinstance(value, str) else value
+    return value.strip().lower() in ON_WORDS if isinstance(value, str) else value
+
+
+def _no_truth(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("a number")  # noqa: TRY004 (pydantic reports ValueErrors)
+    return value
 
 
 def _file_stem(value: str) -> str:
@@ -102,9 +128,15 @@ Memory = Annotated[str, _at_least(64_000_000)]
 
 
 class Section(BaseModel):
-    """A section of ``tape.toml``: a key that is none of its own is a mistake."""
+    """A section of ``tape.toml``: a key that is none of its own is a mistake, as is true or false for a number."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_no_truth(cls, value: object, info: ValidationInfo) -> object:
+        is_switch = cls.model_fields[str(info.field_name)].annotation is bool
+        return value if is_switch else _no_truth(value)
 
 
 class StoreSettings(Section):
@@ -191,6 +223,50 @@ class _ContractVariables(PydanticBaseSettingsSource):
         return sections
 
 
+class _Environment(PydanticBaseSettingsSource):
+    """Settings under their names in the environment; values of limits and universe are JSON there, or texts."""
+
+    def __init__(self, settings_cls: type[BaseSettings], variables: PydanticBaseSettingsSource) -> None:
+        super().__init__(settings_cls)
+        self._variables = variables
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        values = self._variables()
+        for kind in CONFIG_FILES:
+            if kind in values:
+                values[kind] = _meant(_decoded(values[kind]))
+                if found := slips(kind, values[kind], section_keys()):
+                    raise SettingsInvalid("environment", joined(found))
+        return values
+
+
+def _decoded(value: Any) -> Any:
+    """What the environment has as texts, each as the JSON it is where it is any."""
+    if isinstance(value, dict):
+        return {key: _decoded(each) for key, each in value.items()}
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+NO_LIMIT = "none"
+"""TOML has no null: this text says that a limit is meant not to be there."""
+
+
+def _meant(document: Any) -> Any:
+    if isinstance(document, dict):
+        return {key: _meant(value) for key, value in document.items()}
+    if isinstance(document, list):
+        return [_meant(value) for value in document]
+    return None if document == NO_LIMIT else document
+
+
 class Settings(BaseSettings):
     """Everything that can be set. Flags unset mean on, but for APPLY."""
 
@@ -202,7 +278,7 @@ class Settings(BaseSettings):
     executor: ExecutorSettings = ExecutorSettings()
     autotune: AutotuneSettings = AutotuneSettings()
     sync: SyncSettings = SyncSettings()
-    intervals: dict[FileStem, Annotated[float, Field(gt=0)]] = Field(
+    intervals: dict[FileStem, Annotated[float, BeforeValidator(_no_truth), Field(gt=0, allow_inf_nan=False)]] = Field(
         {}, description="seconds from publication to publication, by file stem; the contract's where left out"
     )
     limits: Annotated[dict[str, Any] | None, _parsed_by(parse_limits)] = Field(
@@ -247,6 +323,13 @@ class Settings(BaseSettings):
         SecretStr(""), validation_alias="BINANCE_API_SECRET", description="its secret; never shown"
     )
 
+    _notes: tuple[str, ...] = PrivateAttr(())
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is worth a word at the start: settings that are used otherwise than they may be meant."""
+        return self._notes
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -256,7 +339,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return (_ContractVariables(settings_cls), env_settings, init_settings)
+        return (_ContractVariables(settings_cls), _Environment(settings_cls, env_settings), init_settings)
 
     def resources(self, *, threads: int = 2) -> Resources:
         """What the database may use; ``threads``: of it, unless set.
@@ -316,21 +399,67 @@ def load_settings(home: Path) -> Settings:
     """The settings of a home folder.
 
     Raises:
-        SettingsInvalid: a value in the environment or in a file cannot be used.
+        SettingsInvalid: a key or a value in the environment or in a file cannot be meant.
         StoreError: a file is no TOML or no JSON, or says what another one says too.
     """
+    if found := unknown_variables(os.environ, [*variables(), "TAPE_HOME"], "TAPE_", _FREE):
+        raise SettingsInvalid("environment", joined(found))
     values = _of_toml(home / "tape.toml")
+    notes = [*_doubtful_variables(), *_doubtful_switches(values)]
     documents = {kind: home / name for kind, name in CONFIG_FILES.items() if (home / name).is_file()}
     for kind, path in documents.items():
         if kind in values:
             raise StoreError(f"settings: {kind}: expected in one place, found in {home / 'tape.toml'} and {path}")
         values[kind] = _of_json(path)
+        refused, more = slips_of_another(kind, values[kind])
+        if refused:
+            raise SettingsInvalid(str(path), joined(refused))
+        notes += [f"{path.name}: {each}" for each in more]
     try:
-        return Settings(**values)
+        settings = Settings(**values)
     except SettingsError as error:
         raise StoreError(f"settings (environment): {error}") from error
     except ValidationError as error:
-        raise SettingsInvalid(_source(error, home, documents), error) from error
+        raise _refusal(error, home, documents) from error
+    settings._notes = tuple(notes)
+    return settings
+
+
+@cache
+def section_keys() -> dict[str, tuple[str, ...]]:
+    """The keys of each section of ``tape.toml``; of the top level, "", the names of sections too."""
+    from tape.exporters.contract import STATE_FILES
+
+    fields = Settings.model_fields
+    models = {name: field.annotation for name, field in fields.items() if _is_section(field)}
+    return {
+        **KEYS,
+        **{name: tuple(model.model_fields) for name, model in models.items() if model is not None},
+        "intervals": tuple(file.stem for file in STATE_FILES),
+        "": tuple(sorted(str(field.validation_alias or name) for name, field in fields.items())),
+    }
+
+
+_FREE = ("TAPE_LIMITS__", "TAPE_UNIVERSE__")
+"""Beginnings of variables whose ends are keys of a document."""
+
+
+def _is_section(field: FieldInfo) -> bool:
+    return isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+
+
+@cache
+def variables() -> tuple[str, ...]:
+    """Names of the environment that are settings, TAPE_HOME aside. What they begin with in limits: ``_FREE``."""
+    named = []
+    for name, field in Settings.model_fields.items():
+        if field.validation_alias is not None:
+            named.append(str(field.validation_alias))
+            continue
+        named.append(f"TAPE_{name.upper()}")
+        if name in section_keys() and name not in CONFIG_FILES:
+            named += [f"TAPE_{name.upper()}__{key.upper()}" for key in section_keys()[name]]
+    return (*named, *CONTRACT_VARIABLES)
 
 
 def _of_toml(path: Path) -> dict[str, Any]:
@@ -340,10 +469,22 @@ def _of_toml(path: Path) -> dict[str, Any]:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise StoreError(f"settings ({path}): {error}") from error
-    known = {str(field.validation_alias or name) for name, field in Settings.model_fields.items()}
-    if unknown := sorted(values.keys() - known):
-        raise StoreError(f"settings ({path}): {unknown[0]}: expected one of {', '.join(sorted(known))}")
+    for kind in CONFIG_FILES:
+        values.update({kind: _meant(values[kind])} if kind in values else {})
+    if found := _slips_of_toml(values):
+        raise SettingsInvalid(str(path), joined(found))
     return values
+
+
+def _slips_of_toml(values: Mapping[str, Any]) -> list[str]:
+    known = {str(field.validation_alias or name) for name, field in Settings.model_fields.items()}
+    found = stray_keys("", values, known, section_keys()) if values.keys() - known else []
+    for name, section in values.items():
+        if name in CONFIG_FILES:
+            found += slips(name, section, section_keys())
+        elif name in known and isinstance(section, dict) and name in section_keys():
+            found += stray_keys(name, section, section_keys()[name], section_keys())
+    return found
 
 
 def _of_json(path: Path) -> Any:
@@ -357,11 +498,63 @@ def _of_json(path: Path) -> Any:
     return document
 
 
-def _source(error: ValidationError, home: Path, documents: Mapping[str, Path]) -> str:
-    """Where the first wrong value may have come from."""
-    kind = str(error.errors()[0]["loc"][0])
-    if kind not in CONFIG_FILES:
-        return "environment or tape.toml"
-    path = documents.get(kind, home / "tape.toml")
-    from_environment = any(name.upper().startswith(f"TAPE_{kind.upper()}") for name in os.environ)
-    return f"environment or {path}" if from_environment else str(path)
+def _refusal(error: ValidationError, home: Path, documents: Mapping[str, Path]) -> SettingsInvalid:
+    """The first wrong value, and where it stands."""
+    first = error.errors()[0]
+    loc = tuple(str(part) for part in first["loc"])
+    if config := is_config_error(first):
+        path = documents.get(loc[0], home / "tape.toml")
+        from_environment = any(name.upper().startswith(f"TAPE_{loc[0].upper()}") for name in os.environ)
+        return SettingsInvalid(f"environment or {path}" if from_environment else str(path), str(config))
+    key = ".".join(part for part in loc if part != "[key]")
+    if key in SECRETS:
+        first["input"] = "something else"
+    source = next((name for name in _variables_of(loc) if name in os.environ), str(home / "tape.toml"))
+    return SettingsInvalid(source, f"{key:.100}: {expected(first, section_keys())}")
+
+
+def _variables_of(loc: tuple[str, ...]) -> list[str]:
+    """The names in the environment that a value may come from."""
+    contract = [name for name, place in CONTRACT_VARIABLES.items() if place == loc]
+    return [*contract, *loc[:1], f"TAPE_{'__'.join(loc).upper()}", f"TAPE_{loc[0].upper()}"]
+
+
+def _doubtful_variables() -> list[str]:
+    """Variables that are one letter away from the contract's name of a setting.
+
+    Raises:
+        SettingsInvalid: the name is one that only this contract has.
+    """
+    contract = [name for name in variables() if not name.startswith("TAPE_") and len(name) >= len("DRY_RUN")]
+    near = near_variables(os.environ, contract)
+    told = {name: f"{name}: expected the name of a setting; did you mean {meant}?" for name, meant in near.items()}
+    if refused := [told[name] for name in near if "_V6_" in near[name]]:
+        raise SettingsInvalid("environment", joined(refused))
+    return [f"environment: {each}" for each in told.values()]
+
+
+def _doubtful_switches(values: Mapping[str, Any]) -> list[str]:
+    """Switches whose text is neither on nor off: whatever is not on is off."""
+    found = []
+    for name, field in Settings.model_fields.items():
+        if field.annotation is bool:
+            alias = str(field.validation_alias or name)
+            found.append((alias, os.environ.get(alias, values.get(alias))))
+        elif _is_section(field) and field.annotation is not None:
+            section = values.get(name)
+            given = section if isinstance(section, dict) else {}
+            found += [
+                (
+                    f"{name}.{key}",
+                    next(
+                        (os.environ[each] for each in _variables_of((name, key)) if each in os.environ), given.get(key)
+                    ),
+                )
+                for key, each in field.annotation.model_fields.items()
+                if each.annotation is bool
+            ]
+    return [
+        f"{name}: expected one of {', '.join((*ON_WORDS, *OFF_WORDS[:-1]))}, found {text!r:.40}, which counts as off"
+        for name, text in found
+        if isinstance(text, str) and text.strip().lower() not in (*ON_WORDS, *OFF_WORDS)
+    ]

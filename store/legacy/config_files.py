@@ -7,9 +7,11 @@ import json
 import math
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
+from tape.execution.slips import mended, without_effect
 from tape.execution.values import number
 from tape.store.database import transaction
 from tape.store.ingest.counter import FileCount, end_import, last_ingest_seq, reject
@@ -48,10 +50,24 @@ def import_config(connection: duckdb.DuckDBPyConnection, path: Path, kind: str, 
 
 def kept_in_range(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """Return the caps and biases of the newest limits and universe that are used otherwise than they stand there."""
+    return [sentence for kind, document in _newest(connection) for sentence in _out_of_range(kind, document)]
+
+
+def without_use(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Return what in the newest limits and universe is kept, and limits nothing: unknown keys, impossible values."""
+    return [
+        sentence
+        for kind, document in _newest(connection)
+        for sentence in (*without_effect(kind, document), *mended(kind, document)[1])
+    ]
+
+
+def _newest(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, Any]]:
     newest = connection.execute(
-        "select kind, arg_max(payload, (ts, ingest_seq)) from config_snapshots group by kind order by kind"
+        "select kind, arg_max(payload, (ts, ingest_seq)) from config_snapshots where kind in ('limits', 'universe')"
+        " group by kind order by kind"
     ).fetchall()
-    return [sentence for kind, payload in newest for sentence in _out_of_range(kind, json.loads(payload))]
+    return [(kind, json.loads(payload)) for kind, payload in newest]
 
 
 _BIASES = ("min_bias", "max_bias")

@@ -31,7 +31,7 @@ from tape.store.database import transaction
 from tape.store.errors import NoLogs
 from tape.store.ingest.counter import FileCount, end_import, last_ingest_seq, sum_of
 from tape.store.ingest.identity import content_id, take_out_doubles
-from tape.store.legacy.config_files import import_config, kept_in_range
+from tape.store.legacy.config_files import import_config, kept_in_range, without_use
 from tape.store.legacy.json_rows import (
     LineTree,
     keys_are_distinct,
@@ -106,7 +106,7 @@ def import_logs(
         on_file(path)
         report.files[path.name] = import_config(connection, path, kind, now)
     if found.configs:
-        report.notes += kept_in_range(connection)
+        report.notes += [*kept_in_range(connection), *without_use(connection)]
     connection.execute("checkpoint")
     return report
 

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tape.cli.layouts import ENVELOPE, layout_of, newest_first
+from tape.cli.limits import print_limits
 from tape.cli.options import AsOf, Json, home_of
 from tape.cli.repl.shell import Shell
 from tape.cli.session import Session
@@ -23,6 +24,7 @@ from tape.cli.tables import packed
 from tape.cli.terminal import WIDTH, new_table, terminal
 from tape.cli.values import Shown, kind_of, lines_of, style_of, text_of, texts_of
 from tape.client.client import Answer
+from tape.client.limits_in_force import limits_in_force
 from tape.store.errors import one_of
 from tape.store.schema import METADATA
 from tape.store.views.catalog import Relation, unit_in
@@ -47,10 +49,17 @@ def command(
     show_all: Annotated[bool, typer.Option("--all", help="Every column, in the order of the table or view.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Show a view or a table: the newest rows first where it has a time. JSON has every column."""
+    """Show a view or a table: the newest rows first where it has a time. JSON has every column.
+
+    `limits` is shown as an executor checks them, each with its unit; with --all as any other view.
+    """
     names = sorted([*METADATA.tables, *(item.name for item in sql_objects() if not item.is_macro)])
     if name not in names:
         raise typer.BadParameter(f"expected {one_of(names, name)}, found {name!r}")
+    if name == "limits" and not show_all:
+        home = home_of(context)
+        print_limits(limits_in_force(home, as_of), home, as_of=as_of, as_json=as_json)
+        return
     order = newest_first(name)
     query = f'from "{name}"{f" order by {order}" if order else ""}'
     client = Session(home_of(context)).client

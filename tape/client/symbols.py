@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tape.client.client import Client
-from tape.execution.config import DEFAULT_UNIVERSE, Limits, Universe, parse_limits, parse_universe
+from tape.execution.config import Limits, Universe, parse_limits, parse_universe
+from tape.execution.default_limits import DEFAULT_UNIVERSE
 from tape.execution.values import normal_name
 from tape.settings import Settings, load_settings
 from tape.store.errors import DatabaseMissing, StoreError

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 
+from tape.execution.default_limits import with_defaults
 from tape.execution.events import ConfigChanged
 from tape.settings import Settings
 from tape.store.database import closing
@@ -15,8 +16,12 @@ from tape.store.journal.writer import Journal
 
 
 def record_config(home: Path, settings: Settings, connection: duckdb.DuckDBPyConnection) -> None:
-    """Record the limits and the universe of the settings where they are not those in force."""
-    given = {"limits": settings.limits, "universe": settings.universe}
+    """Record the limits and the universe that are configured, whole, where they are not those in force."""
+    limits, universe = with_defaults(settings.limits, settings.universe)
+    given = {
+        "limits": None if settings.limits is None else limits,
+        "universe": None if settings.universe is None else universe,
+    }
     now, changed = datetime.now(UTC), []
     query = "select payload from config_snapshots where kind = ? and ts <= ? order by ts desc, ingest_seq desc limit 1"
     for kind, payload in given.items():

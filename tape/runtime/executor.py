@@ -25,7 +25,7 @@ from tape.execution.venues.ccxt import CcxtVenue
 from tape.execution.venues.ccxt_requests import CcxtMissing
 from tape.execution.venues.venue import Venue
 from tape.runtime.ccxt_account import CcxtAccount
-from tape.runtime.config import config_of
+from tape.runtime.config import config_of, say_limits
 from tape.runtime.loop import Loop
 from tape.runtime.paper_account import PaperAccount
 from tape.settings import SECRETS, Settings
@@ -46,6 +46,7 @@ def executor_of(
 ) -> Executor:
     """An executor on a venue, as it is configured in a home."""
     flags, tuning, config = settings.flags, settings.autotune, config_of(settings)
+    say_limits(settings, config)
     say_unlisted(config.limits, config.universe, {"autotune.symbol_allowlist": tuning.symbol_allowlist})
     return Executor(
         venue,

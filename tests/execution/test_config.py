@@ -13,8 +13,6 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tape.execution.config import (
-    DEFAULT_LIMITS,
-    DEFAULT_UNIVERSE,
     ConfigInvalid,
     Limits,
     SymbolLimits,
@@ -22,6 +20,7 @@ from tape.execution.config import (
     parse_limits,
     parse_universe,
 )
+from tape.execution.default_limits import DEFAULT_LIMITS, DEFAULT_UNIVERSE
 from tests.conftest import SHARED
 
 REAL = SHARED / "real_logs"
@@ -51,20 +50,29 @@ def test_empty_limits_limit_nothing_but_the_age_of_the_account() -> None:
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        ({"global": {"max_leverage": "four"}}, "global.max_leverage: expected a number above 0, found 'four'"),
-        ({"global": {"max_leverage": 0}}, "global.max_leverage: expected a number above 0, found 0"),
-        ({"global": {"max_leverage": True}}, "global.max_leverage: expected a number above 0, found True"),
-        ({"global": {"max_leverage": "4"}}, "global.max_leverage: expected a number above 0, found '4'"),
+        (
+            {"global": {"max_leverage": "four"}},
+            "global.max_leverage: expected a number above 0, up to 125 (times), found 'four'",
+        ),
+        ({"global": {"max_leverage": 0}}, "global.max_leverage: expected a number above 0, up to 125 (times), found 0"),
+        (
+            {"global": {"max_leverage": True}},
+            "global.max_leverage: expected a number above 0, up to 125 (times), found True",
+        ),
+        (
+            {"global": {"max_leverage": "4"}},
+            "global.max_leverage: expected a number above 0, up to 125 (times), found '4'",
+        ),
         (
             {"global": {"max_trade_nav_pct": -0.1}},
-            "global.max_trade_nav_pct: expected a share from 0 to 1, or a per cent up to 100, found -0.1",
+            "global.max_trade_nav_pct: expected a share from 0 to 1, or a per cent above 1 up to 100 (of NAV)",
         ),
         ({"global": {"max_concurrent_positions": 1.5}}, "global.max_concurrent_positions: expected a whole number"),
         (
             {"global": {"daily_loss_limit_pct": 0}},
-            "global.daily_loss_limit_pct: expected a per cent above 0, up to 100",
+            "global.daily_loss_limit_pct: expected a number above 0, up to 100 (per cent)",
         ),
-        ({"global": {"max_nav_drawdown_pct": 101}}, "global.max_nav_drawdown_pct: expected a per cent above 0"),
+        ({"global": {"max_nav_drawdown_pct": 101}}, "global.max_nav_drawdown_pct: expected a number above 0"),
         ({"global": {"max_leverage": math.nan}}, "global.max_leverage: expected a finite number, found nan"),
         ({"global": {"of_others": [1, math.inf]}}, "global.of_others.1: expected a finite number, found inf"),
         ({"global": {"since": date(2025, 1, 2)}}, "global.since: expected a JSON value, found 2025-01-02"),
@@ -72,11 +80,11 @@ def test_empty_limits_limit_nothing_but_the_age_of_the_account() -> None:
         ({"global": 4}, "global: expected an object, found 4"),
         (
             {"per_symbol": {"X": {"max_nav_pct": -1}}},
-            "per_symbol.X.max_nav_pct: expected a share from 0 to 1, or a per cent up to 100, found -1",
+            "per_symbol.X.max_nav_pct: expected a share from 0 to 1, or a per cent above 1 up to 100 (of NAV)",
         ),
         (
             {"global": {"symbol_notional_share_cap_pct": 250}},
-            "global.symbol_notional_share_cap_pct: expected a share from 0 to 1, or a per cent up to 100, found 250",
+            "global.symbol_notional_share_cap_pct: expected a share from 0 to 1, or a per cent above 1",
         ),
         ({"router_autotune": {"max_bias": 1.5}}, "router_autotune.max_bias: expected a share from 0 to 1, found 1.5"),
         (
@@ -87,10 +95,28 @@ def test_empty_limits_limit_nothing_but_the_age_of_the_account() -> None:
         ({"per_symbol": {"x": {}, "X": {}}}, "per_symbol: expected each symbol once, found 'X' twice"),
         ({"per_symbol": ["X"]}, "per_symbol: expected an object, found ['X']"),
         ({"restricted_symbols": "X"}, "restricted_symbols: expected a list, found 'X'"),
-        ({"nav_freshness_seconds": 0}, "nav_freshness_seconds: expected a number above 0, found 0"),
-        ({"nav_freshness_seconds": None}, "nav_freshness_seconds: expected a number above 0, found None"),
+        (
+            {"nav_freshness_seconds": 0},
+            "nav_freshness_seconds: expected a number above 0, up to 86400 (seconds), found 0",
+        ),
+        (
+            {"nav_freshness_seconds": None},
+            "nav_freshness_seconds: expected a number above 0, up to 86400 (seconds), found None",
+        ),
         ({"fail_closed_on_nav_stale": "no"}, "fail_closed_on_nav_stale: expected true or false, found 'no'"),
         ({"reset_timezone": "Mars/Base"}, "reset_timezone: expected the name of a time zone, found 'Mars/Base'"),
+        (
+            {"global": {"max_leverage": 126}},
+            "global.max_leverage: expected a number above 0, up to 125 (times), found 126",
+        ),
+        (
+            {"global": {"may_exceed_nav": ["max_leverage"]}},
+            "global.may_exceed_nav.0: expected 'max_gross_exposure_pct' or",
+        ),
+        (
+            {"router_autotune": {"max_offset_bps": -1}},
+            "router_autotune.max_offset_bps: expected a number from 0 to 1000",
+        ),
         ([], "the document: expected an object, found []"),
         (None, "the document: expected an object, found None"),
     ],
@@ -114,7 +140,7 @@ def test_impossible_limits_are_refused_by_key(document: object, message: str) ->
         ([{"symbol": "X", "enabled": "no"}], "universe.0.enabled: expected true or false, found 'no'"),
         (
             [{"symbol": "X", "caps": {"max_nav_pct": "1"}}],
-            "universe.0.caps.max_nav_pct: expected a share from 0 to 1, or a per cent up to 100",
+            "universe.0.caps.max_nav_pct: expected a share from 0 to 1, or a per cent above 1 up to 100",
         ),
         ([{"symbol": "X", "caps": None}], "universe.0.caps: expected an object, found None"),
         ({"universe": ["X"], "as_of": math.nan}, "as_of: expected a finite number, found nan"),
@@ -134,7 +160,7 @@ def test_a_refusal_has_typed_attributes() -> None:
     assert (error.kind, error.key, error.expected, error.found) == (
         "limits",
         "global.max_leverage",
-        "a number above 0",
+        "a number above 0, up to 125 (times)",
         "'four'",
     )
 

@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 import pytest
 
 from tape.execution.autotune import Autotune
-from tape.execution.config import DEFAULT_LIMITS, DEFAULT_UNIVERSE, Config
+from tape.execution.config import Config
+from tape.execution.default_limits import DEFAULT_LIMITS, DEFAULT_UNIVERSE
 from tape.execution.events import (
     EVENTS_BY_TYPE,
     ConfigChanged,

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tape.execution.config import DEFAULT_LIMITS, DEFAULT_UNIVERSE, Limits, Universe, parse_limits, parse_universe
+from tape.execution.config import Limits, Universe, parse_limits, parse_universe
+from tape.execution.default_limits import DEFAULT_LIMITS, DEFAULT_UNIVERSE
 from tape.execution.intents import Intent
 from tape.execution.risk_limits import CHECKS, SIZE_REASONS, RiskView, Veto, check, largest_allowed_qty, veto_event
 from tape.execution.venues.venue import Quote, Side

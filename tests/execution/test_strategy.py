@@ -9,7 +9,8 @@ from itertools import count
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tape.execution.config import DEFAULT_LIMITS, DEFAULT_UNIVERSE, parse_limits, parse_universe
+from tape.execution.config import parse_limits, parse_universe
+from tape.execution.default_limits import DEFAULT_LIMITS, DEFAULT_UNIVERSE
 from tape.execution.intents import Intent
 from tape.execution.positions import to_units
 from tape.execution.risk_limits import RiskView, check

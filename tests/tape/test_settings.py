@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tape.execution.default_limits import DEFAULT_LIMITS, DEFAULT_UNIVERSE, with_defaults
 from tape.settings import SettingsInvalid, home_folder, load_settings, state_folder
 from tape.store.database import Resources
 from tape.store.errors import StoreError
@@ -125,7 +126,7 @@ def test_an_engine_version_that_is_set_is_shown(tmp_path: Path, monkeypatch: pyt
     [
         ("[unheard_of]\na = 1\n", "unheard_of: expected one of"),
         ("[store]\nmemory = '1GB'\n", "store.memory"),
-        ("[intervals]\nnavv = 1\n", "expected one of nav"),
+        ("[intervals]\nnavv = 1\n", "intervals.navv: .* did you mean nav"),
         ("[intervals]\nnav = 0\n", "intervals.nav"),
     ],
 )
@@ -181,18 +182,26 @@ def test_what_stands_in_two_places_is_refused_by_both_names(tmp_path: Path, file
     [
         (
             {"toml": '[limits.global]\nmax_leverage = "four"\n'},
-            "tape.toml): limits: global.max_leverage: expected a number above 0, found 'four'",
+            "tape.toml): limits: global.max_leverage: expected a number above 0, up to 125 (times), found 'four'",
         ),
         (
             {"limits": '{"global": {"max_leverage": "four"}}'},
-            "risk_limits.json): limits: global.max_leverage: expected a number above 0, found 'four'",
+            "risk_limits.json): limits: global.max_leverage: expected a number above 0, up to 125 (times),"
+            " found 'four'",
         ),
         ({"universe": "[]"}, "pairs_universe.json): universe: universe: expected at least one symbol, found []"),
         ({"toml": "[universe]\nuniverse = 5\n"}, "tape.toml): universe: universe: expected a list, found 5"),
         ({"toml": "limits = 5\n"}, "tape.toml): limits: the document: expected an object, found 5"),
         ({"toml": "universe = 5\n"}, "tape.toml): universe: the document: expected an object, found 5"),
-        ({"toml": "[limits]\nsince = 2025-01-02\n"}, "limits: since: expected a JSON value, found 2025-01-02"),
-        ({"toml": "[limits.ours]\na = [nan]\n"}, "limits: ours.a.0: expected a finite number, found nan"),
+        (
+            {"toml": "[limits]\nreset_timezone = 2025-01-02\n"},
+            "limits: reset_timezone: expected a JSON value, found 2025-01-02",
+        ),
+        (
+            {"toml": "[limits.global]\nmax_leverage = nan\n"},
+            "limits: global.max_leverage: expected a finite number, found nan",
+        ),
+        ({"limits": '{"ours": {"a": [NaN]}}'}, "limits: ours.a.0: expected a finite number, found nan"),
         ({"limits": '{"a": Infinity}'}, "limits: a: expected a finite number, found inf"),
         ({"limits": "null"}, "risk_limits.json): expected a document, found null"),
         ({"limits": "{"}, "risk_limits.json): "),
@@ -338,3 +347,158 @@ def test_what_is_the_users_own_lies_where_xdg_says(monkeypatch: pytest.MonkeyPat
     ):
         monkeypatch.setenv("XDG_STATE_HOME", given)
         assert state_folder() == Path(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("TAPE_STOR__THREADS", "did you mean TAPE_STORE__THREADS?"),
+        ("TAPE_EXECUTOR__EQUITY", "did you mean TAPE_EXECUTOR__EQUITY_USD?"),
+        ("TAPE_HOMEE", "did you mean TAPE_HOME?"),
+        ("TAPE_ENGINE_VERSION", "did you mean ENGINE_VERSION?"),
+        ("TAPE_INTERVALS__NAVV", "did you mean TAPE_INTERVALS__NAV?"),
+        ("TAPE_WINDOW", "docs/reference/settings.md lists them"),
+        ("INTEL_V6_ENABELD", "did you mean INTEL_V6_ENABLED?"),
+        ("ROUTER_AUTOTUNE_V6_SYMBOL_ALOWLIST", "did you mean ROUTER_AUTOTUNE_V6_SYMBOL_ALLOWLIST?"),
+    ],
+)
+def test_a_variable_that_is_no_setting_is_refused_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, told: str
+) -> None:
+    monkeypatch.setenv(name, "1")
+    with pytest.raises(SettingsInvalid) as refused:
+        load_settings(tmp_path)
+    assert str(refused.value).startswith(f"settings (environment): {name}: expected the name of a setting")
+    assert told in str(refused.value)
+
+
+def test_every_variable_of_a_setting_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAPE_HOME", str(tmp_path))
+    monkeypatch.setenv("TAPE_INTERVALS__NAV", "2")
+    monkeypatch.setenv("tape_store__threads", "3")
+    settings = load_settings(tmp_path)
+    assert (settings.intervals, settings.store.threads) == ({"nav": 2}, 3)
+    assert settings.notes == ()
+
+
+def test_a_variable_of_others_that_is_like_a_setting_is_worth_a_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BINANCE_API_KEY2", "hush")
+    monkeypatch.setenv("DRY_RUNN", "0")
+    assert load_settings(tmp_path).notes == (
+        "environment: BINANCE_API_KEY2: expected the name of a setting; did you mean BINANCE_API_KEY?",
+        "environment: DRY_RUNN: expected the name of a setting; did you mean DRY_RUN?",
+    )
+
+
+@pytest.mark.parametrize("text", ["ture", "2", "enabled"])
+def test_a_switch_that_is_neither_on_nor_off_is_off_and_worth_a_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv("RISK_ENGINE_V6_ENABLED", text)
+    (tmp_path / "tape.toml").write_text('[sync]\nenabled = "yess"\n[autotune]\nallow_flip = "No"\n')
+    settings = load_settings(tmp_path)
+    assert [note.partition(":")[0] for note in settings.notes] == ["sync.enabled", "RISK_ENGINE_V6_ENABLED"]
+    assert all("which counts as off" in note for note in settings.notes)
+    assert (settings.risk_engine_enabled, settings.sync.enabled) == (False, False)
+
+
+def test_limits_of_the_environment_are_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAPE_LIMITS__GLOBAL__MAX_TRADE_NAV_PCT", "0.02")
+    monkeypatch.setenv("TAPE_LIMITS__PER_SYMBOL__BTCUSDT__MAX_LEVERAGE", "none")
+    monkeypatch.setenv("TAPE_UNIVERSE", '["BTCUSDT"]')
+    settings = load_settings(tmp_path)
+    assert settings.limits == {"global": {"max_trade_nav_pct": 0.02}, "per_symbol": {"btcusdt": {"max_leverage": None}}}
+    assert settings.universe == ["BTCUSDT"]
+    monkeypatch.setenv("TAPE_LIMITS__GLOBAL__MAX_TRADE_NAV_PC", "0.02")
+    with pytest.raises(SettingsInvalid, match=r"environment\): limits: global\.max_trade_nav_pc: .* did you mean"):
+        load_settings(tmp_path)
+
+
+def test_none_says_in_toml_that_there_is_no_limit(tmp_path: Path) -> None:
+    (tmp_path / "tape.toml").write_text('[limits.global]\nmax_leverage = "none"\n')
+    assert load_settings(tmp_path).limits == {"global": {"max_leverage": None}}
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("[limits]\nmax_trade_nav_pc = 2\n", "did you mean max_trade_nav_pct, which stands in [limits.global]?"),
+        ("[limits]\nmax_trade_nav_pct = 2\n", "max_trade_nav_pct: expected in [limits.global], found in [limits]"),
+        ("[limits]\nequity_usd = 2\n", "equity_usd: expected in [executor], found in [limits]"),
+        ("[limits.global]\nmax_trade_nav_pct = 1\n", "global.max_trade_nav_pct: expected a share of NAV below 1"),
+        ("[limits.global]\nmax_gross_exposure_pct = 101\n", "or may_exceed_nav = ['max_gross_exposure_pct'] beside it"),
+        ("[limits.global]\ntrade_equity_nav_pct = 0.1\n", "did you mean max_trade_nav_pct?"),
+        (
+            '[universe]\nuniverse = ["X"]\nenabeld = true\n',
+            "did you mean enabled, which stands in [universe.universe]?",
+        ),
+        ("[executor]\nmax_leverage = 2\n", "executor.max_leverage: expected in [limits.global], found in [executor]"),
+        ("[executor]\nequity = 2\n", "executor.equity: expected a key of [executor], found none of this name; did you"),
+        ("[backup]\nthread = 2\n", "did you mean threads, which stands in [store]?"),
+        ("threads = 2\n", "threads: expected in [store], found at the top level"),
+        ("[limit]\n", "did you mean limits?"),
+        ("[store]\nENV = 'prod'\n", "store.ENV: expected at the top level, before every section, found in [store]"),
+    ],
+)
+def test_a_key_that_is_not_known_where_it_stands_is_refused_with_the_one_meant(
+    tmp_path: Path, content: str, told: str
+) -> None:
+    (tmp_path / "tape.toml").write_text(content)
+    with pytest.raises(SettingsInvalid) as refused:
+        load_settings(tmp_path)
+    assert str(refused.value).startswith(f"settings ({tmp_path / 'tape.toml'}): ")
+    assert told in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("[executor]\nseed = true\n", "executor.seed: expected a number, found True"),
+        ("[executor]\nequity_usd = inf\n", "executor.equity_usd: expected a finite number, found inf"),
+        ("[executor]\nequity_usd = -1\n", "executor.equity_usd: expected a number above 0, found -1"),
+        ("[executor]\ninterval_s = 0\n", "executor.interval_s: expected a number of at least 0.05, found 0"),
+        ("[executor]\ntrading = 'perhaps'\n", "executor.trading: expected true or false, found 'perhaps'"),
+        ("[intervals]\nnav = inf\n", "intervals.nav: expected a finite number, found inf"),
+        ("[intervals]\nnav = true\n", "intervals.nav: expected a number, found True"),
+        ("[sync]\ninterval_s = 4000\n", "sync.interval_s: expected a number of at most 3600, found 4000"),
+        ("executor = 5\n", "executor: expected a section with keys of its own, found 5"),
+    ],
+)
+def test_a_value_that_cannot_be_meant_is_refused_in_plain_words(tmp_path: Path, content: str, told: str) -> None:
+    (tmp_path / "tape.toml").write_text(content)
+    with pytest.raises(SettingsInvalid) as refused:
+        load_settings(tmp_path)
+    assert str(refused.value) == f"settings ({tmp_path / 'tape.toml'}): {told}"
+
+
+def test_a_file_of_another_runtime_keeps_what_means_nothing_here_and_it_is_said(tmp_path: Path) -> None:
+    _write(
+        tmp_path,
+        limits='{"global": {"tiers": {}, "max_trade_nav_pct": 1, "max_gross_exposure_pct": 150}}',
+        universe='{"version": "v6", "symbols": ["X"], "universe": [{"symbol": "X", "bucket": "CORE"}]}',
+    )
+    settings = load_settings(tmp_path)
+    assert settings.limits == {"global": {"tiers": {}, "max_trade_nav_pct": 1, "max_gross_exposure_pct": 150}}
+    assert [note.partition(":")[2][:60].rstrip() for note in settings.notes] == [
+        " limits: 1 key is kept without effect: global.tiers",
+        " limits: global.max_trade_nav_pct: expected a share of NAV b",
+        " limits: global.max_gross_exposure_pct: expected up to 100 p",
+        " universe: 3 keys are kept without effect: version, symbols,",
+    ]
+
+
+def test_a_slip_of_a_limit_in_a_file_of_another_runtime_is_refused(tmp_path: Path) -> None:
+    _write(tmp_path, limits='{"global": {"max_trade_nav_pc": 2}}')
+    with pytest.raises(
+        SettingsInvalid, match=r"risk_limits\.json\): limits: global\.max_trade_nav_pc: .* did you mean"
+    ):
+        load_settings(tmp_path)
+
+
+@pytest.mark.parametrize("files", [{"toml": ""}, {"toml": "[limits]\n[limits.global]\n"}, {"limits": "{}"}])
+def test_what_is_empty_drops_no_default(tmp_path: Path, files: dict[str, str]) -> None:
+    _write(tmp_path, **files)
+    settings = load_settings(tmp_path)
+    assert with_defaults(settings.limits, settings.universe) == (DEFAULT_LIMITS, DEFAULT_UNIVERSE)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
-from tape.store.legacy.config_files import kept_in_range
+from tape.store.legacy.config_files import kept_in_range, without_use
 from tape.store.legacy.importer import import_logs
 from tests.conftest import AS_OF, GivenRows
 
@@ -65,3 +66,24 @@ def test_an_import_ends_with_the_caps_that_it_does_not_use_as_they_stand(store: 
 
 def _notes(connection: duckdb.DuckDBPyConnection, folder: Path) -> list[str]:
     return import_logs(connection, folder, now=AS_OF).notes
+
+
+def test_an_import_counts_and_names_the_keys_that_mean_nothing_here(store: GivenRows, tmp_path: Path) -> None:
+    document = {"global": {"max_leverage": "four", "tiers": {}, "max_trade_nav_pc": 2}, "non_prod": {}}
+    (tmp_path / "risk_limits.json").write_text(json.dumps(document))
+    (tmp_path / "pairs_universe.json").write_text('{"version": "v6", "universe": ["BTCUSDT"]}')
+    assert _notes(store.connection, tmp_path) == [
+        "limits: 3 keys are kept without effect: non_prod, global.tiers, global.max_trade_nav_pc",
+        "limits: global.max_trade_nav_pc: expected a key of [limits.global], found none of this name; did you mean"
+        " max_trade_nav_pct?",
+        "limits: global.max_leverage: expected a number above 0, up to 125 (times), found 'four': it is left out",
+        "universe: 1 key is kept without effect: version",
+    ]
+    (payload,) = store.connection.execute("select payload from config_snapshots where kind = 'limits'").fetchall()[0]
+    assert json.loads(payload) == document, "the document itself is kept whole"
+
+
+def test_of_several_limits_the_newest_are_spoken_of(store: GivenRows) -> None:
+    store.add("config_snapshots", AS_OF, kind="limits", payload={"old": 1})
+    store.add("config_snapshots", AS_OF + timedelta(days=1), kind="limits", payload={"global": {"max_leverage": 2}})
+    assert without_use(store.connection) == []

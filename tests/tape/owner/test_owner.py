@@ -21,6 +21,7 @@ import pytest
 
 from tape.cli.failures import is_expected
 from tape.client.owner_socket import ask
+from tape.execution.default_limits import with_defaults
 from tape.execution.events import HeartbeatSent, MarkObserved, Ticked
 from tape.exporters.contract import STATE_FILES
 from tape.owner.owner import DatabaseBroken, Owner
@@ -195,11 +196,16 @@ def test_limits_and_universe_of_the_settings_are_recorded_once_and_again_when_th
         return [(kind, json.loads(payload)) for kind, payload in found]
 
     toml = '[backup]\nevery_h = 0\n[limits.global]\nmax_trade_nav_pct = {}\n[universe]\nuniverse = ["BTCUSDT"]\n'
-    first = [("limits", {"global": {"max_trade_nav_pct": 10}}), ("universe", {"universe": ["BTCUSDT"]})]
+
+    def whole(percent: int) -> list[tuple[str, dict[str, Any]]]:
+        given = {"global": {"max_trade_nav_pct": percent}}
+        return list(zip(("limits", "universe"), with_defaults(given, {"universe": ["BTCUSDT"]}), strict=True))
+
+    first = whole(10)
     for percent, expected in (
         (10, first),
         (10, first),
-        (5, [*first, ("limits", {"global": {"max_trade_nav_pct": 5}})]),
+        (5, [*first, whole(5)[0]]),
     ):
         (home / "tape.toml").write_text(toml.format(percent))
         with Serving(home) as owner:

@@ -17,9 +17,11 @@ from typing import Any, cast
 
 import pytest
 
-from tape.execution.config import DEFAULT_LIMITS, DEFAULT_UNIVERSE
 from tape.execution.counts import Counts
+from tape.execution.default_limits import DEFAULT_LIMITS, DEFAULT_UNIVERSE
 from tape.execution.executor import Executor
+from tape.execution.intents import Intent
+from tape.execution.risk_limits import RiskView, check
 from tape.execution.venues.paper import PaperVenue
 from tape.execution.venues.venue import Acked, Ended, Order
 from tape.runtime.config import config_of
@@ -289,8 +291,44 @@ def test_limits_and_universe_are_the_configured_ones_else_the_defaults(tmp_path:
     assert (config.limits_document, config.universe_document) == (DEFAULT_LIMITS, DEFAULT_UNIVERSE)
     (tmp_path / "tape.toml").write_text('[limits.global]\nmax_leverage = 2\n[universe]\nsymbols = ["XRPUSDT"]\n')
     config = config_of(load_settings(tmp_path))
-    assert config.limits_document == {"global": {"max_leverage": 2}}
+    assert config.limits_document["global"] == {**DEFAULT_LIMITS["global"], "max_leverage": 2}
     assert config.universe.enabled == ("XRPUSDT",)
+
+
+def test_the_limits_that_hold_are_logged_at_the_start(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "tape.toml").write_text(
+        '[limits.global]\nmax_trade_nav_pct = 2\nmax_leverage = "none"\n[universe]\nuniverse = ["BTCUSDT"]\n'
+    )
+    with caplog.at_level("INFO", logger="tape"), live_executor(tmp_path, load_settings(tmp_path)):
+        pass
+    assert "max_trade_nav_pct 2 % of NAV, symbol_notional_share_cap_pct 25 % of NAV" in caplog.text
+    assert "limits: not the default: global.max_leverage, global.max_trade_nav_pct" in caplog.text
+    assert "limits of BTCUSDT: order at least 100 USD, order at most 1,500 USD and 2 % of NAV" in caplog.text
+    assert "leverage at most no limit" in caplog.text
+
+
+def test_it_is_logged_that_no_limit_is_checked_and_what_may_be_meant_otherwise(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RISK_ENGINE_V6_ENABLED", "ture")
+    (tmp_path / "risk_limits.json").write_text('{"global": {"max_gross_exposure_pct": 150, "tiers": {}}}')
+    with live_executor(tmp_path, load_settings(tmp_path)):
+        pass
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert "RISK_ENGINE_V6_ENABLED is off: no limit is checked" in told
+    assert any("RISK_ENGINE_V6_ENABLED: expected one of 1, true" in each and "counts as off" in each for each in told)
+    assert any("risk_limits.json: limits: 1 key is kept without effect: global.tiers" in each for each in told)
+    assert any("risk_limits.json: limits: global.max_gross_exposure_pct: expected up to 100" in each for each in told)
+
+
+@pytest.mark.parametrize("usd", [4, 19.99])
+def test_an_order_below_the_default_minimum_is_vetoed_whatever_else_is_set(tmp_path: Path, usd: float) -> None:
+    (tmp_path / "tape.toml").write_text("[limits.global]\nmax_leverage = 2\n")
+    config = config_of(load_settings(tmp_path))
+    intent = Intent("i", "a", NOW, "ETHUSDT", "BUY", usd / 100, 100.0, "s", NOW)
+    veto = check(intent, RiskView(NOW, 10_000.0, 0.0), config.limits, config.universe)
+    assert veto is not None
+    assert veto.reason == "min_notional"
 
 
 def test_an_executor_records_what_it_runs_with_and_saves_its_account(tmp_path: Path) -> None:

@@ -1,0 +1,81 @@
+"""The limits of a home as a person reads them: the account's, the symbols', and what is worth a word."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from rich.table import Table
+from rich.text import Text
+
+from tape.cli.terminal import new_table, terminal
+from tape.client.limits_in_force import InForce, Shown, ShownSymbol, of_nav
+
+
+def print_limits(found: InForce, home: Path, *, as_of: datetime | None, as_json: bool) -> None:
+    """Every limit with its unit, beside the default; of each symbol what holds for it."""
+    if as_json:
+        print(json.dumps(found.as_json()))
+        return
+    console = terminal()
+    instant = "" if as_of is None else f" as of {as_of:%Y-%m-%d %H:%M:%S} UTC"
+    console.print(Text.assemble(("limits", "bold"), instant))
+    if found.since is None:
+        console.print(Text(f"none are on record in {home}: an executor would begin with these"), soft_wrap=True)
+    else:
+        console.print(
+            Text(f"on record since {found.since:%Y-%m-%d %H:%M:%S} UTC, from {found.producer}"), soft_wrap=True
+        )
+    console.print(_account(found.account), _symbols(found.symbols))
+    for note in found.notes:
+        console.print(Text(note), soft_wrap=True)
+    console.print("-: no limit of its own; the view the files are made from: tape show limits --all")
+
+
+def _account(limits: Sequence[Shown]) -> Table:
+    table = new_table()
+    for name in ("limit", "value", "default", "meaning"):
+        table.add_column(name, overflow="fold")
+    for each in limits:
+        style = "" if each.is_default else "bold"
+        table.add_row(
+            Text(each.limit.rpartition(".")[2], style=style),
+            Text(each.value, style=style),
+            Text("" if each.is_default else each.default),
+            Text(each.meaning, style="dim"),
+        )
+    return table
+
+
+def _symbols(symbols: Sequence[ShownSymbol]) -> Table:
+    table = new_table()
+    table.add_column("symbol", no_wrap=True)
+    table.add_column("opens", no_wrap=True)
+    for name in _OF_SYMBOL:
+        table.add_column(name, justify="right")
+    for each in symbols:
+        own = each.limits
+        table.add_row(
+            each.symbol,
+            "yes" if each.is_enabled else "no",
+            _number(own.min_notional_usd),
+            _number(own.max_order_notional_usd),
+            _of_nav(own.trade_cap_frac),
+            _of_nav(each.position_frac),
+            _number(own.max_leverage),
+            _number(own.max_concurrent_positions),
+        )
+    return table
+
+
+_OF_SYMBOL = ("least order USD", "largest order USD", "largest order", "position", "leverage", "positions")
+
+
+def _of_nav(share: float | None) -> str:
+    return "-" if share is None else of_nav(share)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:,g}"
