@@ -41,6 +41,8 @@ SECTIONS: dict[str, type[BaseModel]] = {
 
 _LIKE, _SLIP = 0.7, 0.8
 """Likeness from which a key is like another one of its section, and from which it is taken for a slip of any."""
+_LISTED = 14
+"""Keys of a section that are listed."""
 _NAMES = frozenset({"symbol", "symbols", "universe", "enabled", "tier", "global", "per_symbol", "caps"})
 """Keys that limit nothing themselves: documents of other runtimes may have them anywhere."""
 
@@ -94,7 +96,9 @@ def said_of(key: str, section: str, near: Near | None, sections: Mapping[str, It
     """Say of a key that its section does not know it, and what it may have been meant for."""
     place = f"in [{section}]" if section else "at the top level"
     if near is None:
-        return f"expected one of {', '.join(sections.get(section, ()))}, found none of these names"
+        here = tuple(sections.get(section, ()))
+        more = f" and {len(here) - _LISTED} more" if len(here) > _LISTED else ""
+        return f"expected one of {', '.join(here[:_LISTED])}{more}, found none of these names"
     meant, there = near[0], f"in [{near[1]}]" if near[1] else "at the top level, before every section"
     if meant == key:
         return f"expected {there}, found {place}"
@@ -124,6 +128,7 @@ def nearest(key: str, section: str, sections: Mapping[str, Iterable[str]]) -> Ne
 
 def _likeness(key: str, known: str) -> float:
     """How alike two keys are, 0..1; one that is the beginning of the other is no slip of a third."""
+    key, known = key.lower(), known.lower()
     begins = bool(key) and (key.startswith(known) or known.startswith(key))
     return max(SequenceMatcher(None, key, known).ratio(), 0.8 if begins else 0.0)
 

@@ -6,7 +6,7 @@ taken for a setting and is none changes nothing, and nobody would hear of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import SequenceMatcher, get_close_matches
 from typing import Any
 
@@ -52,20 +52,23 @@ def expected(error: ErrorDetails, sections: Mapping[str, Iterable[str]]) -> str:
     return f"{told:.500}, found {error['input']!r:.100}"
 
 
-def stray_keys(
-    section: str, given: Iterable[str], known: Iterable[str], sections: Mapping[str, Iterable[str]]
-) -> list[str]:
+Sections = Callable[[], Mapping[str, Iterable[str]]]
+"""Keys by section, when they are needed: the names of the published files take a moment to load."""
+
+
+def stray_keys(section: str, given: Iterable[str], known: Iterable[str], sections: Sections) -> list[str]:
     """Return a sentence for each key of a section that is not known."""
     prefix = f"{section}." if section else ""
     return [
-        f"{prefix}{key}: {said_of(key, section, nearest(key, section, sections), sections)}"
+        f"{prefix}{key}: {said_of(key, section, nearest(key, section, sections()), sections())}"
         for key in sorted(set(given) - set(known))
     ]
 
 
-def slips(kind: str, document: object, sections: Mapping[str, Iterable[str]]) -> list[str]:
+def slips(kind: str, document: object, sections: Sections) -> list[str]:
     """Return what cannot be meant in limits or universe of one's own, in words."""
-    return [f"{kind}: {each}" for each in (*strays(kind, document, sections), *unclear(kind, document))]
+    found = strays(kind, document) and strays(kind, document, sections())
+    return [f"{kind}: {each}" for each in (*found, *unclear(kind, document))]
 
 
 def slips_of_another(kind: str, document: object) -> tuple[list[str], list[str]]:

@@ -238,7 +238,7 @@ class _Environment(PydanticBaseSettingsSource):
         for kind in CONFIG_FILES:
             if kind in values:
                 values[kind] = _meant(_decoded(values[kind]))
-                if found := slips(kind, values[kind], section_keys()):
+                if found := slips(kind, values[kind], section_keys):
                     raise SettingsInvalid("environment", joined(found))
         return values
 
@@ -425,41 +425,40 @@ def load_settings(home: Path) -> Settings:
     return settings
 
 
+def _sections() -> dict[str, type[Section]]:
+    """The sections of ``tape.toml`` that have keys of their own."""
+    annotations = {name: field.annotation for name, field in Settings.model_fields.items()}
+    return {name: each for name, each in annotations.items() if isinstance(each, type) and issubclass(each, Section)}
+
+
 @cache
 def section_keys() -> dict[str, tuple[str, ...]]:
     """The keys of each section of ``tape.toml``; of the top level, "", the names of sections too."""
     from tape.exporters.contract import STATE_FILES
 
-    fields = Settings.model_fields
-    models = {name: field.annotation for name, field in fields.items() if _is_section(field)}
     return {
+        **{name: tuple(model.model_fields) for name, model in _sections().items()},
         **KEYS,
-        **{name: tuple(model.model_fields) for name, model in models.items() if model is not None},
         "intervals": tuple(file.stem for file in STATE_FILES),
-        "": tuple(sorted(str(field.validation_alias or name) for name, field in fields.items())),
+        "": tuple(sorted(_top_level())),
     }
 
 
-_FREE = ("TAPE_LIMITS__", "TAPE_UNIVERSE__")
-"""Beginnings of variables whose ends are keys of a document."""
+def _top_level() -> set[str]:
+    return {str(field.validation_alias or name) for name, field in Settings.model_fields.items()}
 
 
-def _is_section(field: FieldInfo) -> bool:
-    return isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+_FREE = ("TAPE_LIMITS__", "TAPE_UNIVERSE__", "TAPE_INTERVALS__")
+"""Beginnings of variables whose ends are keys of a document, checked with it."""
 
 
-@cache
-def variables() -> tuple[str, ...]:
-    """Names of the environment that are settings, TAPE_HOME aside. What they begin with in limits: ``_FREE``."""
-    named = []
-    for name, field in Settings.model_fields.items():
-        if field.validation_alias is not None:
-            named.append(str(field.validation_alias))
-            continue
-        named.append(f"TAPE_{name.upper()}")
-        if name in section_keys() and name not in CONFIG_FILES:
-            named += [f"TAPE_{name.upper()}__{key.upper()}" for key in section_keys()[name]]
-    return (*named, *CONTRACT_VARIABLES)
+def variables() -> list[str]:
+    """Names of the environment that are settings, TAPE_HOME and those that begin as ``_FREE`` aside."""
+    named = [str(field.validation_alias or f"TAPE_{name.upper()}") for name, field in Settings.model_fields.items()]
+    named += [
+        f"TAPE_{name.upper()}__{key.upper()}" for name, model in _sections().items() for key in model.model_fields
+    ]
+    return [*named, *CONTRACT_VARIABLES]
 
 
 def _of_toml(path: Path) -> dict[str, Any]:
@@ -477,13 +476,15 @@ def _of_toml(path: Path) -> dict[str, Any]:
 
 
 def _slips_of_toml(values: Mapping[str, Any]) -> list[str]:
-    known = {str(field.validation_alias or name) for name, field in Settings.model_fields.items()}
-    found = stray_keys("", values, known, section_keys()) if values.keys() - known else []
-    for name, section in values.items():
-        if name in CONFIG_FILES:
-            found += slips(name, section, section_keys())
-        elif name in known and isinstance(section, dict) and name in section_keys():
-            found += stray_keys(name, section, section_keys()[name], section_keys())
+    """What of the file's keys cannot be meant; what its values may be is checked with those of the environment."""
+    found = stray_keys("", values, _top_level(), section_keys)
+    for name, model in _sections().items():
+        if isinstance(section := values.get(name), dict):
+            found += stray_keys(name, section, model.model_fields, section_keys)
+    if isinstance(intervals := values.get("intervals"), dict):
+        found += stray_keys("intervals", intervals, section_keys()["intervals"], section_keys)
+    for kind in CONFIG_FILES:
+        found += slips(kind, values.get(kind), section_keys)
     return found
 
 
@@ -501,12 +502,12 @@ def _of_json(path: Path) -> Any:
 def _refusal(error: ValidationError, home: Path, documents: Mapping[str, Path]) -> SettingsInvalid:
     """The first wrong value, and where it stands."""
     first = error.errors()[0]
-    loc = tuple(str(part) for part in first["loc"])
+    loc = tuple(str(part) for part in first["loc"] if part != "[key]")
     if config := is_config_error(first):
         path = documents.get(loc[0], home / "tape.toml")
         from_environment = any(name.upper().startswith(f"TAPE_{loc[0].upper()}") for name in os.environ)
         return SettingsInvalid(f"environment or {path}" if from_environment else str(path), str(config))
-    key = ".".join(part for part in loc if part != "[key]")
+    key = ".".join(loc)
     if key in SECRETS:
         first["input"] = "something else"
     source = next((name for name in _variables_of(loc) if name in os.environ), str(home / "tape.toml"))
@@ -540,7 +541,7 @@ def _doubtful_switches(values: Mapping[str, Any]) -> list[str]:
         if field.annotation is bool:
             alias = str(field.validation_alias or name)
             found.append((alias, os.environ.get(alias, values.get(alias))))
-        elif _is_section(field) and field.annotation is not None:
+        elif model := _sections().get(name):
             section = values.get(name)
             given = section if isinstance(section, dict) else {}
             found += [
@@ -550,7 +551,7 @@ def _doubtful_switches(values: Mapping[str, Any]) -> list[str]:
                         (os.environ[each] for each in _variables_of((name, key)) if each in os.environ), given.get(key)
                     ),
                 )
-                for key, each in field.annotation.model_fields.items()
+                for key, each in model.model_fields.items()
                 if each.annotation is bool
             ]
     return [

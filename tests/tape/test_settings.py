@@ -356,7 +356,6 @@ def test_what_is_the_users_own_lies_where_xdg_says(monkeypatch: pytest.MonkeyPat
         ("TAPE_EXECUTOR__EQUITY", "did you mean TAPE_EXECUTOR__EQUITY_USD?"),
         ("TAPE_HOMEE", "did you mean TAPE_HOME?"),
         ("TAPE_ENGINE_VERSION", "did you mean ENGINE_VERSION?"),
-        ("TAPE_INTERVALS__NAVV", "did you mean TAPE_INTERVALS__NAV?"),
         ("TAPE_WINDOW", "docs/reference/settings.md lists them"),
         ("INTEL_V6_ENABELD", "did you mean INTEL_V6_ENABLED?"),
         ("ROUTER_AUTOTUNE_V6_SYMBOL_ALOWLIST", "did you mean ROUTER_AUTOTUNE_V6_SYMBOL_ALLOWLIST?"),
@@ -370,6 +369,14 @@ def test_a_variable_that_is_no_setting_is_refused_by_name(
         load_settings(tmp_path)
     assert str(refused.value).startswith(f"settings (environment): {name}: expected the name of a setting")
     assert told in str(refused.value)
+
+
+def test_an_interval_of_the_environment_is_refused_by_the_name_of_its_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAPE_INTERVALS__NAVV", "1")
+    with pytest.raises(SettingsInvalid, match=r"\(TAPE_INTERVALS__NAVV\): intervals\.navv: expected one of nav, .*"):
+        load_settings(tmp_path)
 
 
 def test_every_variable_of_a_setting_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
