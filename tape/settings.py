@@ -12,19 +12,14 @@ import tomllib
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PrivateAttr,
     SecretStr,
     ValidationError,
-    ValidationInfo,
-    field_validator,
 )
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
@@ -43,7 +38,22 @@ from tape.mistakes import (
     stray_keys,
     unknown_variables,
 )
-from tape.store.database import Resources, bytes_of
+from tape.sections import (
+    CONTRACT_VARIABLES,
+    OFF_WORDS,
+    ON_WORDS,
+    AutotuneSettings,
+    BackupSettings,
+    DoorSettings,
+    ExecutorSettings,
+    FileStem,
+    Section,
+    StoreSettings,
+    Switch,
+    SyncSettings,
+    no_truth,
+)
+from tape.store.database import Resources
 from tape.store.errors import StoreError
 from tape.store.home import CONFIG_FILES
 from tape.version import own_version
@@ -60,26 +70,6 @@ class SettingsInvalid(StoreError):
         super().__init__(f"settings ({source}): {told}")
 
 
-ON_WORDS, OFF_WORDS = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
-
-
-def _is_on(value: object) -> object:
-    return value.strip().lower() in ON_WORDS if isinstance(value, str) else value
-
-
-def _no_truth(value: object) -> object:
-    if isinstance(value, bool):
-        raise ValueError("a number")  # noqa: TRY004 (pydantic reports ValueErrors)
-    return value
-
-
-def _file_stem(value: str) -> str:
-    stems = [file.stem for file in STATE_FILES]
-    if value not in stems:
-        raise ValueError(f"expected one of {', '.join(stems)}")
-    return value
-
-
 def _parsed_by(parse: Callable[[object], object]) -> BeforeValidator:
     """The document as given, once it parses."""
 
@@ -89,124 +79,6 @@ def _parsed_by(parse: Callable[[object], object]) -> BeforeValidator:
         return document
 
     return BeforeValidator(checked)
-
-
-FileStem = Annotated[str, AfterValidator(_file_stem)]
-"""Stem of a published file, e.g. ``nav``."""
-Switch = Annotated[bool, BeforeValidator(_is_on)]
-"""On iff 1, true, yes or on."""
-
-
-def _words(value: object) -> object:
-    return frozenset(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
-
-
-def _each(change: Callable[[str], str]) -> AfterValidator:
-    return AfterValidator(lambda words: frozenset(change(word) for word in words if word.strip()))
-
-
-Qualities = Annotated[frozenset[str], BeforeValidator(_words), _each(lambda word: word.strip().lower())]
-"""Router qualities: a list, or a text with commas between them. Case and blanks do not matter."""
-Symbols = Annotated[frozenset[str], BeforeValidator(_words), _each(lambda word: word.strip().upper())]
-"""Instruments: a list, or a text with commas between them. Case and blanks do not matter."""
-
-
-def _at_least(least: int) -> AfterValidator:
-    """A size that the database takes, and can work with."""
-
-    def checked(value: str) -> str:
-        if bytes_of(value) < least:
-            raise ValueError(f"expected at least {least // 1_000_000}MB")
-        return value
-
-    return AfterValidator(checked)
-
-
-Size = Annotated[str, _at_least(0)]
-Memory = Annotated[str, _at_least(64_000_000)]
-"""With less the database cannot even be made."""
-
-
-class Section(BaseModel):
-    """A section of ``tape.toml``: a key that is none of its own is a mistake, as is true or false for a number."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _is_no_truth(cls, value: object, info: ValidationInfo) -> object:
-        is_switch = cls.model_fields[str(info.field_name)].annotation is bool
-        return value if is_switch else _no_truth(value)
-
-
-class StoreSettings(Section):
-    """``[store]``: what the database may use, and what is kept how long. RSS: up to limit + 300 MB under load."""
-
-    memory_limit: Memory = Field("400MB", description="memory of the database")
-    threads: int | None = Field(None, ge=1, description="threads of the database; unset: 1 of an owner, else 2")
-    temp_limit: Size = Field("2GB", description="disk that may be spilled to; queries of an owner end before")
-    checkpoint_wal: Size = Field("64MB", description="write-ahead log that is moved into the file")
-    warn_free: Size = Field("512MiB", description="free disk below which the owner warns")
-    keep_free: Size = Field("128MiB", description="free disk that is the journal's: below it the owner writes nothing")
-    ingest_every_s: float = Field(0.2, gt=0, le=1, description="how often the journal is looked at")
-    marks_days: float = Field(30, ge=8, description="how long single marks are kept; their minutes are for ever")
-    exports_days: float = Field(30, ge=0, description="how long a publication can be made again")
-    journal_days: float = Field(7, ge=0, description="how long a loaded segment is kept that a backup covers")
-
-
-class BackupSettings(Section):
-    """``[backup]``: copies of the database in ``logs/backup``, each verified by opening it."""
-
-    every_h: float = Field(24, ge=0, description="hours between two; 0: none")
-    keep: int = Field(2, ge=1, description="how many are kept")
-
-
-class DoorSettings(Section):
-    """``[door]``: what queries of the live database may take."""
-
-    timeout_s: float = Field(10, gt=0, description="seconds after which one is ended that gives no row, or none more")
-    stream_s: float = Field(300, gt=0, description="seconds after which one is ended whose rows are still being read")
-    max_rows: int = Field(10_000, ge=1, description="rows of a table, and of an answer in one piece; csv, json: all")
-    queries: int = Field(4, ge=1, description="how many run at a time; more wait, then are refused")
-    memory: Memory = Field("256MB", description="what they may take together, beside memory_limit")
-
-
-class ExecutorSettings(Section):
-    """``[executor]``: the tick loop, and the venue it trades on."""
-
-    venue: Literal["paper", "ccxt"] = Field("paper", description="paper money, or an account at Binance USD-M futures")
-    interval_s: float = Field(1, ge=0.05, description="seconds from tick to tick")
-    maker_wait_s: float = Field(4, gt=0, description="how long a maker order may rest, before patience")
-    equity_usd: float = Field(10_000, gt=0, description="what a new paper account begins with")
-    seed: int = Field(1, description="of the paper market and of the strategy")
-    trading: bool = Field(False, description="whether orders go to a real account, which else is only read")
-
-
-class AutotuneSettings(Section):
-    """``[autotune]``: what may be applied of the routing suggestions, once ROUTER_AUTOTUNE_V6_APPLY_ENABLED is on."""
-
-    symbol_allowlist: Symbols = Field(frozenset(), description="symbols it is applied to; empty: every symbol")
-    max_bias_delta: float = Field(0.05, ge=0, le=1, description="how far the taker bias may move at a time")
-    max_offset_step_bps: float = Field(2, ge=0, description="how far the maker offset may move at a time")
-    max_offset_abs_bps: float = Field(10, ge=0, description="largest maker offset")
-    allow_flip: Switch = Field(False, description="whether maker first may become taker first, and back")
-    require_quality: Qualities = Field(frozenset({"good", "ok"}), description="router qualities it is applied to")
-
-
-class SyncSettings(Section):
-    """``[sync]``: the mirror in Firestore, which FIRESTORE_ENABLED switches on."""
-
-    enabled: Switch = Field(False, description="whether `tape serve` and `tape run` sync too; else `tape sync` does")
-    interval_s: float = Field(20, ge=1, le=3600, description="seconds from cycle to cycle; SYNC_INTERVAL_SEC")
-    project: str | None = Field(None, description="Google Cloud project; unset: that of the credentials")
-    database: str = Field("(default)", description="database of the project")
-
-
-CONTRACT_VARIABLES = {
-    **{f"ROUTER_AUTOTUNE_V6_{name.upper()}": ("autotune", name) for name in AutotuneSettings.model_fields},
-    "SYNC_INTERVAL_SEC": ("sync", "interval_s"),
-}
-"""Environment variables under the contract's names -> section and key."""
 
 
 class _ContractVariables(PydanticBaseSettingsSource):
@@ -278,7 +150,7 @@ class Settings(BaseSettings):
     executor: ExecutorSettings = ExecutorSettings()
     autotune: AutotuneSettings = AutotuneSettings()
     sync: SyncSettings = SyncSettings()
-    intervals: dict[FileStem, Annotated[float, BeforeValidator(_no_truth), Field(gt=0, allow_inf_nan=False)]] = Field(
+    intervals: dict[FileStem, Annotated[float, BeforeValidator(no_truth), Field(gt=0, allow_inf_nan=False)]] = Field(
         {}, description="seconds from publication to publication, by file stem; the contract's where left out"
     )
     limits: Annotated[dict[str, Any] | None, _parsed_by(parse_limits)] = Field(
@@ -434,8 +306,6 @@ def _sections() -> dict[str, type[Section]]:
 @cache
 def section_keys() -> dict[str, tuple[str, ...]]:
     """The keys of each section of ``tape.toml``; of the top level, "", the names of sections too."""
-    from tape.exporters.contract import STATE_FILES
-
     return {
         **{name: tuple(model.model_fields) for name, model in _sections().items()},
         **KEYS,

@@ -15,7 +15,8 @@ from tape.execution.default_limits import DEFAULT_LIMITS, DEFAULT_UNIVERSE
 from tape.execution.events import FlagsRecorded
 from tape.execution.slips import SECTIONS, key_of
 from tape.execution.v6_flags import FIELDS
-from tape.settings import CONTRACT_VARIABLES, Settings
+from tape.sections import CONTRACT_VARIABLES
+from tape.settings import Settings
 
 _HEAD = ["key", "environment", "default", "limits", "meaning"]
 

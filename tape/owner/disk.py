@@ -15,7 +15,7 @@ import logging
 from pathlib import Path
 
 from tape.doctor.checks import size
-from tape.settings import StoreSettings
+from tape.sections import StoreSettings
 from tape.store.database import bytes_of
 from tape.store.disk_space import existing, free_bytes
 from tape.store.errors import StoreError

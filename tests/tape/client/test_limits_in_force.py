@@ -14,9 +14,9 @@ from tape.execution.events import ConfigChanged
 from tape.runtime.executor import live_executor
 from tape.settings import load_settings
 from tape.store.database import closing, migrate, open_database
-from tape.store.importer import import_logs
-from tape.store.ingest import Ingest
-from tape.store.journal import Journal
+from tape.store.ingest.ingest import Ingest
+from tape.store.journal.writer import Journal
+from tape.store.legacy.importer import import_logs
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ import pytest
 
 from tape.owner import disk as disk_module
 from tape.owner.disk import Disk, DiskFull
-from tape.settings import StoreSettings
+from tape.sections import StoreSettings
 from tape.store.disk_space import free_bytes
 from tape.store.journal.segments import journal_folder
 

@@ -12,7 +12,8 @@ import pytest
 
 from tape.owner.disk import Disk
 from tape.owner.housekeeping import Housekeeping, Unkept
-from tape.settings import Settings, StoreSettings
+from tape.sections import StoreSettings
+from tape.settings import Settings
 from tape.store.ingest.ingest import Ingest
 from tape.store.journal.segments import journal_folder
 from tape.store.journal.writer import Journal

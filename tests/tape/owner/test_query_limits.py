@@ -13,7 +13,8 @@ import duckdb
 import pytest
 
 from tape.owner.query_limits import Queries
-from tape.settings import DoorSettings, Settings
+from tape.sections import DoorSettings
+from tape.settings import Settings
 from tape.store.database import open_database
 from tape.store.errors import StoreError
 
