@@ -9,6 +9,9 @@ EXAMPLE ?= build/example
 # on a terminal until Ctrl-C, elsewhere for a minute
 SECONDS ?= $(if $(MAKE_TERMOUT),,60)
 
+# where it is set, each of the tests' many processes compiles the whole package again: twice the time
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup run example test lint types layers sql-lint docs docs-check migrations-check check bench soak lock clean
 
 setup: $(VENV)/.ready

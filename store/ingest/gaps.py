@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from tape.store.ingest.ingest import Position, damaged_ends, load_positions
+from tape.store.ingest.positions import Position, damaged_ends, load_positions
 from tape.store.journal.segments import journal_folder, segment_name
 
 

@@ -19,7 +19,8 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
-from tape.store.ingest.ingest import Ingest, load_positions
+from tape.store.ingest.ingest import Ingest
+from tape.store.ingest.positions import load_positions
 from tape.store.journal.segments import SUFFIX, journal_folder
 from tape.store.recovery.damaged import rebuilding_room, set_aside_segments
 

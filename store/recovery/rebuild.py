@@ -21,7 +21,8 @@ from tape.store.database import Resources, closing, migrate, naming_damage, open
 from tape.store.errors import DatabaseDamaged, DatabaseNewer, StoreError
 from tape.store.home import Layout
 from tape.store.ingest.gaps import gaps
-from tape.store.ingest.ingest import Ingest, certificates, load_positions
+from tape.store.ingest.ingest import Ingest
+from tape.store.ingest.positions import certificates, load_positions
 from tape.store.journal.segments import SUFFIX, journal_folder, segment_paths
 from tape.store.recovery.backup import BackupFailed, backups, copy_file
 from tape.store.recovery.damaged import Rebuilt, put_in_place, rebuilding_room, set_aside_segments

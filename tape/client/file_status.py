@@ -13,7 +13,7 @@ from tape.settings import load_settings
 from tape.store.database import closing, open_database
 from tape.store.home import Layout
 from tape.store.ingest.gaps import gaps
-from tape.store.ingest.ingest import certificates
+from tape.store.ingest.positions import certificates
 from tape.store.recovery.damaged import rebuild_status
 from tape.store.status import table_status
 

@@ -17,7 +17,7 @@ from tape.store.disk_space import free_bytes
 from tape.store.ingest.ahead import events_ahead
 from tape.store.ingest.doubled import shared_contents, shared_ids
 from tape.store.ingest.gaps import gaps
-from tape.store.ingest.ingest import certificates
+from tape.store.ingest.positions import certificates
 from tape.store.journal.segments import journal_folder
 from tape.store.legacy.config_files import kept_in_range
 from tape.store.recovery.backup import backups

@@ -12,7 +12,7 @@ from tape.store.database import bytes_of
 from tape.store.ingest.ahead import TOLERATED, Ahead
 from tape.store.ingest.doubled import Doubled
 from tape.store.ingest.gaps import Gap
-from tape.store.ingest.ingest import Certificate
+from tape.store.ingest.positions import Certificate
 from tape.store.recovery.damaged import Rebuilt
 
 STUCK_S = 60.0

@@ -56,7 +56,7 @@ from tape.store.database import closing, is_damage, is_fatal, set_clocks
 from tape.store.errors import StoreError
 from tape.store.home import Layout
 from tape.store.ingest.gaps import gaps
-from tape.store.ingest.ingest import certificates
+from tape.store.ingest.positions import certificates
 from tape.store.query.guard import FETCHED, arrow_parts, one_select, row_parts
 from tape.store.query.round import open_round
 from tape.store.status import newest_event, relation_names, table_status

@@ -56,7 +56,8 @@ from tape.store.errors import StoreError
 from tape.store.home import Layout
 from tape.store.ingest.ahead import events_ahead
 from tape.store.ingest.gaps import gaps
-from tape.store.ingest.ingest import Ingest, certificates
+from tape.store.ingest.ingest import Ingest
+from tape.store.ingest.positions import certificates
 from tape.store.own_files import OwnFiles
 from tape.store.recovery import backup as copies
 from tape.store.recovery.damaged import mark_damaged

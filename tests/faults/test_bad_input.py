@@ -30,7 +30,8 @@ from tape.execution.events import EVENTS, EVENTS_BY_TYPE, Event, EventRefused, H
 from tape.settings import Settings, load_settings
 from tape.store.database import closing, open_database
 from tape.store.errors import StoreError
-from tape.store.ingest.ingest import Ingest, Ingested, certificates
+from tape.store.ingest.ingest import Ingest, Ingested
+from tape.store.ingest.positions import certificates
 from tape.store.journal.writer import Journal
 from tape.store.schema import EVENT_TABLES
 from tests.store.ingest.test_ingest import full

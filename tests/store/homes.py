@@ -17,7 +17,8 @@ from tape.execution.events import EVENTS_BY_TYPE, HeartbeatSent
 from tape.owner.opening import open_to_own
 from tape.runtime.load import Market
 from tape.store.database import Resources, closing, open_database
-from tape.store.ingest.ingest import SLICE_BYTES, Ingest, certificates
+from tape.store.ingest.ingest import SLICE_BYTES, Ingest
+from tape.store.ingest.positions import certificates
 from tape.store.journal.segments import journal_folder, read_lines, segment_paths
 from tape.store.journal.writer import Journal
 from tape.store.recovery.backup import backup, compress_segments

@@ -25,7 +25,8 @@ from hypothesis import strategies as st
 import tape.store.ingest.ingest
 from tape.execution.events import EVENTS, Event, EventRefused, HeartbeatSent, OrderFailed, Ticked
 from tape.store.database import closing, open_database
-from tape.store.ingest.ingest import Certificate, Ingest, Ingested, certificates, insert_from_json, load_positions
+from tape.store.ingest.ingest import Ingest, Ingested, insert_from_json
+from tape.store.ingest.positions import Certificate, certificates, load_positions
 from tape.store.journal.segments import Line, is_finished, journal_folder, read_header, read_lines, segment_paths
 from tape.store.journal.writer import Journal
 from tape.store.schema import python_type

@@ -12,7 +12,7 @@ from tape.doctor.checks import State
 from tape.store.ingest.ahead import Ahead
 from tape.store.ingest.doubled import Doubled
 from tape.store.ingest.gaps import Gap
-from tape.store.ingest.ingest import Certificate
+from tape.store.ingest.positions import Certificate
 from tape.store.recovery.damaged import Rebuilt
 
 NOW = datetime(2025, 6, 15, 12, 30, tzinfo=UTC)

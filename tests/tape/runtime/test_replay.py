@@ -19,7 +19,7 @@ from tape.settings import load_settings
 from tape.store.claims import owning
 from tape.store.database import closing, open_database
 from tape.store.errors import StoreError
-from tape.store.ingest.ingest import certificates
+from tape.store.ingest.positions import certificates
 from tests.tape.cli.test_app import fails, tape
 from tests.tape.markets import START, candles, frames
 

@@ -26,7 +26,7 @@ from tape.execution.events import EVENTS_BY_TYPE
 from tape.exporters.contract import STATE_FILES
 from tape.exporters.mirrors.events import EVENT_MIRRORS
 from tape.store.database import closing, open_database
-from tape.store.ingest.ingest import certificates
+from tape.store.ingest.positions import certificates
 from tests.tape.cli.test_app import fails, tape
 from tests.tape.homes import in_order, mirrored, published, rows
 from tests.tape.owners import PROJECT, Serving, wait_for
