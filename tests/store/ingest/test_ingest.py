@@ -271,7 +271,7 @@ def test_every_batch_is_stored_once_however_ingest_starts_fails_and_slices(
                 spine.restart(slice_bytes=slice_bytes)
             else:
                 with pytest.MonkeyPatch.context() as patch:
-                    patch.setattr(tape.store.ingest.ingest, "_save_positions", failing)
+                    patch.setattr(tape.store.ingest.ingest, "save_positions", failing)
                     try:
                         spine.ingest.run_once()
                     except RuntimeError as error:
@@ -289,7 +289,7 @@ def failing(*_: object, **__: object) -> None:
     raise RuntimeError("killed here")
 
 
-@pytest.mark.parametrize("at", ["insert_from_json", "roll_up", "reject", "_save_positions"])
+@pytest.mark.parametrize("at", ["insert_from_json", "roll_up", "reject", "save_positions"])
 def test_a_transaction_that_fails_leaves_neither_rows_nor_position(
     spine: Spine, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:
