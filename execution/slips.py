@@ -96,7 +96,7 @@ def said_of(key: str, section: str, near: Near | None, sections: Mapping[str, It
     """Say of a key that its section does not know it, and what it may have been meant for."""
     place = f"in [{section}]" if section else "at the top level"
     if near is None:
-        here = tuple(sections.get(section, ()))
+        here = sorted(sections.get(section, ()), key=str.isupper)  # at the top, sections before variables
         more = f" and {len(here) - _LISTED} more" if len(here) > _LISTED else ""
         return f"expected one of {', '.join(here[:_LISTED])}{more}, found none of these names"
     meant, there = near[0], f"in [{near[1]}]" if near[1] else "at the top level, before every section"

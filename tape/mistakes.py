@@ -15,7 +15,8 @@ from pydantic_core import ErrorDetails
 from tape.execution.config import ConfigInvalid
 from tape.execution.slips import nearest, said_of, strays, unclear, without_effect
 
-_TOLD = 5
+_TOLD = 700
+"""Characters of a line up to which sentences are added to it."""
 _EXPECTED = {
     "greater_than": "a number above {gt:g}",
     "greater_than_equal": "a number of at least {ge:g}",
@@ -85,9 +86,10 @@ def slips_of_another(kind: str, document: object) -> tuple[list[str], list[str]]
 
 
 def joined(found: Sequence[str]) -> str:
-    """Return several sentences as one line."""
-    more = f"; and {len(found) - _TOLD} more" if len(found) > _TOLD else ""
-    return "; ".join(found[:_TOLD]) + more
+    """Return several sentences as one line: as many as can be read at once, and how many more there are."""
+    told = [each for at, each in enumerate(found) if at == 0 or len("; ".join(found[: at + 1])) <= _TOLD]
+    more = f"; and {len(found) - len(told)} more" if len(found) > len(told) else ""
+    return "; ".join(told) + more
 
 
 def unknown_variables(

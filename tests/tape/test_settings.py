@@ -509,3 +509,10 @@ def test_what_is_empty_drops_no_default(tmp_path: Path, files: dict[str, str]) -
     _write(tmp_path, **files)
     settings = load_settings(tmp_path)
     assert with_defaults(settings.limits, settings.universe) == (DEFAULT_LIMITS, DEFAULT_UNIVERSE)
+
+
+def test_many_mistakes_are_one_line_that_can_be_read(tmp_path: Path) -> None:
+    (tmp_path / "tape.toml").write_text("[testnet]\n[api_key]\n[unheard_of]\n[nothing]\n")
+    with pytest.raises(SettingsInvalid, match=r"expected one of .*\bsync\b.*; and \d more$") as refused:
+        load_settings(tmp_path)
+    assert len(str(refused.value)) < 1000
