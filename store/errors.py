@@ -25,7 +25,10 @@ class DatabaseMissing(StoreError):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        super().__init__(f"no database at {path}: run `tape migrate` or `tape import LOGS_DIR` first")
+        super().__init__(
+            f"no database at {path}: run `tape migrate` or `tape import LOGS_DIR` first;"
+            " one that is lost comes back with `tape rebuild --from BACKUP`"
+        )
 
 
 class DatabaseLocked(StoreError):
@@ -63,11 +66,15 @@ class DatabaseNewer(StoreError):
 
 
 class NoLogs(StoreError):
-    """A folder holds none of the logs that can be imported; ``nearby``: folders one level up and down that do."""
+    """A folder holds none of the logs that can be imported; ``nearby``: folders one level up and down that do.
 
-    def __init__(self, folder: Path, expected: str, nearby: Sequence[Path] = ()) -> None:
-        self.folder, self.nearby = folder, nearby
-        found = f"; there are logs in {' and in '.join(map(str, nearby[:5]))}: import that" if nearby else ""
+    ``unread``: what it holds instead, each with the reason.
+    """
+
+    def __init__(self, folder: Path, expected: str, nearby: Sequence[Path] = (), unread: Sequence[str] = ()) -> None:
+        self.folder, self.nearby, self.unread = folder, nearby, unread
+        found = f"; found {'; '.join(unread[:5])}" if unread else ""
+        found += f"; there are logs in {' and in '.join(map(str, nearby[:5]))}: import that" if nearby else ""
         super().__init__(f"no logs in {folder}: expected any of {expected}{found}")
 
 

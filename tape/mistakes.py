@@ -47,6 +47,11 @@ def expected(error: ErrorDetails, sections: Mapping[str, Iterable[str]]) -> str:
     if error["type"] == "extra_forbidden":
         section = ".".join(place)
         return said_of(key, section, nearest(key, section, sections), sections)
+    return value_told(error)
+
+
+def value_told(error: ErrorDetails) -> str:
+    """Return what was expected of a value that pydantic refuses, and what was found."""
     said = _EXPECTED.get(error["type"])
     told = error["msg"].removeprefix("Value error, ") if said is None else said.format(**error.get("ctx", {}))
     told = told if told.startswith("expected ") else f"expected {told}"

@@ -98,7 +98,8 @@ def import_logs(
     found = found or find_logs(folder)
     if not found.count:
         expected = ", ".join([*(f"{log.stem}.jsonl" for log in LOGS), f"{NAV_ARRAY}.json", *CONFIGS])
-        raise NoLogs(folder, expected, logs_nearby(folder))
+        unread = [f"{', '.join(each.paths)}: {each.reason}" for each in found.unread]
+        raise NoLogs(folder, expected, logs_nearby(folder), unread)
     report = ImportReport(unread=found.unread)
     for log, paths in found.logs:
         _LogImport(connection, folder, log, now, report).run(paths, on_file)

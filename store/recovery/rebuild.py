@@ -123,8 +123,10 @@ def _known(connection: duckdb.DuckDBPyConnection) -> _Known:
 def _begin(home: Path, new: Path, resources: Resources, source: Path | None, done: Rebuilt) -> _Known | None:
     """Puts a copy of the backup to begin with at ``new``, else an empty database; returns what the backup says."""
     for path in [source] if source else backups(Layout(home).backups)[::-1]:
-        if not path.exists():
-            raise RebuildFailed(f"backup {path}: expected a database file, found nothing")
+        if not path.is_file():
+            raise RebuildFailed(
+                f"backup {path}: expected a database file, found {'a folder' if path.is_dir() else 'nothing'}"
+            )
         _check_space(home, path.stat().st_size)
         try:
             known = _copy_backup(path, new, resources)
@@ -141,7 +143,8 @@ def _begin(home: Path, new: Path, resources: Resources, source: Path | None, don
     has_journal = segment_paths(journal_folder(home)) or any(journal_folder(home).glob(f"*{SUFFIX}.gz"))
     if source is not None or not has_journal:
         found = "; ".join([*done.unusable, *([] if has_journal else ["no journal"])])
-        raise RebuildFailed(f"home {home}: expected a whole backup or a journal to rebuild from, found: {found}")
+        more = "" if source is not None else "; `tape rebuild --from BACKUP` begins with one that lies elsewhere"
+        raise RebuildFailed(f"home {home}: expected a whole backup or a journal to rebuild from, found: {found}{more}")
     _check_space(home, 0)
     migrate(new, resources)
     return None

@@ -8,6 +8,9 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 ended by Ctrl-C; an error is on
 
 from __future__ import annotations
 
+import os
+import pwd
+import re
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -142,10 +145,10 @@ def run(program: typer.Typer = app) -> None:
     except OSError as error:
         _fail(str(error), 1)
     except Exception as error:
-        if isinstance(error, _UsageError):
-            _fail(error.format_message(), 2)
         from tape.cli import failures  # loads the database's library, which nothing needs that goes well
 
+        if isinstance(error, _UsageError):
+            _fail(failures.usage_told(error), 2)
         if failures.is_interrupt(error):
             _fail("interrupted", _INTERRUPTED)
         if not failures.is_expected(error):
@@ -156,6 +159,20 @@ def run(program: typer.Typer = app) -> None:
     raise SystemExit(code if isinstance(code, int) else 0)
 
 
+_ERRNO = re.compile(r"\[Errno \d+\] ([^:]+): '([^']*)'")
+
+
 def _fail(message: str, code: int) -> NoReturn:
-    print(f"tape: {' '.join(message.split())}", file=sys.stderr)
+    """End with one line on stderr. What the system says of a file is said with its name first."""
+    told = _ERRNO.sub(r"\2: \1", " ".join(message.split()))
+    if "permission denied" in told.lower():
+        told += f"; expected the right to use it, found none for {_user()}: `ls -ld` shows who has it"
+    print(f"tape: {told}", file=sys.stderr)
     raise SystemExit(code)
+
+
+def _user() -> str:
+    try:
+        return f"user {pwd.getpwuid(os.geteuid()).pw_name}"
+    except KeyError:
+        return f"user {os.geteuid()}"

@@ -17,14 +17,32 @@ from tape.store.recovery.backup import dated_name
 
 
 def command(
-    context: typer.Context, dest: Annotated[Path, typer.Argument(metavar="DEST", help="File, or folder.")]
+    context: typer.Context,
+    dest: Annotated[
+        str, typer.Argument(metavar="DEST", help="File, or folder: one that is missing is named with a / at its end.")
+    ],
 ) -> None:
     """Copy the database, also while its owner runs, and verify the copy."""
     session = Session(home_of(context))
-    to = (dest / dated_name(datetime.now(UTC)) if dest.is_dir() else dest).resolve()
+    to = _file_at(dest).resolve()
     if session.client.has_owner:
         session.client.ask({"request": "backup", "to": str(to)})
     else:
         with closing(session.open(read_only=False)) as connection:
             backup_database(connection, session.places.database, to, writing=nullcontext())
     typer.echo(str(to))
+
+
+def _file_at(dest: str) -> Path:
+    """Return the file that is to be written; a folder that is named as one is made.
+
+    Raises:
+        typer.BadParameter: a file lies where the folder is to be.
+    """
+    path = Path(dest)
+    if not dest.endswith(("/", "/.")) and not path.is_dir():
+        return path
+    if path.exists() and not path.is_dir():
+        raise typer.BadParameter(f"DEST: expected a folder, found a file, {path}")
+    path.mkdir(parents=True, exist_ok=True)
+    return path / dated_name(datetime.now(UTC))

@@ -13,7 +13,7 @@ from rich.table import Table
 from tape.cli.options import Json
 from tape.cli.terminal import new_table, shown, terminal
 from tape.client.json_values import plain
-from tape.doctor.differences import Difference, Rules, compare_files, files_of
+from tape.doctor.differences import Difference, Rules, compare_files, files_of, unknown_keys
 from tape.exporters.documents import CLOCKS
 
 _SHOWN = 40
@@ -33,9 +33,12 @@ def command(
     as_json: Json = False,
 ) -> None:
     """Compare two folders of published files, number by number. Exit 0: equal, 1: not."""
+    files = files_of(a, b)
+    if strange := unknown_keys(ignore or (), [path for _, *pair in files for path in pair]):
+        raise typer.BadParameter(f"--ignore: expected a key of the files, found {', '.join(strange)} in none of them")
     ignored = frozenset(ignore or ()) | frozenset(() if clocks else CLOCKS)
     rules = Rules(rel, absolute, ignored, only_common=common)
-    found = {name: compare_files(left, right, rules) for name, left, right in files_of(a, b)}
+    found = {name: compare_files(left, right, rules) for name, left, right in files}
     print_differences(a, b, found, as_json=as_json, show_all=show_all)
     if any(found.values()):
         raise typer.Exit(1)

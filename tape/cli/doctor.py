@@ -54,36 +54,55 @@ def print_look(look: Look, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(look.as_json()))
         return
-    terminal().print(Group(*_lines(look.checks), *_end(look)))
+    terminal().print(Group(*_begin(look), *_lines(look.checks), *_end(look)))
 
 
 def doctor_view(look: Look, console: Console) -> RenderableType:
     """As much as fits on a terminal: groups in which all is well get one line where there is no room for more."""
-    full = [*_lines(look.checks), *_end(look)]
+    full = [*_begin(look), *_lines(look.checks), *_end(look)]
     if len(console.render_lines(Group(*full), pad=False)) < console.height:
         return Group(*full)
-    return Group(*_lines(look.checks, is_short=True), *_end(look))
+    return Group(*_begin(look), *_lines(look.checks, is_short=True), *_end(look))
 
 
 def doctor_line(look: Look) -> str:
     """One line: when, how, and what is not well."""
-    bad = [f"{each.name}: {each.found}" for each in look.checks if each.state is not State.OK]
+    absent = _without_owner(look.checks)
+    told = [each for each in look.checks if each.state is not State.OK and not (absent and each.follows)]
+    bad = [f"{each.name}: {each.found}" for each in told]
+    if follow := sum(each.follows for each in look.checks) if absent else 0:
+        bad.insert(1, f"{follow} checks follow from that")
     words = "; ".join(bad) or f"{len(look.checks)} checks"
     return f"{look.at:%Y-%m-%dT%H:%M:%SZ} {_WORDS[look.state]}: {' '.join(words.split())}"
 
 
+def _without_owner(checks: Sequence[Check]) -> Check | None:
+    """What is said of an owner that does not run or answer; null: one does, or none is to."""
+    return next((each for each in checks if each.name == "owner" and each.state is not State.OK), None)
+
+
+def _begin(look: Look) -> Iterator[RenderableType]:
+    """Without an owner that comes first, since most of what is wrong follows from it."""
+    if (owner := _without_owner(look.checks)) is not None:
+        yield Text.assemble(_sign(owner.state), f"  {owner.found}: {owner.advice}")
+        yield ""
+
+
 def _lines(checks: Sequence[Check], *, is_short: bool = False) -> Iterator[RenderableType]:
+    absent = _without_owner(checks)
     for group, title in _GROUPS.items():
         members = [each for each in checks if each.group == group]
+        follow = [each for each in members if absent and each.follows]
         table = Table.grid(padding=(0, 2))
         table.add_column(width=10, no_wrap=True)
         table.add_column(width=_NAME_WIDTH, overflow="fold")
         table.add_column(overflow="fold")
-        shown = [each for each in members if each.state is not State.OK or not is_short]
+        shown = [each for each in members if each not in follow and (each.state is not State.OK or not is_short)]
         for each in shown:
             table.add_row(_sign(each.state), Text(each.name), Text(each.found))
         fine = sum(each.state is State.OK for each in members)
-        yield Text(f"{title}: {fine} of {len(members)} ok", style="bold")
+        waiting = f"; {len(follow)} not, as no owner keeps them" if follow else ""
+        yield Text(f"{title}: {fine} of {len(members)} ok{waiting}", style="bold")
         if shown:
             yield table
 
@@ -93,6 +112,7 @@ def _sign(state: State) -> Text:
 
 
 def _end(look: Look) -> Iterator[RenderableType]:
+    absent = _without_owner(look.checks)
     bad = [each for each in look.checks if each.state is not State.OK]
     how = Text.assemble((_WORDS[look.state], _STYLES[look.state]), f" at {look.at:%Y-%m-%d %H:%M:%S} UTC")
     if not bad:
@@ -102,6 +122,10 @@ def _end(look: Look) -> Iterator[RenderableType]:
     table = Table.grid(padding=(0, 2))
     table.add_column(max_width=_NAME_WIDTH, overflow="fold")
     table.add_column(overflow="fold")
-    for each in bad:
+    led = [absent] if absent else []
+    follow = [each for each in bad if absent and each.follows]
+    for each in [*led, *(each for each in bad if each not in led and each not in follow)]:
         table.add_row(Text(each.name), Text(each.advice or ""))
     yield table
+    if follow:
+        yield Text(f"{len(follow)} more follow from that: look again once an owner runs; --json lists them")

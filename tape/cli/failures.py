@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-import duckdb
+from typing import Any
 
+import duckdb
+from pydantic import ValidationError
+
+from tape.mistakes import value_told
 from tape.store.database import is_interrupt as is_interrupt
 from tape.store.errors import StoreError
+
+
+def usage_told(error: Any) -> str:
+    """Return the message of a wrong usage: of a value that typer refuses, what was expected and what was found."""
+    cause = error.__cause__
+    if isinstance(cause, ValidationError):
+        error.message = value_told(cause.errors()[0])
+    return str(error.format_message())
 
 
 def is_expected(error: Exception) -> bool:

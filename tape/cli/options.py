@@ -46,8 +46,27 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a tabl
 EVERY_S = 2.0
 """From look to look of ``--watch``, unless said."""
 Watch = Annotated[bool, typer.Option("--watch", help="Look again and again, until Ctrl-C.")]
+LEAST_S = 0.1
+
+
+def seconds(text: str) -> float:
+    """Return the seconds from look to look that a person gave.
+
+    Raises:
+        typer.BadParameter: the text is no such number.
+    """
+    try:
+        given = float(text)
+    except ValueError:
+        told = "; `tape explain` traces one published file" if text.endswith(".json") else ""
+        raise typer.BadParameter(f"expected seconds from look to look, found {text!r}{told}") from None
+    if not LEAST_S <= given < float("inf"):
+        raise typer.BadParameter(f"expected at least {LEAST_S} seconds from look to look, found {text}")
+    return given
+
+
 Seconds = Annotated[
-    float | None, typer.Argument(metavar="[SECONDS]", min=0.1, help="With --watch: from look to look; else 2.")
+    float | None, typer.Argument(metavar="[SECONDS]", parser=seconds, help="With --watch: from look to look; else 2.")
 ]
 
 

@@ -30,8 +30,10 @@ def command(
         Path | None,
         typer.Option(metavar="MARKET", help="Trade recorded candles (Parquet, CSV) or raw Binance frames instead."),
     ] = None,
-    speed: Annotated[str, typer.Option(parser=_speed, metavar="X", help="Replay: max, or x times real time.")] = "max",
-    seed: Annotated[int, typer.Option(help="Replay: the same seed gives the same database.")] = 1,
+    speed: Annotated[
+        str | None, typer.Option(parser=_speed, metavar="X", help="Replay: max, or x times real time; else max.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Replay: the same seed gives the same database; else 1.")] = None,
     interval: Annotated[
         float | None, typer.Option(min=0.05, help="Replay: seconds from tick to tick; else the market's own.")
     ] = None,
@@ -46,6 +48,9 @@ def command(
     """
     session = Session(home_of(context))
     if replay is None:
+        given = {"--speed": speed, "--seed": seed, "--interval": interval, "--publish-every": publish_every}
+        if named := [option for option, value in given.items() if value is not None]:
+            raise typer.BadParameter(f"{', '.join(named)}: expected --replay MARKET with it, found none")
         run_home(session.home, session.settings, seconds=seconds, take_over=take_over)
         return
     with replay_progress() as tell:
@@ -54,7 +59,7 @@ def command(
             session.settings,
             replay,
             speed=None if isinstance(speed, str) else speed,
-            seed=seed,
+            seed=1 if seed is None else seed,
             interval_s=interval,
             publish_every_s=publish_every or PUBLISH_EVERY_S,
             tell=tell,

@@ -30,11 +30,16 @@ class Finding:
     found: str
     expected: str
     advice: str
+    follows: bool = False
+    """Nobody but an owner keeps it right: where none runs, that is what is wrong."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One line: what was looked at, and what was found. ``advice`` is ``None`` when all is well."""
+    """One line: what was looked at, and what was found. ``advice`` is ``None`` when all is well.
+
+    ``follows``: it would be well if an owner ran.
+    """
 
     group: str
     name: str
@@ -42,9 +47,10 @@ class Check:
     found: str
     expected: str
     advice: str | None = None
+    follows: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {key: value for key, value in asdict(self).items() if key != "follows"}
 
 
 def check_of(group: str, name: str, findings: Iterable[Finding], *, fine: str, expected: str) -> Check:
@@ -52,8 +58,9 @@ def check_of(group: str, name: str, findings: Iterable[Finding], *, fine: str, e
     ordered = sorted(findings, key=lambda each: -_ORDER.index(each.state))
     if not ordered:
         return Check(group, name, State.OK, fine, expected)
-    worst = ordered[0]
-    return Check(group, name, worst.state, "; ".join(each.found for each in ordered), worst.expected, worst.advice)
+    worst, told = ordered[0], "; ".join(each.found for each in ordered)
+    follows = all(each.follows for each in ordered)
+    return Check(group, name, worst.state, told, worst.expected, worst.advice, follows)
 
 
 def overall(checks: Iterable[Check]) -> State:

@@ -11,7 +11,8 @@ Laws kept here:
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from math import isclose, isinf, isnan
 from pathlib import Path
@@ -137,6 +138,24 @@ def files_of(a: Path, b: Path) -> list[tuple[str, Path, Path]]:
     if not names:
         raise NothingToCompare(f"diff: expected files such as {STATE_FILES[0].name}, found none in {a} and {b}")
     return [(name, a / name, b / name) for name in names]
+
+
+def keys_of(value: Any) -> Iterator[str]:
+    """Every key of a JSON value, at any depth."""
+    if isinstance(value, dict):
+        yield from value
+        value = list(value.values())
+    for each in value if isinstance(value, list) else ():
+        yield from keys_of(each)
+
+
+def unknown_keys(keys: Sequence[str], files: Iterable[Path]) -> list[str]:
+    """Return those keys that stand in none of the files; a file that cannot be read has none."""
+    known: set[str] = set()
+    for path in files:
+        with suppress(OSError, ValueError):
+            known.update(keys_of(json.loads(path.read_bytes())))
+    return [key for key in keys if key not in known]
 
 
 def compare_files(a: Path, b: Path, rules: Rules) -> list[Difference]:

@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tape.doctor.checks import Check
+import duckdb
+
+from tape.doctor.checks import Check, State
 from tape.doctor.home import Home
 from tape.doctor.read_files import file_checks
 from tape.doctor.read_logs import log_checks
@@ -45,7 +47,29 @@ def examine_files(folder: Path, owner: Check, *, is_readable: bool, is_deep: boo
             checks = [replace(owner, found=f"{owner.found}; {error}")]
     with nullcontext() if opened is None else closing(opened):
         home = Home(folder, settings, opened, publications, {}, None)
-        return [*checks_of(home, datetime.now(UTC), is_deep=is_deep), *checks]
+        found = checks_of(home, datetime.now(UTC), is_deep=is_deep)
+        if opened is not None and _is_history(folder, opened):
+            return [_HISTORY, *(_as_history(each) for each in found)]
+        return [*checks, *found]
+
+
+_HISTORY = Check("store", "owner", State.OK, "none has run here: the history was imported", "an owner, or none ever")
+
+
+def _is_history(folder: Path, connection: duckdb.DuckDBPyConnection) -> bool:
+    """Return whether a home holds imported logs alone: nobody has recorded there, and no owner has published."""
+    ((imports, publications),) = connection.execute(
+        "select (select count(*) from imports), (select count(*) from exports)"
+    ).fetchall()
+    return imports > 0 and publications == 0 and not any(Layout(folder).journal.glob("*"))
+
+
+def _as_history(check: Check) -> Check:
+    """What only an owner keeps right is as it should be where none is to run."""
+    if not check.follows:
+        return check
+    found = "not published" if check.found == "missing" else check.found
+    return replace(check, state=State.OK, found=f"{found}: no owner has run here", advice=None, follows=False)
 
 
 def checks_of(home: Home, now: datetime, *, is_deep: bool = False) -> list[Check]:

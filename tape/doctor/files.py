@@ -61,7 +61,7 @@ class Cadence:
 def read(file: StateFile, raw: bytes | None) -> Published | Finding:
     """The file as it lies there (``None``: it does not), or why it cannot be used."""
     if raw is None:
-        return Finding(State.BROKEN, "missing", "a file", _again(file))
+        return Finding(State.BROKEN, "missing", "a file", _again(file), follows=True)
     try:
         document = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
@@ -114,6 +114,7 @@ def freshness(
             f"stale: {span(age_s)} old",
             f"at most {span(cadence.max_age_s)}",
             f"start `tape serve`, or {see}",
+            follows=True,
         )
     elif waiting_s is not None and min(waiting_s, age_s) > cadence.every_s + GRACE_S:
         yield Finding(
@@ -121,6 +122,7 @@ def freshness(
             f"behind: rows wait {span(waiting_s)} to be published",
             f"published within {span(cadence.every_s)} of new rows",
             see,
+            follows=True,
         )
 
 
@@ -183,6 +185,13 @@ def file_check(file: StateFile, findings: Iterable[Finding], published: Publishe
 
 
 _PUBLISHED_WRONG = "one of the files is not what the store says: see its own line above"
+
+
+def unchecked(name: str, absent: str, *, is_missing: bool) -> Check:
+    """The line of something that cannot be looked at for want of a file; ``is_missing``: it is not there at all."""
+    found = f"cannot be checked: {absent} is missing or cannot be used"
+    finding = Finding(State.BROKEN, found, "the files agree", _PUBLISHED_WRONG, follows=is_missing)
+    return check_of("invariants", name, [finding], fine="", expected="the files agree")
 
 
 def invariant(name: str, wrong: Iterable[str], *, fine: str) -> Check:

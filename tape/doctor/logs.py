@@ -112,12 +112,14 @@ def lateness(waiting_s: float | None, what: str = "rows wait") -> Iterator[Findi
     """Whether lines come in time."""
     if waiting_s is not None and waiting_s > LATE_S:
         state = State.BROKEN if waiting_s > LOST_S else State.DEGRADED
-        yield Finding(state, f"behind: {what} {span(waiting_s)} for their line", f"within {span(LATE_S)}", _LOOK)
+        yield Finding(
+            state, f"behind: {what} {span(waiting_s)} for their line", f"within {span(LATE_S)}", _LOOK, follows=True
+        )
 
 
 def quiet(age_s: float, most_s: float) -> Finding:
     """The last line is older than any may be."""
-    return Finding(State.DEGRADED, f"silent for {span(age_s)}", f"a line every {span(most_s)}", _LOOK)
+    return Finding(State.DEGRADED, f"silent for {span(age_s)}", f"a line every {span(most_s)}", _LOOK, follows=True)
 
 
 def computed_findings(documents: Iterable[tuple[dict[str, Any], dict[str, Any]]]) -> Iterator[Finding]:

@@ -161,8 +161,9 @@ def _invariant(
     """``wrong``: from the documents ``of`` which it holds to where it does not."""
     there = [each.published for each in map(looked.__getitem__, of) if each.published is not None]
     if len(there) < len(of):
-        absent = next(each for each in of if looked[each].published is None)
-        return files.invariant(name, [f"cannot be checked: {absent} is missing or cannot be used"], fine="")
+        absent = [looked[each] for each in of if looked[each].published is None]
+        is_missing = all(finding.follows for each in absent for finding in each.findings)
+        return files.unchecked(name, absent[0].file.name, is_missing=is_missing)
     if any(other not in looked[each].beside for each in of for other in _BESIDE.get(each, ())):
         return files.invariant(name, [], fine="not comparable: the files are of different instants")
     return files.invariant(name, wrong(*(each.document for each in there)), fine="holds")

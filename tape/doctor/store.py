@@ -144,10 +144,11 @@ def backup_check(made: datetime | None, since: datetime | None, every_h: float, 
     advice = "tape backup DEST makes one now; the log of `tape serve` says why it made none"
     if old is None:
         if since is None or now - since > timedelta(seconds=FIRST_BACKUP_S):
-            found.append(Finding(State.DEGRADED, "none", expected, advice))
+            found.append(Finding(State.DEGRADED, "none", expected, advice, follows=True))
     elif old > 1.1 * every + timedelta(hours=1) or old < -TOLERATED:
         state = State.BROKEN if old > 3 * every + timedelta(hours=1) else State.DEGRADED
-        found.append(Finding(state, f"the last is {age(old.total_seconds())}", expected, advice))
+        follows = old > timedelta(0)
+        found.append(Finding(state, f"the last is {age(old.total_seconds())}", expected, advice, follows=follows))
     fine = "the first is to come" if old is None else f"{age(old.total_seconds())}, verified"
     return check_of("store", "backup", found, fine=fine, expected=expected)
 
@@ -180,7 +181,7 @@ def ticks_check(newest: datetime | None, now: datetime, freshness_s: float, ahea
         words += f", {ahead:,} later than now"
         advice = "set the executor's clock right: see events ahead"
     if (newest is None and ahead) or (newest is not None and (now - newest).total_seconds() > freshness_s):
-        found.append(Finding(State.DEGRADED, words, f"at most {span(freshness_s)} old", advice))
+        found.append(Finding(State.DEGRADED, words, f"at most {span(freshness_s)} old", advice, follows=not ahead))
     fine = words
     return check_of("store", "ticks", found, fine=fine, expected=f"at most {span(freshness_s)} old")
 

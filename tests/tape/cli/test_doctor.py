@@ -17,8 +17,9 @@ from typing import Any
 
 import pytest
 
+from examples.sample_logs import write_sample
 from tape.doctor.read_logs import MIRRORS
-from tape.execution.events import Ticked
+from tape.execution.events import HeartbeatSent, Ticked
 from tape.exporters.contract import STATE_FILES
 from tape.store.journal.writer import Journal
 from tests.tape.cli.test_app import Ended, fails, tape
@@ -97,6 +98,44 @@ def test_a_home_without_an_owner_is_broken_and_still_looked_at(owner: Serving) -
     assert nav["found"].endswith("equal to SQL")
     (owner.home / "logs" / "state" / "nav.json").unlink()
     assert bad(tape("--home", owner.home, "doctor", "--json"))["nav.json"] == "missing"
+
+
+def test_without_an_owner_that_comes_first_and_what_follows_from_it_is_counted(owner: Serving) -> None:
+    owner.end()
+    for name in ("nav.json", "synced_state.json"):
+        (owner.home / "logs" / "state" / name).unlink()
+    (owner.home / "logs" / "state" / "positions.json").write_text("{")
+    ended = tape("--home", owner.home, "doctor")
+    lines = ended.out.splitlines()
+    assert lines[0] == "x broken  no owner runs: start `tape serve` under a supervisor: docs/deploy"
+    advice = lines[[line.endswith("what to do:") for line in lines].index(True) + 1 :]
+    assert [line.split()[0] for line in advice[:2]] == ["owner", "positions.json"], "a torn file is another matter"
+    assert not any("nav.json" in line for line in lines), "it follows"
+    assert re.search(r"^\d+ more follow from that: look again once an owner runs", ended.out, re.MULTILINE)
+    assert tape("--home", owner.home, "doctor", "--json").json["checks"][0]["name"] == "owner"
+
+
+def test_a_home_of_imported_logs_is_healthy_without_an_owner(tmp_path: Path) -> None:
+    write_sample(tmp_path / "old", days=0.2)
+    assert tape("--home", tmp_path, "import", tmp_path / "old").code == 0
+    ended = tape("--home", tmp_path, "doctor", "--json")
+    assert (ended.code, bad(ended)) == (0, {})
+    found = {each["name"]: each["found"] for each in ended.json["checks"]}
+    assert found["owner"] == "none has run here: the history was imported"
+    assert found["nav.json"] == "not published: no owner has run here"
+    assert tape("--home", tmp_path, "export").code == 0
+    assert tape("--home", tmp_path, "doctor").code == 0, "files of before are what they are"
+    (tmp_path / "logs" / "state" / "nav.json").write_text("{")
+    assert "torn" in bad(tape("--home", tmp_path, "doctor", "--json"))["nav.json"]
+
+
+def test_imported_logs_are_no_excuse_once_somebody_records(tmp_path: Path) -> None:
+    write_sample(tmp_path / "old", days=0.2)
+    assert tape("--home", tmp_path, "import", tmp_path / "old").code == 0
+    with Journal(tmp_path, "executor") as journal:
+        journal.record([HeartbeatSent(ts=datetime.now(UTC), service="executor")])
+    ended = tape("--home", tmp_path, "doctor", "--json")
+    assert (ended.code, bad(ended)["owner"]) == (2, "no owner runs")
 
 
 def test_an_owner_that_hangs_is_told_from_one_that_is_gone(owner: Serving) -> None:
