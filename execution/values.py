@@ -303,3 +303,8 @@ def _from_epoch(found: int | float) -> datetime:
 def _readable(value: str) -> str:
     """Text that can be written: half of a surrogate pair is a question mark."""
     return value if value.isascii() else value.encode("utf-8", "replace").decode()
+
+
+def shortened(text: str, most: int) -> str:
+    """A text of at most ``most`` characters; one that was longer says so with three dots at its end."""
+    return text if len(text) <= most else f"{text[: most - 3]}..."

@@ -80,6 +80,17 @@ STATE_FILES: tuple[StateFile, ...] = (
 """``every_s`` and ``max_age_s`` are the cadences of the contract in seconds."""
 
 
+def file_meant(name: str) -> StateFile:
+    """The file that a person means: ``state_file``, also by its stem without ``_v6`` or by the view it is read from.
+
+    Raises:
+        KeyError: there is no such file.
+    """
+    by_name = {file.stem.removesuffix("_v6"): file for file in STATE_FILES}
+    found = by_name.get(name) or by_name.get(name.removesuffix("_document"))
+    return found or state_file(name)
+
+
 def state_file(name: str) -> StateFile:
     """The file called ``nav`` or ``nav.json``.
 

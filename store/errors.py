@@ -19,6 +19,9 @@ def one_of(names: Sequence[str], found: str) -> str:
 class StoreError(Exception):
     """Something the user can act on; the command line prints it in one line and exits 1."""
 
+    place = ""
+    """Where in somebody's SQL it lies: the line, and under it a caret; empty for all else."""
+
 
 class DatabaseMissing(StoreError):
     """There is no database at ``path`` yet."""
@@ -73,8 +76,10 @@ class NoLogs(StoreError):
 
     def __init__(self, folder: Path, expected: str, nearby: Sequence[Path] = (), unread: Sequence[str] = ()) -> None:
         self.folder, self.nearby, self.unread = folder, nearby, unread
-        found = f"; found {'; '.join(unread[:5])}" if unread else ""
-        found += f"; there are logs in {' and in '.join(map(str, nearby[:5]))}: import that" if nearby else ""
+        also = f"; and {len(unread) - 5} more" if len(unread) > 5 else ""
+        more = f" and in {len(nearby) - 5} more folders" if len(nearby) > 5 else ""
+        found = f"; found {'; '.join(unread[:5])}{also}" if unread else ""
+        found += f"; there are logs in {' and in '.join(map(str, nearby[:5]))}{more}: import that" if nearby else ""
         super().__init__(f"no logs in {folder}: expected any of {expected}{found}")
 
 
@@ -95,8 +100,22 @@ class ExecutorRuns(StoreError):
 
 
 class QueryRefused(StoreError):
-    """A query is not one ``select`` over what may be read."""
+    """A query is not one ``select`` over what may be read; ``place``: where it says so."""
 
-    def __init__(self, expected: str, found: str) -> None:
-        self.expected, self.found = expected, found
+    def __init__(self, expected: str, found: str, place: str = "") -> None:
+        self.expected, self.found, self.place = expected, found, place
         super().__init__(f"query: expected {expected}, found {found}")
+
+
+class QueryFailed(StoreError):
+    """The database's own words on a query, the place they point at apart."""
+
+    def __init__(self, words: str, place: str = "") -> None:
+        self.place = place
+        super().__init__(" ".join(words.split()))
+
+    @classmethod
+    def of(cls, text: str) -> QueryFailed:
+        """What DuckDB says of an error: ``Parser Error: .. LINE 1: selec 1`` and a line with a caret."""
+        words, line, place = text.partition("\nLINE ")
+        return cls(words, f"LINE {place.rstrip()}" if line else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -52,6 +53,15 @@ def _up_to(connection: duckdb.DuckDBPyConnection, whole: TableStatus, ts: str, n
 def newest_event(connection: duckdb.DuckDBPyConnection, now: datetime) -> datetime | None:
     """Return the time of the newest event that is over and no test noise, ``None`` in an empty store.
 
+    Raises:
+        NothingYet: there are events, and all of them are later than now.
+    """
+    return newest_by(lambda query: connection.execute(query).fetchall()[0][0], now)
+
+
+def newest_by(ask: Callable[[str], datetime | None], now: datetime) -> datetime | None:
+    """Like ``newest_event``, where somebody else reads the store; ``ask``: the only value of a select.
+
     One line of a wrong year must not lead astray whoever asks for the newest state: an event later than now does not
     count before its time.
 
@@ -59,13 +69,14 @@ def newest_event(connection: duckdb.DuckDBPyConnection, now: datetime) -> dateti
         NothingYet: there are events, and all of them are later than now.
     """
     names = [name for name in EVENT_TABLES if name != "config_snapshots"]
-    parts = [f"select max(ts) as ts from {name} where not is_test and ts <= $now" for name in names]
-    ((newest,),) = connection.execute(f"select max(ts) from ({' union all '.join(parts)})", {"now": now}).fetchall()
+    over = f"where not is_test and ts <= timestamptz '{now.isoformat()}'"
+    newest = ask(
+        f"select max(ts) from ({' union all '.join(f'select max(ts) as ts from {name} {over}' for name in names)})"
+    )
     if newest is not None:
-        assert isinstance(newest, datetime)  # noqa: S101 (a column of instants)
         return newest
     parts = [f"select min(ts) as ts from {name} where not is_test" for name in names]
-    ((first,),) = connection.execute(f"select min(ts) from ({' union all '.join(parts)})").fetchall()
+    first = ask(f"select min(ts) from ({' union all '.join(parts)})")
     if first is not None:
         raise NothingYet(f"newest: expected an event that is over, found only later ones, the first of {_z(first)}")
     return None

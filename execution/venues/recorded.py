@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, cast
 
+from tape.execution.values import shortened
 from tape.execution.venues.market import Step
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -76,4 +77,4 @@ def instant(us: int) -> datetime:
 
 
 def first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+    return shortened((str(error).splitlines() or [type(error).__name__])[0], 200)

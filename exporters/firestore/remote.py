@@ -8,6 +8,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import Literal
 
+from tape.execution.values import shortened
 from tape.store.errors import StoreError
 
 _PASSING = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "ABORTED", "CANCELLED", "INTERNAL", "UNKNOWN")
@@ -27,7 +28,7 @@ class RemoteFailed(StoreError):
         self.code = code
         self.is_passing = code in _PASSING
         self.is_document = code in _WRONG_DOCUMENT
-        super().__init__(f"firestore: {code}: {message[:200]}")
+        super().__init__(f"firestore: {code}: {shortened(message, 200)}")
 
 
 def require_extra() -> None:

@@ -32,6 +32,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from tape.execution.events import SymbolToggled
+from tape.execution.values import shortened
 from tape.exporters.contract import STATE_FILES, StateFile
 from tape.exporters.documents import SYNC_FIELD, Document, DocumentRefused, document
 from tape.exporters.firestore.remote import Outcome, RemoteFailed
@@ -207,7 +208,7 @@ class Sync:
         is_known = isinstance(error, (RemoteFailed, OSError))
         if self.error is None:
             _LOG.error("sync: %s", error, exc_info=None if is_known else error)
-        self.error = " ".join((str(error) or type(error).__name__).split())[:300]
+        self.error = shortened(" ".join((str(error) or type(error).__name__).split()), 300)
         self.counts.failures += 1
         self._failed_in_a_row += 1
         if isinstance(error, RemoteFailed) and not error.is_passing:

@@ -27,6 +27,7 @@ from pathlib import Path
 import duckdb
 
 from tape.execution.events import EVENTS
+from tape.execution.values import shortened
 from tape.store.database import roll_back, transaction
 from tape.store.ingest.counter import last_ingest_seq, reject
 from tape.store.ingest.decode import Row, rows_of
@@ -345,7 +346,7 @@ class Ingest:
             self._reject(segment, line, f"{table}: {why}", raw)
 
     def _reject(self, segment: str, line: int, why: str, raw: str) -> None:
-        source, reason = _whole(segment), _whole(why[:1000])
+        source, reason = _whole(segment), _whole(shortened(why, 1000))
         event_id = hashlib.md5(f"{source}:{line}:{raw}".encode(), usedforsecurity=False).hexdigest()
         reject(self._connection, event_id=event_id, now=self._now(), source=source, line=line, reason=reason, raw=raw)
 

@@ -15,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from tape.execution.values import shortened
 from tape.store.event_json import to_json
 from tape.store.legacy.json_items import NoArray, array_items
 from tape.store.legacy.log_bytes import LogBytes, LogDamaged
@@ -108,7 +109,7 @@ class LogReader:
         if torn and _is_object(torn.encode()):
             yield from self._taken(number, line)
             number, torn = number + 1, ""
-        behind = f", behind the torn line {torn[:200]!r}" if torn else ""
+        behind = f", behind the torn line {shortened(torn, 200)!r}" if torn else ""
         yield LogLine(
             number,
             f"(unreadable from here on: {error})",

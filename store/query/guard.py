@@ -11,6 +11,7 @@ import io
 import json
 import re
 from collections.abc import Collection, Iterator
+from difflib import get_close_matches
 from typing import Any
 
 import duckdb
@@ -38,7 +39,7 @@ def one_select(query: str, relations: Collection[str]) -> duckdb.Statement:
         return _explain(statement.query, relations)
     if statement.type != duckdb.StatementType.SELECT:
         raise QueryRefused("one select or explain", statement.type.name.lower())
-    _check(_tree(statement.query), relations)
+    _check(_tree(statement.query), relations, statement.query)
     return statement
 
 
@@ -55,7 +56,7 @@ def _explain(query: str, relations: Collection[str]) -> duckdb.Statement:
     select = _EXPLAIN.sub("", query, count=1)
     if re.match(r"analy[sz]e\b|\(", select, re.IGNORECASE):
         raise QueryRefused("explain of one select", "explain analyze")
-    _check(_tree(select), relations)
+    _check(_tree(select), relations, select)
     return _only(f"explain {select}")
 
 
@@ -100,21 +101,44 @@ def _tree(select: str) -> Any:
     return found["statements"]
 
 
-def _check(tree: Any, relations: Collection[str]) -> None:
+def _check(tree: Any, relations: Collection[str], text: str) -> None:
     tables = {name.lower() for name in relations}
     in_from: set[int] = set()
     for node, ctes in nodes(tree):
         kind, called = node.get("type"), str(node.get("function_name") or "").lower()
         if kind == "BASE_TABLE" and not _is_listed(node, tables, ctes):
-            place = (node.get("catalog_name"), node.get("schema_name"), node.get("table_name"))
-            raise QueryRefused("a table or view of this database", ".".join(filter(None, place)))
+            names = (node.get("catalog_name"), node.get("schema_name"), node.get("table_name"))
+            expected = f"a table or view of this database{_like(str(node.get('table_name')), tables)}"
+            raise QueryRefused(expected, ".".join(filter(None, names)), _place(text, node))
         if kind == "SHOW_REF" and node.get("query") is None:
             raise QueryRefused("a table or view of this database", f"show {node.get('table_name')}")
         if kind == "TABLE_FUNCTION":
             in_from.add(id(node["function"]))
-        if called and called not in (TABLE_FUNCTIONS if id(node) in in_from else FUNCTIONS) and called not in macros():
-            raise QueryRefused("a function that only reads", f"{called}()")
+        listed = TABLE_FUNCTIONS if id(node) in in_from else FUNCTIONS
+        if called and called not in listed and called not in macros():
+            expected = f"a function that only reads{_like(called, {*listed, *macros()})}"
+            raise QueryRefused(expected, f"{called}()", _place(text, node))
     check_costs(tree)
+
+
+def _like(name: str, names: Collection[str]) -> str:
+    """Those of the names that are most like one, as the end of a sentence."""
+    near = get_close_matches(name.lower(), sorted(names), 3, 0.7)
+    return f" such as {', '.join(near)}" if near else ""
+
+
+def _place(text: str, node: dict[str, Any]) -> str:
+    """The line of a query in which a node stands, and under it a caret."""
+    at = node.get("query_location")
+    if not isinstance(at, int) or at > len(text.encode()):
+        return ""
+    before = text.encode()[:at].decode(errors="replace")
+    number, column = before.count("\n") + 1, len(before.rpartition("\n")[2])
+    line = text.split("\n")[number - 1]
+    begin = max(0, column - _CONTEXT)
+    head = f"LINE {number}: {'...' if begin else ''}"
+    end = "..." if column + _CONTEXT < len(line) else ""
+    return f"{head}{line[begin : column + _CONTEXT]}{end}\n{' ' * (len(head) + column - begin)}^"
 
 
 def _is_listed(node: dict[str, Any], tables: set[str], ctes: frozenset[str]) -> bool:
@@ -125,6 +149,8 @@ def _is_listed(node: dict[str, Any], tables: set[str], ctes: frozenset[str]) -> 
     return place == ("", "information_schema") or (place in _PLACES and name in tables)
 
 
+_CONTEXT = 40
+"""Characters that are shown on each side of a place."""
 FETCHED = 200
 """Rows that are made at a time."""
 _ARROW_ROWS = 8 * 2048

@@ -3,7 +3,8 @@
 A command is a file of this folder, and its function there is called ``command``. The file is imported when its command
 is called: what all of them need takes a second to load, and ``tape --help`` needs none of it.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 130 ended by Ctrl-C; an error is one line on stderr.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 ended by Ctrl-C; an error is one line on stderr,
+under it the place in the SQL where it is one of SQL.
 """
 
 from __future__ import annotations
@@ -153,7 +154,7 @@ def run(program: typer.Typer = app) -> None:
             _fail("interrupted", _INTERRUPTED)
         if not failures.is_expected(error):
             raise
-        _fail(str(error), 1)
+        _fail(str(error), 1, failures.place_of(error))
     if code == _INTERRUPTED:  # before the command began
         _fail("interrupted", _INTERRUPTED)
     raise SystemExit(code if isinstance(code, int) else 0)
@@ -162,12 +163,15 @@ def run(program: typer.Typer = app) -> None:
 _ERRNO = re.compile(r"\[Errno \d+\] ([^:]+): '([^']*)'")
 
 
-def _fail(message: str, code: int) -> NoReturn:
-    """End with one line on stderr. What the system says of a file is said with its name first."""
+def _fail(message: str, code: int, place: str = "") -> NoReturn:
+    """End with one line on stderr, and the place in somebody's SQL below it.
+
+    What the system says of a file is said with its name first.
+    """
     told = _ERRNO.sub(r"\2: \1", " ".join(message.split()))
     if "permission denied" in told.lower():
         told += f"; expected the right to use it, found none for {_user()}: `ls -ld` shows who has it"
-    print(f"tape: {told}", file=sys.stderr)
+    print("\n".join(filter(None, [f"tape: {told}", place])), file=sys.stderr)
     raise SystemExit(code)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, tzinfo
 from typing import Annotated, Any
 
 import orjson
@@ -13,15 +14,17 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from tape.cli.options import AsOf, Json, home_of
+from tape.cli.options import AsOf, Json, Zone, home_of
 from tape.cli.session import Session
 from tape.cli.tables import print_table
-from tape.cli.terminal import new_table, shown, terminal
+from tape.cli.terminal import new_table, print_whole, shown, terminal
+from tape.client.empty import why_empty
 from tape.client.json_values import plain
 from tape.explain.explain import explain as explain_number
 from tape.explain.explanation import Evidence, Explanation, Formula, conditions_text
-from tape.explain.question import MISSING
-from tape.exporters.contract import STATE_FILES, StateFile, state_file
+from tape.explain.question import MISSING, NotThere
+from tape.exporters.contract import STATE_FILES, StateFile, file_meant
+from tape.store.errors import StoreError
 
 _NAME_WIDTH = 34
 _LONG = 120
@@ -41,6 +44,7 @@ def command(
         str | None, typer.Argument(metavar="[KEY]", help="Which number: drawdown_pct, or components.router.")
     ] = None,
     as_of: AsOf = None,
+    tz: Zone = None,
     limit: Annotated[int, typer.Option(min=1, help="Rows of each kind at the most.")] = 10,
     show_all: Annotated[bool, typer.Option("--all", help="Show the formulas further down too.")] = False,
     as_json: Json = False,
@@ -50,35 +54,47 @@ def command(
     For the instant of the published file, unless --as-of says another. Exit code 1: the rows say another number.
     """
     session = Session(home_of(context))
-    found = explain_number(session.client, _state_file(file), symbol, key, as_of=as_of, limit=limit)
-    print_explanation(found, as_json=as_json, show_all=show_all)
+    zone, meant = tz or UTC, _state_file(file)
+    at = session.at(as_of, zone)
+    try:
+        found = explain_number(session.client, meant, symbol, key, as_of=at, limit=limit)
+    except NotThere as error:
+        why = None if error.expected else why_empty(session.client, [meant.view], at, datetime.now(UTC), zone)
+        if why is None:
+            raise
+        raise StoreError(f"{error}; {why}") from None
+    if found.published is MISSING and not any(each.count for each in found.rows):
+        found.notes.extend(filter(None, [why_empty(session.client, [meant.view], at, datetime.now(UTC), zone)]))
+    print_explanation(found, as_json=as_json, show_all=show_all, zone=zone)
     if found.is_equal is False:
         raise typer.Exit(1)
 
 
 def _state_file(name: str) -> StateFile:
     try:
-        return state_file(name)
+        return file_meant(name)
     except KeyError:
         names = ", ".join(file.stem for file in STATE_FILES)
-        raise typer.BadParameter(f"expected one of {names}, found {name!r}") from None
+        raise typer.BadParameter(f"FILE: expected one of {names}, found {name!r}") from None
 
 
-def print_explanation(found: Explanation, *, as_json: bool, show_all: bool) -> None:
+def print_explanation(found: Explanation, *, as_json: bool, show_all: bool, zone: tzinfo = UTC) -> None:
     """The value and whether the file says the same, then where it comes from; far formulas only with ``show_all``."""
     if as_json:
         print(orjson.dumps(found.as_json(), default=plain, option=_OPTIONS).decode())
         return
     console = terminal()
-    for part in (*_top(found), *_how(found.formulas, show_all=show_all), *_inputs(found)):
+    for part in (*_top(found, zone), *_how(found.formulas, show_all=show_all)):
         console.print(part)
+    for part in _inputs(found):
+        print_whole(console, part)
     if found.rows:
         console.print(Text("\nRows", style="bold"))
     for each in found.rows:
-        _print_rows(each)
+        _print_rows(each, zone)
 
 
-def _top(found: Explanation) -> Iterator[RenderableType]:
+def _top(found: Explanation, zone: tzinfo) -> Iterator[RenderableType]:
     names = [found.file, found.entry, found.key]
     yield Text("  ".join(name for name in names if name), style="bold")
     unit = _unit(found.unit)
@@ -91,7 +107,7 @@ def _top(found: Explanation) -> Iterator[RenderableType]:
             f"DIFFERENT: published {_exact(found.published)}, computed again {_exact(found.value)}{unit}", "bold red"
         )
     known = "" if found.known_seq is None else f", publication {found.export_id}, rows up to number {found.known_seq}"
-    yield Text(f"as of {plain(found.as_of)}{known}")
+    yield Text(f"as of {plain(found.as_of.astimezone(zone))}{known}")
     yield from (Text(f"note: {note}", style="bold red" if found.is_equal is False else "") for note in found.notes)
 
 
@@ -153,7 +169,7 @@ def _number(value: Any) -> str:
     return text if len(text) <= _LONG else f"{text[:_LONG]} .."
 
 
-def _print_rows(each: Evidence) -> None:
+def _print_rows(each: Evidence, zone: tzinfo) -> None:
     console = terminal()
     about = each.about.partition(". ")[0].rstrip(".").replace("\n", " ")
     left = each.count - len(each.rows)
@@ -162,4 +178,7 @@ def _print_rows(each: Evidence) -> None:
     )
     console.print(Text(f"{counted} of {each.relation}", style="bold") + Text(f": {about}", style="dim not bold"))
     if each.rows:
-        print_table(each.columns, each.rows, text=_number)
+        rows = [
+            [value.astimezone(zone) if isinstance(value, datetime) else value for value in row] for row in each.rows
+        ]
+        print_table(each.columns, rows, text=_number)

@@ -9,10 +9,11 @@ from typing import Annotated
 
 import typer
 
-from tape.cli.options import Json, TakeOver, home_of, instant
+from tape.cli.options import AsOf, Json, TakeOver, home_of
 from tape.cli.session import Session
 from tape.cli.terminal import new_table, terminal
-from tape.exporters.contract import STATE_FILES, state_file
+from tape.client.instants import Given, Newest, instant
+from tape.exporters.contract import STATE_FILES, file_meant, state_file
 from tape.exporters.home_files import adopt, exported
 from tape.exporters.home_files import take_over as take_over_files
 from tape.exporters.mirrors.lines import write_logs
@@ -24,26 +25,13 @@ from tape.store.own_files import OwnFiles
 from tape.store.query.round import open_round
 from tape.store.status import newest_event
 
-NEWEST = "newest"
-
-
-def _instant_or_newest(text: str) -> datetime | str:
-    return NEWEST if text == NEWEST else instant(text)
-
 
 def command(
     context: typer.Context,
     files: Annotated[
         list[str] | None, typer.Argument(metavar="[FILE ...]", help="nav or nav.json; all if none.")
     ] = None,
-    as_of: Annotated[
-        object,
-        typer.Option(
-            parser=_instant_or_newest,
-            metavar="T",
-            help="The instant (RFC 3339, UTC unless it says otherwise), or newest: that of the newest event up to now.",
-        ),
-    ] = None,
+    as_of: AsOf = None,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where to write; else logs/state of the home folder.")
     ] = None,
@@ -65,7 +53,7 @@ def command(
         typer.echo(str(_republish(session, as_published, out.resolve())))
         return
     try:
-        chosen = [state_file(name) for name in files] if files else list(STATE_FILES)
+        chosen = [file_meant(name) for name in files] if files else list(STATE_FILES)
     except KeyError as error:
         names = ", ".join(file.stem for file in STATE_FILES)
         raise typer.BadParameter(f"expected one of {names}, found {error.args[0]!r}") from None
@@ -74,8 +62,9 @@ def command(
     folder = out or session.places.state
     stems = [] if jsonl else [file.stem for file in chosen]
     export_here = _export_through_owner if session.client.has_owner else _export_from_file
-    paths, instant = export_here(session, stems, as_of, folder, take_over=take_over)
-    print_published(paths, folder, instant, as_json=as_json)
+    given = None if as_of is None else instant(as_of, datetime.now(UTC))
+    paths, done = export_here(session, stems, given, folder, take_over=take_over)
+    print_published(paths, folder, done, as_json=as_json)
 
 
 def _republish(session: Session, export_id: int, folder: Path) -> Path:
@@ -87,18 +76,22 @@ def _republish(session: Session, export_id: int, folder: Path) -> Path:
 
 
 def _export_through_owner(
-    session: Session, names: list[str], as_of: object, folder: Path, *, take_over: bool
+    session: Session, names: list[str], as_of: Given | None, folder: Path, *, take_over: bool
 ) -> tuple[list[Path], datetime]:
     """Exports inside the owner; no names: the JSONL logs."""
-    instant = as_of.isoformat() if isinstance(as_of, datetime) else as_of
-    request = {"request": "export", "as_of": instant, "files": names, "out": str(folder.resolve())}
+    if as_of == Newest():
+        told: str | None = "newest"  # an empty store has none, and is exported as of now
+    else:
+        at = session.client.at(as_of)
+        told = None if at is None else at.isoformat()
+    request: dict[str, object] = {"request": "export", "as_of": told, "files": names, "out": str(folder.resolve())}
     request["take_over"] = take_over
     answer = session.client.ask(request)
     return [Path(path) for path in answer["paths"]], datetime.fromisoformat(answer["as_of"])
 
 
 def _export_from_file(
-    session: Session, names: list[str], as_of: object, folder: Path, *, take_over: bool
+    session: Session, names: list[str], as_of: Given | None, folder: Path, *, take_over: bool
 ) -> tuple[list[Path], datetime]:
     """Exports from the file, read-only; no names: the JSONL logs."""
     own, files = OwnFiles(session.home), [state_file(name) for name in names]
@@ -107,8 +100,9 @@ def _export_from_file(
             own.refuse(path)
         migrate_database(session.places.database, session.settings.resources())
     with closing(session.open()) as connection:
-        newest = newest_event(connection, datetime.now(UTC)) if as_of == NEWEST else None
-        instant = as_of if isinstance(as_of, datetime) else newest or datetime.now(UTC)
+        instant = as_of if isinstance(as_of, datetime) else datetime.now(UTC)
+        if isinstance(as_of, Newest):
+            instant = (newest_event(connection, instant) or instant) - as_of.before
         with open_round(connection, as_of=instant, configured=session.settings.configured) as reading:
             adopt(own, connection, folder, files)
             if take_over:

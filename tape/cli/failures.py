@@ -20,6 +20,11 @@ def usage_told(error: Any) -> str:
     return str(error.format_message())
 
 
+def place_of(error: Exception) -> str:
+    """Return where in somebody's SQL an error lies, in two lines; empty for any other error."""
+    return error.place if isinstance(error, StoreError) else ""
+
+
 def is_expected(error: Exception) -> bool:
     """Return whether the message of an error is all that a user needs."""
     return isinstance(error, (StoreError, duckdb.Error))

@@ -104,7 +104,9 @@ def print_import(report: ImportReport, *, as_json: bool) -> None:
     console.print(table)
     if report.total.rejected:
         console.print("rejected lines are kept with their reason: tape show rejected_events")
-    for line in [*report.notes[:_MOST_FILES], *_not_read(report)]:
+    left = len(report.notes) - _MOST_FILES
+    more = [f"{left:,} more notes: tape import --json lists them"] if left > 0 else []
+    for line in [*report.notes[:_MOST_FILES], *more, *_not_read(report)]:
         console.print(Text(printable(line)), soft_wrap=True)
 
 

@@ -4,30 +4,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 from rich.table import Table
 from rich.text import Text
 
 from tape.cli.terminal import new_table, terminal
+from tape.client.instants import shown
 from tape.client.limits_in_force import InForce, Shown, ShownSymbol, of_nav
 
 
-def print_limits(found: InForce, home: Path, *, as_of: datetime | None, as_json: bool) -> None:
+def print_limits(found: InForce, home: Path, *, as_of: datetime | None, as_json: bool, zone: tzinfo = UTC) -> None:
     """Every limit with its unit, beside the default; of each symbol what holds for it."""
     if as_json:
         print(json.dumps(found.as_json()))
         return
     console = terminal()
-    instant = "" if as_of is None else f" as of {as_of:%Y-%m-%d %H:%M:%S} UTC"
+    instant = "" if as_of is None else f" as of {shown(as_of, zone)}"
     console.print(Text.assemble(("limits", "bold"), instant))
     if found.since is None:
         console.print(Text(f"none are on record in {home}: an executor would begin with these"), soft_wrap=True)
     else:
-        console.print(
-            Text(f"on record since {found.since:%Y-%m-%d %H:%M:%S} UTC, from {found.producer}"), soft_wrap=True
-        )
+        console.print(Text(f"on record since {shown(found.since, zone)}, from {found.producer}"), soft_wrap=True)
     console.print(_account(found.account), _symbols(found.symbols))
     for note in found.notes:
         console.print(Text(note), soft_wrap=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Annotated
 
@@ -20,22 +20,42 @@ def home_of(context: typer.Context) -> Path:
     return home_folder(None)
 
 
-def instant(text: str) -> datetime:
-    """Return the instant that a person gave.
+def instant_text(text: str) -> str:
+    """Return a text that says an instant: which one may depend on the store and on ``--tz``.
 
     Raises:
-        typer.BadParameter: the text is none.
+        typer.BadParameter: it says none.
     """
     try:
-        return instants.instant(text)
+        instants.instant(text, datetime.now(UTC))
     except instants.NoInstant as error:
+        raise typer.BadParameter(str(error)) from None
+    return text
+
+
+def zone(text: str) -> tzinfo:
+    """Return the time zone that a person named.
+
+    Raises:
+        typer.BadParameter: there is none of this name.
+    """
+    try:
+        return instants.zone(text)
+    except instants.NoZone as error:
         raise typer.BadParameter(str(error)) from None
 
 
 AsOf = Annotated[
-    datetime | None,
+    str | None,
+    typer.Option(parser=instant_text, metavar="T", help=f"The instant to compute for: {instants.FORMS}."),
+]
+Zone = Annotated[
+    tzinfo | None,
     typer.Option(
-        parser=instant, metavar="T", help="The instant to compute for (RFC 3339, UTC unless it says otherwise)."
+        "--tz",
+        parser=zone,
+        metavar="ZONE",
+        help="Times are of this zone (Europe/Berlin, local), shown and given; else UTC.",
     ),
 ]
 TakeOver = Annotated[

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 import duckdb
 
 from tape.client.client import Client
+from tape.client.instants import instant
 from tape.settings import Settings, load_settings
 from tape.store.claims import refuse_beside_owner
 from tape.store.database import open_database
@@ -34,6 +36,10 @@ class Session:
     @property
     def client(self) -> Client:
         return Client(self.home, self.settings)
+
+    def at(self, text: str | None, zone: tzinfo = UTC) -> datetime | None:
+        """The instant that a text says, of a zone where it has none itself; ``None``: now."""
+        return None if text is None else self.client.at(instant(text, datetime.now(UTC), zone))
 
     def alone(self) -> None:
         """Refuses what needs the database to itself, to write, while an owner has it, or before it is rebuilt."""

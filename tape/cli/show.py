@@ -1,13 +1,16 @@
 """``tape show``: a table or a view as a person reads it, its columns in a sensible order, units under the heads.
 
-Laws kept here: never wider than 100 columns; columns that do not fit side by side come in several tables, each led by
-the first column; a single row that does not fit is shown from top to bottom.
+Laws kept here: on a terminal never wider than 100 columns; columns that do not fit side by side come in several tables,
+each led by the first column; a single row that does not fit is shown from top to bottom. Where there is no terminal a
+table is as wide as it needs to be.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, tzinfo
 from typing import Annotated, Any, Literal
 
 import typer
@@ -17,13 +20,15 @@ from rich.text import Text
 
 from tape.cli.layouts import ENVELOPE, layout_of, newest_first
 from tape.cli.limits import print_limits
-from tape.cli.options import AsOf, Json, home_of
+from tape.cli.options import AsOf, Json, Zone, home_of
 from tape.cli.repl.shell import Shell
 from tape.cli.session import Session
 from tape.cli.tables import packed
-from tape.cli.terminal import WIDTH, new_table, terminal
+from tape.cli.terminal import UNBOUNDED, WIDTH, new_table, print_whole, terminal
 from tape.cli.values import Shown, kind_of, lines_of, style_of, text_of, texts_of
 from tape.client.client import Answer
+from tape.client.empty import why_empty
+from tape.client.instants import is_whole, shown
 from tape.client.limits_in_force import limits_in_force
 from tape.store.errors import one_of
 from tape.store.schema import METADATA
@@ -45,6 +50,7 @@ def command(
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="A view or table, e.g. symbol_scores.")],
     as_of: AsOf = None,
+    tz: Zone = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Rows at the most; else 50 in a table, all in JSON.")] = None,
     show_all: Annotated[bool, typer.Option("--all", help="Every column, in the order of the table or view.")] = False,
     as_json: Json = False,
@@ -56,20 +62,25 @@ def command(
     names = sorted([*METADATA.tables, *(item.name for item in sql_objects() if not item.is_macro)])
     if name not in names:
         raise typer.BadParameter(f"expected {one_of(names, name)}, found {name!r}")
+    session, zone = Session(home_of(context)), tz or UTC
+    at = session.at(as_of, zone)
     if name == "limits" and not show_all:
-        home = home_of(context)
-        print_limits(limits_in_force(home, as_of), home, as_of=as_of, as_json=as_json)
+        print_limits(limits_in_force(session.home, at), session.home, as_of=at, as_json=as_json, zone=zone)
         return
     order = newest_first(name)
     query = f'from "{name}"{f" order by {order}" if order else ""}'
-    client = Session(home_of(context)).client
+    client = session.client
     if as_json:
-        Shell(client, as_of=as_of, mode="json").ask(query if limit is None else f"{query} limit {limit}")
+        if at is not None and not is_whole(as_of or ""):
+            print(f"tape: as of {shown(at, zone)}", file=sys.stderr)
+        Shell(client, as_of=at, mode="json", zone=zone).ask(query if limit is None else f"{query} limit {limit}")
         return
-    answer = client.first(limit or _ROWS, f"{query} limit {(limit or _ROWS) + 1}", as_of=as_of)
-    count = client.count(f'from "{name}"', as_of=as_of) if answer.is_cut else len(answer.rows)
+    answer = client.first(limit or _ROWS, f"{query} limit {(limit or _ROWS) + 1}", as_of=at)
+    count = client.count(f'from "{name}"', as_of=at) if answer.is_cut else len(answer.rows)
     relation = Shell(client).relations[name]
-    print_relation(relation, answer, count, show_all=show_all, as_of=as_of, is_newest_first=order is not None)
+    print_relation(relation, answer, count, show_all=show_all, as_of=at, is_newest_first=order is not None, zone=zone)
+    if not answer.rows and (why := why_empty(client, [name], at, datetime.now(UTC), zone)):
+        terminal().print(why, soft_wrap=True)
 
 
 def print_relation(
@@ -80,17 +91,19 @@ def print_relation(
     show_all: bool,
     as_of: datetime | None,
     is_newest_first: bool,
+    zone: tzinfo = UTC,
 ) -> None:
     """The rows of a table or view; ``count``: how many it has, where that is known."""
     console = terminal()
-    instant = "" if as_of is None else f" as of {as_of.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    console.print(Text.assemble((relation.name, "bold"), instant))
+    console.print(Text.assemble((relation.name, "bold"), "" if as_of is None else f" as of {shown(as_of, zone)}"))
     if relation.purpose:
-        console.print(Text(relation.purpose), width=_width(console))
+        console.print(Text(relation.purpose), width=min(console.width, WIDTH))
     rows = answer.rows
-    values = _values(relation, answer, rows, show_all=show_all)
+    values = [
+        (replace(column, zone=zone), found) for column, found in _values(relation, answer, rows, show_all=show_all)
+    ]
     for table in _tables(relation, values, len(rows), _width(console)):
-        console.print(table, "")
+        print_whole(console, table, "")
     hidden = len(answer.columns) - len({column.name.partition(".")[0] for column, _ in values})
     order = ", newest first" if is_newest_first and len(rows) > 1 else ""
     of = f" of {count:,}" if answer.is_cut and count is not None else ""
@@ -103,7 +116,7 @@ def print_relation(
 
 
 def _width(console: Console) -> int:
-    return min(console.width, WIDTH)
+    return min(console.width, WIDTH) if console.is_terminal else UNBOUNDED
 
 
 def _values(relation: Relation, answer: Answer, rows: Sequence[Sequence[Any]], *, show_all: bool) -> Values:
@@ -134,23 +147,25 @@ def _field_type(struct: str, key: str) -> str:
 
 def _tables(relation: Relation, values: Values, rows: int, width: int) -> list[Table]:
     texts = [texts_of(column, found) for column, found in values]
-    groups = _fitting(values, texts, width)
-    if rows == 1 and (len(groups) > 1 or any(column.kind == "document" for column, _ in values)):
-        return [_from_top_to_bottom(relation, values, width)]
-    return [_side_by_side(values, texts, group) for group in groups]
+    if rows == 1:
+        is_wide = len(_fitting(values, texts, min(width, WIDTH))) > 1
+        if is_wide or any(column.kind == "document" for column, _ in values):
+            return [_from_top_to_bottom(relation, values, width)]
+    return [_side_by_side(values, texts, group) for group in _fitting(values, texts, width)]
 
 
 def _fitting(values: Values, texts: list[list[str]], width: int) -> list[list[tuple[int, int]]]:
     """Columns and their widths in groups that fit side by side, the first column in each."""
-    wanted = [_wanted(column, cells) for (column, _), cells in zip(values, texts, strict=True)]
-    least = [_least(column, longest) for (column, _), longest in zip(values, wanted, strict=True)]
+    longest = _MAX_TEXT if width < UNBOUNDED else UNBOUNDED
+    wanted = [_wanted(column, cells, longest) for (column, _), cells in zip(values, texts, strict=True)]
+    least = [_least(column, each) for (column, _), each in zip(values, wanted, strict=True)]
     groups = packed(least, width, _GAP)
     return [list(zip(group, _narrowed(values, wanted, group, width), strict=True)) for group in groups]
 
 
-def _wanted(column: Shown, cells: Sequence[str]) -> int:
+def _wanted(column: Shown, cells: Sequence[str], at_most: int) -> int:
     longest = max((len(cell) for cell in cells), default=1)
-    return max(min(_MAX_TEXT, longest), len(column.label), *map(len, column.words))
+    return max(min(at_most, longest), len(column.label), *map(len, column.words))
 
 
 def _least(column: Shown, wanted: int) -> int:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC
 from typing import Annotated
 
 import typer
 
-from tape.cli.options import AsOf, home_of
+from tape.cli.options import AsOf, Zone, home_of
 from tape.cli.repl.prompt import talk
 from tape.cli.repl.shell import Left, Shell
 from tape.cli.repl.statements import steps_of
 from tape.cli.session import Session
 from tape.cli.tables import FORMATS
+from tape.client.instants import is_whole, shown
 from tape.settings import state_folder
 from tape.store.claims import owner_pid
 
@@ -23,6 +25,7 @@ def command(
         str | None, typer.Argument(metavar="[QUERY]", help='One statement, e.g. "from symbol_scores".')
     ] = None,
     as_of: AsOf = None,
+    tz: Zone = None,
     output: Annotated[str, typer.Option("--format", metavar="FORMAT", help="table, json, csv or arrow.")] = "table",
 ) -> None:
     """Ask the database, read-only. Views show the instant given with --as-of, else now.
@@ -34,8 +37,13 @@ def command(
     is_typed = query is None and sys.stdin.isatty() and sys.stdout.isatty()
     if is_typed and output == "arrow":
         raise typer.BadParameter("--format arrow needs a QUERY, or statements on stdin")
+    if output == "arrow" and tz is not None:
+        raise typer.BadParameter("--tz: arrow has instants, which are of no zone: expected table, json or csv")
     session = Session(home_of(context))
-    shell = Shell(session.client, as_of=as_of, mode=output)
+    at = session.at(as_of, tz or UTC)
+    if at is not None and output != "table" and not is_whole(as_of or ""):
+        print(f"tape: as of {shown(at, tz or UTC)}", file=sys.stderr)
+    shell = Shell(session.client, as_of=at, mode=output, zone=tz or UTC)
     if is_typed:
         print(f"{_told(session)}; .help says what there is, Ctrl-D leaves")
         talk(shell, state_folder())

@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from typing import Any, Literal, TextIO
 
-from tape.cli.terminal import MAX_CELL, cell, new_table, shown, terminal
-from tape.client.client import Rows
+from tape.cli.terminal import MAX_CELL, cell, new_table, print_whole, shown, terminal
+from tape.client.client import Batch, Rows, read_documents
 from tape.client.json_values import plain
 from tape.exporters.state_files import finite
 
@@ -18,19 +19,37 @@ _GAP = 3
 """Blanks between two columns."""
 
 
-def write_rows(rows: Rows, output: str, file: TextIO) -> None:
-    """A query's rows as JSON or CSV, as they come."""
+def write_rows(rows: Rows, output: str, file: TextIO, zone: tzinfo = UTC) -> int:
+    """Writes a query's rows as JSON or CSV, as they come; returns how many there were. ``zone``: of their times."""
+    count = 0
     if output == "csv":
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(rows.columns)
         for batch in rows.batches:
+            count += len(batch)
+            batch = in_zone(batch, rows.types, zone)
             writer.writerows([["" if value is None else cell(value) for value in row] for row in batch])
-        return
-    gap = "["
-    for row in rows:
-        file.write(gap + json.dumps(finite(dict(zip(rows.columns, row, strict=True))), default=plain))
-        gap = ", "
-    file.write("]\n" if gap == ", " else "[]\n")
+        return count
+    for batch in rows.batches:
+        for row in read_documents(in_zone(batch, rows.types, zone), rows.types):
+            file.write(", " if count else "[")
+            file.write(json.dumps(finite(dict(zip(rows.columns, row, strict=True))), default=plain))
+            count += 1
+    file.write("]\n" if count else "[]\n")
+    return count
+
+
+def in_zone(rows: Batch, types: Sequence[str], zone: tzinfo) -> Batch:
+    """Rows whose instants are of a zone; those within documents and lists stay as they are."""
+    places = [at for at, kind in enumerate(types) if kind == "TIMESTAMP WITH TIME ZONE"]
+    if zone is UTC or not places:
+        return rows
+    moved = [list(row) for row in rows]
+    for row in moved:
+        for at in places:
+            if isinstance(row[at], datetime):
+                row[at] = row[at].astimezone(zone)
+    return moved
 
 
 def _numeric(names: list[str], rows: Sequence[Sequence[Any]]) -> set[str]:
@@ -43,18 +62,23 @@ def print_table(
     title: str | None = None,
     text: Callable[[Any], str] = shown,
 ) -> None:
-    """Rows as a table; where the columns do not fit side by side, as several, each led by the first column."""
+    """Rows as a table; where the columns do not fit side by side, as several, each led by the first column.
+
+    Where there is no terminal it is one table, as wide as it needs to be.
+    """
     console = terminal()
+    if title is not None:
+        console.print(title)
+    widest = MAX_CELL if console.is_terminal else None
     texts, numeric = [[text(value) for value in row] for row in rows], _numeric(names, rows)
-    for columns in _fitting(names, texts, console.width):
-        table = new_table(title)
+    for columns in _fitting(names, texts, console.width) if console.is_terminal else [list(range(len(names)))]:
+        table = new_table()
         for at in columns:
             justify: Literal["right", "left"] = "right" if names[at] in numeric else "left"
-            table.add_column(names[at], justify=justify, overflow="fold", max_width=MAX_CELL)
+            table.add_column(names[at], justify=justify, overflow="fold", max_width=widest)
         for row in texts:
             table.add_row(*(row[at] for at in columns))
-        console.print(table)
-        title = None
+        print_whole(console, table)
 
 
 def _fitting(names: list[str], rows: list[list[str]], width: int) -> list[list[int]]:

@@ -9,14 +9,16 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, tzinfo
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
-from tape.cli.options import home_of
+from tape.cli.options import Zone, home_of
 from tape.cli.session import Session
 from tape.cli.terminal import WIDTH, terminal
 from tape.cli.values import Kind, Shown, style_of, text_of
@@ -66,6 +68,7 @@ def command(
     count: Annotated[int, typer.Option("-n", min=0, help="How many of the newest rows first.")] = 10,
     follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Go on with what comes, until Ctrl-C.")] = True,
     symbol: Annotated[str | None, typer.Option(help="Of one instrument only, e.g. BTCUSDT.")] = None,
+    tz: Zone = None,
     as_json: Annotated[bool, typer.Option("--json", help="One object a line, every column.")] = False,
 ) -> None:
     """Show the newest rows, and follow what comes, in the order in which it is stored."""
@@ -78,7 +81,7 @@ def command(
     if symbol is not None:
         symbol = _normal_symbol(client.home, symbol)
     ending = Tail(client, SOURCES[name], symbol)
-    show_rows = print_json_lines if as_json else Lines(name).print
+    show_rows = partial(print_json_lines, zone=tz or UTC) if as_json else Lines(name, tz or UTC).print
     try:
         show_rows(ending.newest(count))
         if follow and not client.has_owner:
@@ -106,16 +109,16 @@ def _note(text: str) -> None:
 class Lines:
     """Prints rows of one source under their heads, which a terminal shows again when they have gone out of sight."""
 
-    def __init__(self, name: str) -> None:
-        self._console = terminal()
-        self._columns = [(_shown(name, entry), int(width)) for entry, width in _entries(name)]
+    def __init__(self, name: str, zone: tzinfo = UTC) -> None:
+        self._console, self._zone = terminal(), zone
+        self._columns = [(replace(_shown(name, entry), zone=zone), int(width)) for entry, width in _entries(name)]
         self._lines = 0
         """Under the heads that were printed last."""
 
     def print(self, rows: Iterable[Mapping[str, Any]]) -> None:
         for row in rows:
             self._under_heads()
-            found = ((column, width, _at(row, column.name)) for column, width in self._columns)
+            found = ((column, width, _at(row, column.name, self._zone)) for column, width in self._columns)
             self._line(
                 _cell(_fitting(column, width, value), column, width, style_of(column, value))
                 for column, width, value in found
@@ -129,7 +132,8 @@ class Lines:
             self._lines += 1
             return
         self._line(_cell(column.head or "", column, width, "bold") for column, width in self._columns)
-        self._line(_cell(column.label, column, width, "dim") for column, width in self._columns)
+        labels = ((column.label, column, width) for column, width in self._columns)
+        self._line(_cell(_short_label(label, width), column, width, "dim") for label, column, width in labels)
         self._lines = 1
 
     def _line(self, cells: Iterable[Text]) -> None:
@@ -138,10 +142,11 @@ class Lines:
         self._console.print(text, no_wrap=True, overflow="crop", width=min(WIDTH, self._console.width))
 
 
-def print_json_lines(rows: Iterable[Mapping[str, Any]]) -> None:
+def print_json_lines(rows: Iterable[Mapping[str, Any]], zone: tzinfo = UTC) -> None:
     """One object a line, every column."""
     for row in rows:
-        print(json.dumps(finite(dict(row)), default=plain), flush=True)
+        moved = {name: value.astimezone(zone) if isinstance(value, datetime) else value for name, value in row.items()}
+        print(json.dumps(finite(moved), default=plain), flush=True)
 
 
 def _entries(name: str) -> list[tuple[str, str]]:
@@ -156,15 +161,20 @@ def _shown(name: str, entry: str) -> Shown:
     return Shown(shown.name, shown.kind, shown.unit, head or " ".join(shown.words))
 
 
-def _at(row: Mapping[str, Any], path: str) -> Any:
+def _at(row: Mapping[str, Any], path: str, zone: tzinfo) -> Any:
     """The value at a path; null where the document ends before."""
     column, *keys = path.split(".")
     value = row[column]
     if not keys:
-        return _short(value) if isinstance(value, datetime) else value
+        return _short(value.astimezone(zone)) if isinstance(value, datetime) else value
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
     return ", ".join(map(str, value)) or None if isinstance(value, list) else value
+
+
+def _short_label(label: str, width: int) -> str:
+    """A unit; of a long name of a zone its city."""
+    return label if len(label) <= width else label.rpartition("/")[2][:width]
 
 
 def _short(instant: datetime) -> str:

@@ -8,13 +8,15 @@ from decimal import Decimal
 from typing import Any
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 
 from tape.client.json_values import plain
 
 WIDTH = 100
 """Columns where there is no terminal."""
+UNBOUNDED = 100_000
+"""Columns of a table where there is no terminal."""
 MAX_CELL = 44
 
 
@@ -29,6 +31,15 @@ def terminal() -> Console:
 def printable(text: str) -> str:
     """One line of text for a terminal: control characters, as a file name may hold them, are shown as escapes."""
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+
+
+def print_whole(console: Console, *parts: RenderableType) -> None:
+    """Prints tables; where there is no terminal they are as wide as they need to be, and nothing of them is folded."""
+    width = console.width
+    if not console.is_terminal:
+        console.width = UNBOUNDED
+    console.print(*parts)
+    console.width = width
 
 
 def new_table(title: str | None = None) -> Table:

@@ -11,7 +11,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from typing import Any, Literal
 
 from tape.store.views.column_comments import UNITS
@@ -50,12 +50,14 @@ class Shown:
     kind: Kind
     unit: str | None = None
     head: str | None = None
+    zone: tzinfo = UTC
+    """Of instants."""
 
     @property
     def label(self) -> str:
         """The unit under the head."""
         if self.kind == "instant":
-            return "UTC"
+            return str(self.zone)
         return "" if self.unit is None else _LABELS.get(self.unit, self.unit)
 
     @property
@@ -159,9 +161,9 @@ def _text(column: Shown, value: Any) -> str:
         is_name = column.name.endswith(_BY_NAME)
         return str(value) if is_name else f"{value:,}"
     if column.kind == "instant" and isinstance(value, float):
-        return _instant(datetime.fromtimestamp(value, UTC))
+        return _instant(datetime.fromtimestamp(value, UTC), column.zone)
     if isinstance(value, datetime):
-        return _instant(value)
+        return _instant(value, column.zone)
     if isinstance(value, date):
         return value.isoformat()
     return compact(value) if column.kind in ("list", "document") else str(value)
@@ -172,8 +174,8 @@ def _is_epoch(name: str) -> bool:
     return name == "ts" or name.endswith("_ts")
 
 
-def _instant(value: datetime) -> str:
-    return f"{value.astimezone(UTC) if value.tzinfo else value:%Y-%m-%d %H:%M:%S}"
+def _instant(value: datetime, zone: tzinfo = UTC) -> str:
+    return f"{value.astimezone(zone) if value.tzinfo else value:%Y-%m-%d %H:%M:%S}"
 
 
 def _numbers(unit: str, values: Sequence[Any]) -> list[str]:

@@ -15,23 +15,24 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
 
+from tape.client.instants import Given, Newest
 from tape.client.owner_socket import ask, asking
 from tape.client.spool import Put, Running, apart
 from tape.settings import Settings, load_settings, spool_folder
 from tape.store.claims import owner_pid
 from tape.store.database import closing, open_database, set_clocks
-from tape.store.errors import StoreError
+from tape.store.errors import QueryFailed, StoreError
 from tape.store.home import Layout
 from tape.store.query.guard import arrow_parts, one_select, row_parts
 from tape.store.query.round import open_round
-from tape.store.status import relation_names
+from tape.store.status import NothingYet, newest_by, relation_names
 
 Batch = Sequence[Sequence[Any]]
 
@@ -103,6 +104,19 @@ class Client:
         except StoreError:
             return None
         return int(count)
+
+    def at(self, given: Given | None) -> datetime | None:
+        """The instant that somebody gave.
+
+        Raises:
+            NothingYet: the newest event is asked for, and there is none.
+        """
+        if not isinstance(given, Newest):
+            return given
+        newest = newest_by(lambda query: self.query(query).rows[0][0], datetime.now(UTC))
+        if newest is None:
+            raise NothingYet("newest: expected an event, found an empty store")
+        return newest - given.before
 
     @contextmanager
     def stream(self, sql: str, *, as_of: datetime | None = None, known_seq: int | None = None) -> Iterator[Rows]:
@@ -215,7 +229,7 @@ class Client:
             try:
                 yield connection
             except duckdb.Error as error:
-                raise StoreError(" ".join(str(error).split())) from error
+                raise QueryFailed.of(str(error)) from error
 
 
 def _answered(answer: dict[str, Any]) -> Answer:
@@ -251,6 +265,11 @@ def _read(rows: Batch, types: list[str], readers: dict[str, Callable[[Any], Any]
             if row[at] is not None:
                 row[at] = reader(row[at])
     return read
+
+
+def read_documents(rows: Batch, types: Sequence[str]) -> Batch:
+    """Rows whose columns of type JSON are documents instead of texts."""
+    return _read(rows, list(types), {"JSON": json.loads})
 
 
 def _instant(text: str) -> datetime | str:

@@ -1,10 +1,23 @@
-"""An instant as a person gives it."""
+"""An instant as a person gives it: the one reader of all of them.
+
+The forms: RFC 3339; a date, or a date and a time, which are of the zone that is asked for, else UTC; so long before now
+(``-2h``); ``newest``, the time of the newest event of the store, or so long before it (``newest-30m``).
+"""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from tape.store.errors import StoreError
+
+FORMS = 'newest, 2025-11-05T16:10:00Z, "2025-11-05 16:10", 2025-11-05, or so long ago: -2h, -30m, -7d'
+_LOCAL = Path("/etc/localtime")
+_FROM = re.compile(r"(now|newest)?(?:-(\d+(?:\.\d+)?)([smhdw]))?", re.IGNORECASE)
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 class NoInstant(StoreError):
@@ -12,17 +25,69 @@ class NoInstant(StoreError):
 
     def __init__(self, found: str) -> None:
         self.found = found
-        super().__init__(f"expected RFC 3339 such as 2025-11-05T16:10:00Z, found {found!r}")
+        super().__init__(f"instant: expected {FORMS}, found {found!r}")
 
 
-def instant(text: str) -> datetime:
-    """RFC 3339; without an offset it is UTC.
+class NoZone(StoreError):
+    """A text that names no time zone of this machine."""
+
+    def __init__(self, found: str) -> None:
+        self.found = found
+        super().__init__(f"zone: expected a time zone such as UTC, Europe/Berlin or local, found {found!r}")
+
+
+@dataclass(frozen=True)
+class Newest:
+    """The time of the newest event of a store that is over, less ``before``."""
+
+    before: timedelta = timedelta()
+
+
+Given = datetime | Newest
+
+
+def instant(text: str, now: datetime, zone: tzinfo = UTC) -> Given:
+    """Return what a text means at ``now``, in UTC; ``zone``: of a date or a time without an offset.
 
     Raises:
-        NoInstant: it is none.
+        NoInstant: it is none of the forms.
+    """
+    said = text.strip()
+    found = _FROM.fullmatch(said)
+    try:
+        if said and found is not None:
+            word, count, unit = found.groups()
+            before = timedelta(**{_UNITS[unit.lower()]: float(count)}) if count else timedelta()
+            return Newest(before) if (word or "").lower() == "newest" else (now - before).astimezone(UTC)
+        parsed = datetime.fromisoformat(said)
+        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise NoInstant(text) from None
+
+
+def is_whole(text: str) -> bool:
+    """Return whether a text says an instant by itself: neither the store, nor the clock, nor a zone says more of it."""
+    try:
+        return datetime.fromisoformat(text.strip()).tzinfo is not None
+    except ValueError:
+        return False
+
+
+def zone(text: str) -> tzinfo:
+    """Return a time zone by its name; ``local`` is this machine's.
+
+    Raises:
+        NoZone: there is none of this name.
     """
     try:
-        parsed = datetime.fromisoformat(text)
-    except ValueError:
-        raise NoInstant(text) from None
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+        if text.lower() == "local":
+            with _LOCAL.open("rb") as file:
+                return ZoneInfo.from_file(file, key="local")
+        return UTC if text.upper() in ("UTC", "Z") else ZoneInfo(text)
+    except (OSError, ValueError, KeyError):  # ZoneInfoNotFoundError is a KeyError
+        raise NoZone(text) from None
+
+
+def shown(at: datetime, zone: tzinfo = UTC) -> str:
+    """Return an instant as titles say it: ``2025-11-05 16:10:00 UTC``."""
+    return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S} {zone}"

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 
 
 def plain(value: object) -> float | str:
-    """Return a value that JSON has no form for: an instant as RFC 3339 in UTC, a decimal as a float, else its text."""
+    """Return a value that JSON has no form for: an instant as RFC 3339 of its own offset, a decimal as a float, or a text."""
     if isinstance(value, Decimal):
         return float(value)
     if not isinstance(value, datetime):
         return str(value)
-    instant = value.astimezone(UTC) if value.tzinfo else value
-    return instant.isoformat().replace("+00:00", "Z")
+    return value.isoformat().replace("+00:00", "Z")

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from tape.store.errors import StoreError
+from tape.store.errors import QueryFailed, StoreError
 from tape.store.home import Layout
 from tape.store.own_files import ForeignFile
 
@@ -46,7 +46,7 @@ class Asking:
         """
         answer: dict[str, Any] = json.loads(self._file.readline() or b"{}")
         if not answer.get("ok", "bytes" in answer):
-            raise StoreError(str(answer.get("error") or "the owner closed the connection"))
+            raise QueryFailed(answer.get("error") or "the owner closed the connection", answer.get("place", ""))
         return answer
 
     def parts(self) -> Iterator[bytes]:

@@ -9,14 +9,14 @@ Laws kept here:
 from __future__ import annotations
 
 from collections.abc import Generator
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tape.client.client import Answer, Client
-from tape.client.instants import instant
+from tape.client.instants import Given, instant
 from tape.settings import home_folder
 from tape.store.optional import optional, pyarrow
 
@@ -33,9 +33,15 @@ class Reader:
         self._client = Client(self.home)
 
     def sql(self, query: str, as_of: datetime | str | None = None) -> Result:
-        """One select. Views show ``as_of`` (a datetime or RFC 3339, without offset UTC), else now."""
+        """One select. Views show ``as_of`` (a datetime, or a text such as ``newest``, ``-2h``, RFC 3339), else now.
+
+        Without an offset it is UTC.
+
+        Raises:
+            NoInstant: the text is none.
+        """
         given = as_of.isoformat() if isinstance(as_of, datetime) else as_of
-        return Result(self._client, query, None if given is None else instant(given))
+        return Result(self._client, query, None if given is None else instant(given, datetime.now(UTC)))
 
     def __repr__(self) -> str:
         return f"tape.connect({str(self.home)!r})"
@@ -48,8 +54,13 @@ class Result:
         StoreError: there is no database, the query is refused or fails, or the form needs what is not installed.
     """
 
-    def __init__(self, client: Client, query: str, as_of: datetime | None) -> None:
-        self._client, self.query, self.as_of = client, query, as_of
+    def __init__(self, client: Client, query: str, as_of: Given | None) -> None:
+        self._client, self.query, self._given = client, query, as_of
+
+    @cached_property
+    def as_of(self) -> datetime | None:
+        """The instant that views show, ``None`` for now."""
+        return self._client.at(self._given)
 
     def rows(self) -> list[dict[str, Any]]:
         """A dictionary for each row."""

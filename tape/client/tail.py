@@ -9,14 +9,13 @@ Laws kept here:
 
 from __future__ import annotations
 
-import json
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tape.client.client import Answer, Client
+from tape.client.client import Answer, Client, read_documents
 from tape.client.owner_socket import DoorClosed
 from tape.execution.values import normal_name
 from tape.store.errors import StoreError
@@ -64,7 +63,7 @@ class Tail:
         self._shown: deque[str] = deque(maxlen=_REMEMBERED)
 
     def newest(self, count: int) -> list[Row]:
-        """The last rows that are stored, the oldest first, as many as an owner gives at a time."""
+        """The last rows that are stored, the oldest first."""
         answer = self._client.query(f"{self._from} order by ingest_seq desc limit {count}")
         return self._remember(_rows(answer)[::-1])
 
@@ -123,9 +122,4 @@ class Tail:
 
 def _rows(answer: Answer) -> list[Row]:
     """Rows by column, their documents read."""
-    rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
-    for column, kind in zip(answer.columns, answer.types, strict=True):
-        if kind == "JSON":
-            for row in rows:
-                row[column] = None if row[column] is None else json.loads(row[column])
-    return rows
+    return [dict(zip(answer.columns, row, strict=True)) for row in read_documents(answer.rows, answer.types)]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -32,6 +32,13 @@ class Finding:
     advice: str
     follows: bool = False
     """Nobody but an owner keeps it right: where none runs, that is what is wrong."""
+
+
+def first_of(findings: Sequence[Finding]) -> list[Finding]:
+    """The first of the findings, which says how many more there are."""
+    if len(findings) < 2:
+        return list(findings)
+    return [replace(findings[0], found=f"{findings[0].found}, and {len(findings) - 1:,} more such")]
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from tape.doctor.checks import Check, Finding, State, age, check_of, span
+from tape.doctor.checks import Check, Finding, State, age, check_of, first_of, span
 from tape.exporters.contract import StateFile
 from tape.exporters.documents import DocumentRefused, sequence
 from tape.exporters.publisher import Export
@@ -197,7 +197,7 @@ def unchecked(name: str, absent: str, *, is_missing: bool) -> Check:
 def invariant(name: str, wrong: Iterable[str], *, fine: str) -> Check:
     """The line of something that holds between keys or files; ``wrong``: where it does not."""
     findings = [Finding(State.BROKEN, each, "the files agree", _PUBLISHED_WRONG) for each in wrong]
-    return check_of("invariants", name, findings[:1], fine=fine, expected="the files agree")
+    return check_of("invariants", name, first_of(findings), fine=fine, expected="the files agree")
 
 
 def synced_state_disagrees(synced: Document, positions: Document, nav: Document) -> Iterator[str]:

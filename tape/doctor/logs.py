@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from tape.doctor.checks import Check, Finding, State, check_of, size, span
+from tape.doctor.checks import Check, Finding, State, check_of, first_of, size, span
 
 LATE_S = 5.0
 """How long a row may wait for its line, on a machine that has other things to do."""
@@ -62,7 +62,7 @@ def parsed(tail: Tail) -> tuple[list[dict[str, Any]], list[Finding]]:
             documents.append(document)
         elif documents:
             findings.append(_broken(f"line {back} from the end has no event_id"))
-    return documents, findings[:1]
+    return documents, first_of(findings)
 
 
 def _broken(found: str) -> Finding:

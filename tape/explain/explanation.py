@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from tape.client.client import Answer
+from tape.client.client import Answer, read_documents
 from tape.explain.question import MISSING, Question
 from tape.store.lineage.rows_behind import RowsQuery, rows_query
 from tape.store.lineage.selects import Conditions, relation
@@ -74,8 +74,8 @@ class Explanation:
 
     def as_json(self) -> dict[str, Any]:
         plain = {**asdict(self), "is_equal": self.is_equal}
-        for name in ("value", "published"):
-            plain[name] = None if plain[name] is MISSING else getattr(self, name)
+        for name in ("value", "published"):  # of themselves: a copy of MISSING is another object
+            plain[name] = None if getattr(self, name) is MISSING else getattr(self, name)
         plain["formulas"] = [each | {"lines": dict(each["lines"])} for each in plain["formulas"]]
         return plain
 
@@ -131,7 +131,8 @@ class Plan:
         one: list[Given] = []
         several: list[Evidence] = []
         for each, answer in zip(self.lineage.inputs, answers, strict=True):
-            found = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+            rows_read = read_documents(answer.rows, answer.types)
+            found = [dict(zip(answer.columns, row, strict=True)) for row in rows_read]
             rows = [[_at(row, name) for name in _names(each)] for row in found]
             if len(rows) > 1:
                 several.append(Evidence(each.view, _head(each.view), _names(each), rows, found[0][_IN_ALL]))
@@ -144,7 +145,11 @@ class Plan:
         pairs = zip(self.behind, answers[::2], answers[1::2], strict=True)
         return [
             Evidence(
-                each.relation, _head(each.relation), first.columns, [list(row) for row in first.rows], count.rows[0][0]
+                each.relation,
+                _head(each.relation),
+                first.columns,
+                [list(row) for row in read_documents(first.rows, first.types)],
+                count.rows[0][0],
             )
             for each, first, count in pairs
         ]

@@ -18,6 +18,7 @@ class NotThere(StoreError):
     """A file has no such symbol or key."""
 
     def __init__(self, file: str, expected: Sequence[str], found: str) -> None:
+        self.file, self.expected, self.found = file, expected, found
         there = f"expected {one_of(expected, found)}" if expected else "it lists nothing now"
         super().__init__(f"{file}: {there}, found {found!r}")
 

@@ -1,7 +1,8 @@
 """The door: a Unix socket of the owner through which others ask, because nobody else may open the file.
 
 Protocol: one request per connection, a JSON object in one line of at most 1 MB; the answer is one line of JSON,
-``{"ok": true, ..}`` or ``{"ok": false, "error": ".."}``. Requests:
+``{"ok": true, ..}`` or ``{"ok": false, "error": ".."}``; with ``place``, a line of the SQL and a caret under it, where
+the error lies in it. Requests:
 
 - ``{"request": "status"}``
 - ``{"request": "doctor", "deep": true|false}``: every check of the home
@@ -53,7 +54,7 @@ from tape.owner.live import Live
 from tape.owner.query_limits import Queries
 from tape.owner.status import status_of
 from tape.store.database import closing, is_damage, is_fatal, set_clocks
-from tape.store.errors import StoreError
+from tape.store.errors import QueryFailed, StoreError
 from tape.store.home import Layout
 from tape.store.ingest.gaps import gaps
 from tape.store.ingest.positions import certificates
@@ -176,7 +177,7 @@ class _Handler(socketserver.BaseRequestHandler):
             line = _refusal("query: takes more memory than it may")
         except Exception as error:  # noqa: BLE001 (whatever a request does, the client is told)
             self.server.end_if_lost(error)
-            line = _refusal(" ".join(str(error).split()) or type(error).__name__)
+            line = _refusal_of(error)
         if (size := len(line)) > _MAX_ANSWER:
             line = _refusal(f"answer: expected at most {_MAX_ANSWER:,} bytes, found {size:,}")
         self.request.settimeout(self.server.live.settings.door.timeout_s)
@@ -419,6 +420,13 @@ def _inner_json(rows: list[tuple[Any, ...]]) -> bytes:
 
 def _refusal(error: str) -> bytes:
     return _to_line({"ok": False, "error": error})
+
+
+def _refusal_of(error: Exception) -> bytes:
+    told = QueryFailed.of(str(error)) if isinstance(error, duckdb.Error) else error
+    words = " ".join(str(told).split()) or type(error).__name__
+    place = told.place if isinstance(told, StoreError) else ""
+    return _to_line({"ok": False, "error": words, **({"place": place} if place else {})})
 
 
 def _to_line(answer: Any) -> bytes:

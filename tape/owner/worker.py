@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import duckdb
 
+from tape.execution.values import shortened
 from tape.store.database import is_fatal, is_memory_short
 from tape.store.errors import StoreError
 
@@ -69,7 +70,7 @@ class Worker:
             if self.error is None:
                 _LOG.error("%s: %s", self.name, error, exc_info=None if isinstance(error, StoreError) else error)
             self.failures += 1
-            self.error = " ".join(str(error).split())[:300]
+            self.error = shortened(" ".join(str(error).split()), 300)
         else:
             if self.error is not None:
                 _LOG.info("%s works again", self.name)

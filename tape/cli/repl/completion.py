@@ -27,7 +27,7 @@ KEYWORDS = tuple(
 COMMANDS = {
     ".tables": "tables and views, with what they are for",
     ".schema": "columns of one, with what they mean",
-    ".as_of": "the instant that views show: RFC 3339, or now",
+    ".as_of": "the instant that views show: now, newest, -2h, 2025-11-05 16:10",
     ".mode": "table, json or csv",
     ".help": "this",
     ".quit": "leave; so does Ctrl-D",
@@ -101,7 +101,7 @@ class Completion:
         arguments = {
             ".schema": self._of_relations,
             ".mode": [Candidate(mode) for mode in MODES],
-            ".as_of": [Candidate("now")],
+            ".as_of": [Candidate("now"), Candidate("newest")],
         }
         return argument, _matching(argument, arguments.get(command, []))
 

@@ -1,7 +1,7 @@
 """The session at a terminal: statements of several lines, history, completion, colours.
 
-Laws kept here: an error is one line, and the session goes on; Ctrl-C takes back what is typed or ends what runs, and
-only Ctrl-D or ``.quit`` leave; the history is the user's alone (mode 0600).
+Laws kept here: an error is one line, its place in the SQL below it, and the session goes on; Ctrl-C takes back what is
+typed or ends what runs, and only Ctrl-D or ``.quit`` leave; the history is the user's alone (mode 0600).
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def _run(shell: Shell, text: str) -> None:
         for step in steps_of(text):
             shell.run(step)
     except StoreError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print("\n".join(filter(None, [f"error: {' '.join(str(error).split())}", error.place])), file=sys.stderr)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
 

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 
 from tape.cli.repl.catalog import print_commands, print_relations, print_schema
 from tape.cli.repl.completion import COMMANDS, MODES
 from tape.cli.repl.statements import is_command
-from tape.cli.tables import print_table, write_rows
+from tape.cli.tables import in_zone, print_table, write_rows
 from tape.cli.terminal import terminal
 from tape.client.client import Client
-from tape.client.instants import instant
+from tape.client.empty import why_empty
+from tape.client.instants import instant, shown
 from tape.store.errors import StoreError
 from tape.store.views.catalog import CATALOG_SQL, Relation, relations_of
+from tape.store.views.sql_files import names_in
 
 
 class Left(Exception):
@@ -37,9 +39,11 @@ class TableCut(StoreError):
 class Shell:
     """One session: its instant, and the form of its answers (table, json, csv; arrow where nobody types)."""
 
-    def __init__(self, client: Client, *, as_of: datetime | None = None, mode: str = "table") -> None:
+    def __init__(
+        self, client: Client, *, as_of: datetime | None = None, mode: str = "table", zone: tzinfo = UTC
+    ) -> None:
         self._client = client
-        self.as_of, self.mode = as_of, mode
+        self.as_of, self.mode, self._zone = as_of, mode, zone
         self._known: dict[str, Relation] | None = None
 
     @property
@@ -80,7 +84,9 @@ class Shell:
             self._print_table(query)
         else:
             with self._client.stream(query, as_of=self.as_of) as rows:
-                write_rows(rows, self.mode, sys.stdout)
+                count = write_rows(rows, self.mode, sys.stdout, self._zone)
+            if not count and (why := self._why_empty(query)):
+                print(f"tape: no rows; {why}", file=sys.stderr)
 
     def _print_table(self, query: str) -> None:
         """A table of as many rows as a table may have; what it leaves out is said at its end.
@@ -89,15 +95,21 @@ class Shell:
             TableCut: some are left out, where nobody sees the table.
         """
         answer = self._client.first(self._client.settings.door.max_rows, query, as_of=self.as_of)
-        print_table(answer.columns, answer.rows)
-        shown = len(answer.rows)
+        title = None if self.as_of is None else f"as of {shown(self.as_of, self._zone)}"
+        print_table(answer.columns, in_zone(answer.rows, answer.types, self._zone), title)
+        count = len(answer.rows)
         if not answer.is_cut:
-            terminal().print(f"{shown:,} row{'' if shown == 1 else 's'}")
+            why = None if count else self._why_empty(query)
+            said = f"{count:,} row{'' if count == 1 else 's'}"
+            terminal().print("; ".join(filter(None, [said, why])), soft_wrap=True)
             return
-        cut = TableCut(shown, self._client.count(query, as_of=self.as_of))
+        cut = TableCut(count, self._client.count(query, as_of=self.as_of))
         if not sys.stdout.isatty():
             raise cut
         terminal().print(str(cut), soft_wrap=True)
+
+    def _why_empty(self, query: str) -> str | None:
+        return why_empty(self._client, names_in(query.lower()), self.as_of, datetime.now(UTC), self._zone)
 
     def _command(self, line: str) -> None:
         name, *words = line.split()
@@ -127,9 +139,9 @@ class Shell:
     def _set_as_of(self, words: list[str]) -> None:
         given = " ".join(words)
         if given:
-            self.as_of = None if given == "now" else instant(given)
-        shown = "now" if self.as_of is None else f"{self.as_of.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-        print(f"views show {shown}")
+            said = instant(given, datetime.now(UTC), self._zone)
+            self.as_of = None if given == "now" else self._client.at(said)
+        print(f"views show {'now' if self.as_of is None else shown(self.as_of, self._zone)}")
 
     def _set_mode(self, words: list[str]) -> None:
         given = " ".join(words)

@@ -56,9 +56,10 @@ def tape(*words: str | Path, **environment: str) -> Ended:
 
 
 def fails(ended: Ended, code: int, *told: str) -> None:
-    """It failed with this code and one line on stderr that tells why."""
+    """It failed with this code and one line on stderr that tells why; of SQL with the place below, in two more."""
     assert ended.code == code, ended
-    assert ended.err.count("\n") == 1, ended.err
+    _, *place = ended.err.splitlines()
+    assert not place or (place[0].startswith("LINE ") and [line.strip() for line in place[1:]] == ["^"]), ended.err
     assert ended.err.startswith("tape: ")
     assert "Traceback" not in ended.err
     for part in told:
@@ -222,7 +223,7 @@ def test_sql_reads_and_writes_no_files(empty_home: Path, query: str) -> None:
     assert not file.exists()
 
 
-def test_a_query_that_is_none_fails_in_one_line(empty_home: Path) -> None:
+def test_a_query_that_is_none_fails_in_one_line_and_its_place(empty_home: Path) -> None:
     fails(tape("--home", empty_home, "sql", "selec 1"), 1, "syntax error")
 
 

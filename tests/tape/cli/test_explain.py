@@ -13,15 +13,17 @@ from typing import Any
 import duckdb
 import pytest
 
-from tape.client.client import Client
+from tape.client.client import Answer, Client
 from tape.execution.events import OrderClosed, Ticked
 from tape.explain.explain import explain
-from tape.explain.explanation import Explanation
+from tape.explain.explanation import Explanation, Plan
 from tape.explain.question import NotThere, question
 from tape.exporters.contract import STATE_FILES, state_file
 from tape.exporters.state_files import publish
 from tape.store.database import closing, open_database
 from tape.store.journal.writer import Journal
+from tape.store.lineage.selects import relation
+from tape.store.lineage.trace import trace
 from tape.store.query.round import open_round
 from tests.conftest import AS_OF, GivenRows, ago
 from tests.tape.cli.test_app import fails, tape
@@ -269,6 +271,47 @@ def test_another_instant_is_explained_without_the_file(home: Path) -> None:
     assert "no file of this instant" in found.notes[0]
 
 
+def test_json_without_a_published_file_says_null_and_nothing_of_this_program(home: Path) -> None:
+    ended = tape("--home", home, "explain", "nav", "vetoes_24h", "--as-of", "newest", "--json")
+    assert (ended.json["published"], ended.json["is_equal"]) == (None, None)
+    assert "object at 0x" not in ended.out
+
+
+def test_documents_of_the_rows_are_json_within_json() -> None:
+    asked = question(state_file("nav"), {"vetoes_24h": 1}, "vetoes_24h", None)
+    plan = Plan.of(asked, trace("nav_document", asked.columns({}), ()), 10)
+    first = Answer(["symbol", "context"], ["VARCHAR", "JSON"], [["BTCUSDT", '{"nav": 1.5}'], ["ETHUSDT", None]])
+    count = Answer(["count"], ["BIGINT"], [[2]])
+    evidence = plan.evidence([first, count] * len(plan.behind))
+    assert evidence[0].rows == [["BTCUSDT", {"nav": 1.5}], ["ETHUSDT", None]]
+
+
+@pytest.mark.parametrize(
+    "name", ["symbol_scores", "symbol_scores_v6", "symbol_scores_v6.json", "symbol_scores_document"]
+)
+def test_a_file_is_understood_by_its_stem_its_view_and_without_its_version(home: Path, name: str) -> None:
+    assert tape("--home", home, "explain", name, BTC, "score").out.startswith("symbol_scores_v6.json  BTCUSDT  score\n")
+
+
+def test_inputs_of_several_rows_beyond_the_first_are_counted(home: Path) -> None:
+    file = state_file("risk_snapshot")
+    whole = json.loads((home / "logs" / "state" / file.name).read_bytes())
+    asked = question(file, whole, "symbols", None)
+    plan = Plan.of(asked, trace(file.view, asked.columns(whole), ()), 10)
+    inputs = plan.lineage.inputs
+    at = next(at for at, each in enumerate(inputs) if "symbol" in relation(each.view).columns)
+    of_60 = Client(home).query(plan.queries[1 + at].replace("count(*) over ()", "60"))
+    assert len(of_60.rows) > 1
+    nothing = Answer([], [], [])
+    _, several = plan.inputs([of_60 if each == at else nothing for each in range(len(inputs))])
+    assert [each.count for each in several] == [60]
+
+
+def test_what_can_be_explained_of_rows_that_stopped_says_what_is_newest(home: Path) -> None:
+    ended = tape("--home", home, "explain", "nav", "vetoes_24h", "--as-of", "2035-01-01")
+    assert "note: newest rows: " in ended.out
+
+
 def changed(home: Path, folder: Path) -> Path:
     """A copy of a home whose score was changed by hand."""
     (folder / "logs" / "state").mkdir(parents=True)
@@ -292,7 +335,7 @@ def test_the_command_prints_within_100_columns_and_as_json(home: Path) -> None:
     words = ("--home", home, "explain", "symbol_scores_v6.json", BTC.lower(), "score")
     ended = tape(*words)
     assert (ended.code, ended.err) == (0, "")
-    assert max(map(len, ended.out.splitlines())) <= 100
+    assert max(map(len, ended.out.partition("\nInputs\n")[0].splitlines())) <= 100
     for part in ("computed again, equal", "0.55 * expectancy_component", "4 rows of trades_48h", "further down: "):
         assert part in ended.out
     assert "further down: " not in tape(*words, "--all").out

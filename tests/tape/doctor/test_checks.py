@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tape.doctor.checks import EXIT_CODES, Check, Finding, State, check_of, from_json, overall, size, span
+from tape.doctor.checks import EXIT_CODES, Check, Finding, State, check_of, first_of, from_json, overall, size, span
 
 LATE = Finding(State.DEGRADED, "late", "in time", "wait")
 GONE = Finding(State.BROKEN, "gone", "there", "bring it back")
@@ -45,3 +45,10 @@ def test_a_span_is_told_in_the_unit_people_use(seconds: float, text: str) -> Non
 @pytest.mark.parametrize(("count", "text"), [(812, "812 B"), (1434, "1.4 KB"), (5 * 2**20, "5.0 MB"), (3e9, "2.8 GB")])
 def test_a_size_is_told_in_the_unit_people_use(count: int, text: str) -> None:
     assert size(count) == text
+
+
+def test_the_first_of_several_findings_says_how_many_more_there_are() -> None:
+    findings = [Finding(State.BROKEN, f"line {at} is torn", "whole lines", "look") for at in range(3)]
+    assert [each.found for each in first_of(findings)] == ["line 0 is torn, and 2 more such"]
+    assert first_of(findings[:1]) == findings[:1]
+    assert first_of([]) == []
