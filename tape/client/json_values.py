@@ -7,7 +7,7 @@ from decimal import Decimal
 
 
 def plain(value: object) -> float | str:
-    """Return a value that JSON has no form for: an instant as RFC 3339 of its own offset, a decimal as a float, or a text."""
+    """Return what JSON has no form for: an instant as RFC 3339 of its own offset, a decimal as a float, else a text."""
     if isinstance(value, Decimal):
         return float(value)
     if not isinstance(value, datetime):
