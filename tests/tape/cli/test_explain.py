@@ -277,9 +277,11 @@ def test_json_without_a_published_file_says_null_and_nothing_of_this_program(hom
     assert "object at 0x" not in ended.out
 
 
-def test_documents_of_the_rows_are_json_within_json() -> None:
-    asked = question(state_file("nav"), {"vetoes_24h": 1}, "vetoes_24h", None)
-    plan = Plan.of(asked, trace("nav_document", asked.columns({}), ()), 10)
+def test_documents_of_the_rows_are_json_within_json(home: Path) -> None:
+    nav = state_file("nav")
+    whole = json.loads((home / "logs" / "state" / nav.name).read_bytes())
+    asked = question(nav, whole, "vetoes_24h", None)
+    plan = Plan.of(asked, trace(nav.view, asked.columns(whole), ()), 10)
     first = Answer(["symbol", "context"], ["VARCHAR", "JSON"], [["BTCUSDT", '{"nav": 1.5}'], ["ETHUSDT", None]])
     count = Answer(["count"], ["BIGINT"], [[2]])
     evidence = plan.evidence([first, count] * len(plan.behind))
