@@ -28,6 +28,7 @@ from tape.runtime.ccxt_account import CcxtAccount
 from tape.runtime.config import config_of, say_limits
 from tape.runtime.loop import Loop
 from tape.runtime.paper_account import PaperAccount
+from tape.sections import OFF_WORDS, ON_WORDS
 from tape.settings import SECRETS, Settings
 from tape.store.claims import refuse_foreign_claims, trading
 from tape.store.errors import StoreError
@@ -111,6 +112,20 @@ def _account(home: Path) -> PaperAccount:
     return PaperAccount(Layout(home).cache / "paper_account.json")
 
 
+def _is_on(name: str, text: str) -> bool:
+    """Whether a switch is on that decides between real money and none: a word that is neither is not guessed at.
+
+    Raises:
+        StoreError: the text is neither.
+    """
+    word = text.strip().lower()
+    if word not in (*ON_WORDS, *OFF_WORDS):
+        raise StoreError(
+            f"settings: {name}: expected one of {', '.join((*ON_WORDS, *OFF_WORDS[:-1]))}, found {text!r:.40}"
+        )
+    return word in ON_WORDS
+
+
 def _real(settings: Settings) -> CcxtVenue:
     flags = settings.flags
     if settings.executor.trading and (flags.dry_run.strip() != "0" or not flags.is_risk_engine_on):
@@ -131,7 +146,7 @@ def _real(settings: Settings) -> CcxtVenue:
             api_key=key,
             secret=secret,
             trading=settings.executor.trading,
-            testnet=flags.testnet.strip().lower() in ("1", "true", "yes", "on"),
+            testnet=_is_on("BINANCE_TESTNET", flags.testnet),
         )
     except CcxtMissing as error:
         raise StoreError(str(error)) from error

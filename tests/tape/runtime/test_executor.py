@@ -364,6 +364,10 @@ def test_a_journal_that_cannot_be_made_is_an_error_of_one_line(tmp_path: Path) -
     [
         ({"BINANCE_API_SECRET": ""}, "found no BINANCE_API_SECRET"),
         ({"BINANCE_API_KEY": " "}, "found no BINANCE_API_KEY"),
+        (
+            {"BINANCE_TESTNET": "ture"},
+            "BINANCE_TESTNET: expected one of 1, true, yes, on, 0, false, no, off, found 'ture'",
+        ),
         ({"TAPE_EXECUTOR__TRADING": "true"}, "expected DRY_RUN = 0"),
         ({"TAPE_EXECUTOR__TRADING": "true", "DRY_RUN": "1"}, "found DRY_RUN = 1"),
         (
