@@ -115,7 +115,7 @@ def test_what_cannot_be_asked_is_a_store_error_of_one_line(store: Reader, query:
 
 
 def test_a_time_that_is_none_is_told(alone: Path) -> None:
-    with pytest.raises(StoreError, match=r"expected RFC 3339 .* found 'yesterday'"):
+    with pytest.raises(StoreError, match=r"expected newest, .* found 'yesterday'"):
         tape.connect(alone).sql("select 1", as_of="yesterday")
 
 
