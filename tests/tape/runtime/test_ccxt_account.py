@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -11,6 +12,7 @@ from typing import Any
 import orjson
 import pytest
 
+from tape.execution.default_limits import DEFAULT_LIMITS
 from tape.execution.events import EVENTS_BY_TYPE
 from tape.execution.executor import Executor
 from tape.execution.intents import Intent
@@ -42,13 +44,18 @@ def home(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> Pat
     }.items():
         monkeypatch.setenv(name, value)
     (tmp_path / "pairs_universe.json").write_text('["BTCUSDT"]')
-    (tmp_path / "risk_limits.json").write_text("{}")
+    unlimited = dict.fromkeys(["max_trade_nav_pct", "max_nav_pct", "min_notional", "max_order_notional"])
+    (tmp_path / "risk_limits.json").write_text(json.dumps({"global": NO_LIMITS, "per_symbol": {"BTCUSDT": unlimited}}))
 
     def build(symbols: Sequence[str], *, trading: bool, **_: Any) -> Fast:
         return Fast(server, tuple(symbols), trading=trading)
 
     monkeypatch.setattr("tape.runtime.executor.CcxtVenue", build)
     return tmp_path
+
+
+NO_LIMITS = dict.fromkeys(DEFAULT_LIMITS["global"])
+"""Each default limit of the account switched off: an empty document would leave them on."""
 
 
 class Process:
