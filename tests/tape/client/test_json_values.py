@@ -17,14 +17,14 @@ EAST = timezone(timedelta(hours=2))
     ("value", "told"),
     [
         (datetime(2025, 11, 1, 12, 30, tzinfo=UTC), "2025-11-01T12:30:00Z"),
-        (datetime(2025, 11, 1, 14, 30, 0, 250_000, tzinfo=EAST), "2025-11-01T12:30:00.250000Z"),
+        (datetime(2025, 11, 1, 14, 30, 0, 250_000, tzinfo=EAST), "2025-11-01T14:30:00.250000+02:00"),
         (datetime(2025, 11, 1, 12, 30), "2025-11-01T12:30:00"),
         (Decimal("0.10"), 0.1),
         (date(2025, 11, 1), "2025-11-01"),
         (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
     ],
 )
-def test_an_instant_is_told_in_utc_a_decimal_as_a_float_and_anything_else_as_its_text(
+def test_an_instant_is_told_with_its_offset_a_decimal_as_a_float_and_anything_else_as_its_text(
     value: object, told: float | str
 ) -> None:
     assert plain(value) == told
