@@ -29,7 +29,7 @@ example: setup
 	@test -d "$(LOGS)" || $(BIN)/python -m examples.sample_logs "$(LOGS)"
 	@$(BIN)/tape --home $(EXAMPLE) import "$(LOGS)"
 	@$(BIN)/tape --home $(EXAMPLE) export --as-of newest
-	@echo "ask it anything: $(BIN)/tape --home $(EXAMPLE) sql 'from symbol_scores'"
+	@echo "ask it anything: $(BIN)/tape --home $(EXAMPLE) sql 'from symbol_scores' --as-of newest"
 
 test: setup
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal

@@ -26,7 +26,9 @@ def print_limits(found: InForce, home: Path, *, as_of: datetime | None, as_json:
     if found.since is None:
         console.print(Text(f"none are on record in {home}: an executor would begin with these"), soft_wrap=True)
     else:
-        console.print(Text(f"on record since {shown(found.since, zone)}, from {found.producer}"), soft_wrap=True)
+        # the first document that is imported counts from 1970 on, so that it holds for all that was imported
+        since = f"since {shown(found.since, zone)}" if found.since.timestamp() else "for the whole history"
+        console.print(Text(f"on record {since}, from {found.producer}"), soft_wrap=True)
     console.print(_account(found.account), _symbols(found.symbols))
     for note in found.notes:
         console.print(Text(note), soft_wrap=True)

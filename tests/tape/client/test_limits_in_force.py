@@ -112,3 +112,11 @@ def test_they_are_printed_as_tables_and_as_json(tmp_path: Path, capsys: pytest.C
     as_json = json.loads(capsys.readouterr().out)
     assert as_json["since"] is None
     assert {each["limit"]: each["value"] for each in as_json["account"]}["global.max_trade_nav_pct"] == "2 % of NAV"
+
+
+def test_the_first_imported_limits_are_said_to_hold_for_the_whole_history(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _imported(tmp_path, {"global": {"max_leverage": 4}}, ["X"])
+    print_limits(limits_in_force(tmp_path), tmp_path, as_of=None, as_json=False)
+    assert "on record for the whole history, from risk_limits.json\n" in capsys.readouterr().out
