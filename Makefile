@@ -12,7 +12,7 @@ SECONDS ?= $(if $(MAKE_TERMOUT),,60)
 # where it is set, each of the tests' many processes compiles the whole package again: twice the time
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup run example test lint types layers sql-lint docs docs-check migrations-check check bench soak lock clean
+.PHONY: setup run example test mutants lint types layers sql-lint docs docs-check migrations-check check bench soak lock clean
 
 setup: $(VENV)/.ready
 
@@ -33,6 +33,10 @@ example: setup
 
 test: setup
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
+
+# single mistakes put into a copy of the code: prints those that no test sees
+mutants: setup
+	$(BIN)/python -m tests.mutants
 
 lint: setup
 	$(BIN)/ruff check .

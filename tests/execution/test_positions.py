@@ -52,6 +52,27 @@ def test_a_trade_through_zero_closes_every_lot_and_opens_the_rest() -> None:
     assert (book.qty("X"), book.entry_price("X")) == (3, 9)
 
 
+@pytest.mark.parametrize(
+    ("qty", "units"),
+    [
+        (0.1 + 0.7, 800_000_000),  # 0.7999999999999999
+        (0.1 + 0.2, 300_000_000),  # 0.30000000000000004
+        (1e-9, 1),
+        (0.0000000004, 0),
+        (0.0000000006, 1),
+        (-1.5, -1_500_000_000),
+        (123_456.789, 123_456_789_000_000),
+        (0.0, 0),
+    ],
+)
+def test_a_quantity_is_the_nearest_number_of_billionths(qty: float, units: int) -> None:
+    assert to_units(qty) == units
+
+
+def test_units_come_back_as_the_quantity_they_are() -> None:
+    assert (to_qty(100_000_000), to_qty(-1_500_000_000), to_qty(1)) == (0.1, -1.5, 1e-9)
+
+
 def test_float_dust_leaves_nothing_open() -> None:
     book, results = booked([("X", "BUY", 0.1, 10), ("X", "BUY", 0.2, 10), ("X", "SELL", 0.3, 10)])
     assert book.symbols() == ()

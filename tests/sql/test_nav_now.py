@@ -1,10 +1,11 @@
 """nav_now: the account as of the session's instant (semantics 11)."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from tape.store.ingest.roll_ups import roll_up
 from tests.conftest import AS_OF, GivenRows, ago
 from tests.sql.conftest import read_one
 
@@ -106,3 +107,35 @@ def test_unrealized_pnl_is_the_ticks_then_the_positions_then_unknown(
     for number, mark in enumerate(marks):
         store.add("positions", symbol=f"S{number}", qty=1.0, entry_price=100.0, mark_price=mark)
     assert nav(store)["unrealized_pnl_usd"] == expected
+
+
+@pytest.mark.parametrize("is_rolled_up", [False, True])
+def test_the_peak_of_the_day_may_stand_in_its_first_minute(store: GivenRows, is_rolled_up: bool) -> None:
+    midnight = datetime(2025, 6, 15, tzinfo=UTC)
+    store.add("ticks", midnight - timedelta(seconds=1), equity_usd=9000.0)
+    for seconds, equity in ((0, 1000.0), (30, 2000.0), (59, 1500.0), (60, 1600.0), (3600, 1800.0)):
+        store.add("ticks", midnight + timedelta(seconds=seconds), equity_usd=equity)
+    if is_rolled_up:
+        roll_up(store.connection, 0)
+    row = nav(store)
+    assert (row["peak_equity_usd"], row["peak_today_usd"], row["day_equity_usd"]) == (9000.0, 2000.0, 1000.0)
+    assert (row["drawdown_usd"], row["drawdown_pct"]) == (200.0, 10.0)
+
+
+def test_the_day_of_the_account_spans_roll_up_and_open_minutes(store: GivenRows) -> None:
+    store.add("ticks", ago(hours=3), equity_usd=1000.0)
+    store.add("ticks", ago(hours=2), equity_usd=1400.0)
+    store.add("ticks", ago(hours=1), equity_usd=1200.0)
+    roll_up(store.connection, 0)
+    store.add("ticks", ago(minutes=1), equity_usd=1600.0)
+    store.add("ticks", ago(seconds=5), equity_usd=1200.0)
+    row = nav(store)
+    assert (row["peak_equity_usd"], row["peak_today_usd"], row["day_equity_usd"]) == (1600.0, 1600.0, 1000.0)
+    assert (row["drawdown_usd"], row["drawdown_pct"], row["age_s"]) == (400.0, 25.0, 5.0)
+
+
+def test_the_account_tells_nav_and_equity_apart(store: GivenRows) -> None:
+    store.add("ticks", ago(minutes=2), equity_usd=1000.0, nav_usd=900.0)
+    assert (nav(store)["equity_usd"], nav(store)["nav_usd"]) == (1000.0, 900.0)
+    store.add("ticks", ago(minutes=1), equity_usd=1100.0)
+    assert (nav(store)["equity_usd"], nav(store)["nav_usd"]) == (1100.0, 1100.0)

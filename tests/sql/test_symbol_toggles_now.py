@@ -33,3 +33,23 @@ def test_a_toggle_tells_when_why_and_how_long(store: GivenRows) -> None:
         "reason": "guard",
         "event_id": event_id,
     }
+
+
+def test_of_two_toggles_at_one_instant_the_one_stored_last_counts(store: GivenRows) -> None:
+    for symbol, states in (("OFF", (False, True)), ("ON", (True, False))):
+        for is_disabled in states:
+            store.add("symbol_toggles", ago(minutes=5), symbol=symbol, is_disabled=is_disabled)
+    assert [row["symbol"] for row in store.rows("symbol_toggles_now")] == ["OFF"]
+
+
+def test_a_toggle_of_the_instant_counts_and_one_behind_it_does_not(store: GivenRows) -> None:
+    store.add("symbol_toggles", AS_OF, symbol="NOW", is_disabled=True)
+    store.add("symbol_toggles", AS_OF + timedelta(microseconds=1), symbol="LATER", is_disabled=True)
+    store.add("symbol_toggles", ago(minutes=1), symbol="TEST", is_disabled=True, is_test=True)
+    assert [row["symbol"] for row in store.rows("symbol_toggles_now")] == ["NOW"]
+
+
+def test_switched_off_symbols_are_listed_by_name(store: GivenRows) -> None:
+    for symbol in ("B", "C", "A"):
+        store.add("symbol_toggles", symbol=symbol, is_disabled=True)
+    assert [row["symbol"] for row in store.rows("symbol_toggles_now")] == ["A", "B", "C"]

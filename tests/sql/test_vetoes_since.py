@@ -1,5 +1,6 @@
 """vetoes_since: a raw and a canonical row of one veto are merged, nearest first (semantics 14)."""
 
+import json
 from typing import Any
 
 import pytest
@@ -134,3 +135,55 @@ def test_the_instant_itself_is_excluded(store: GivenRows) -> None:
     veto(store, "c1", -1800)
     veto(store, "c2", -1799.9)
     assert twins(store) == {"c2": None}
+
+
+JOINED = {
+    "side": "BUY",
+    "position_side": "LONG",
+    "strategy": "vol",
+    "original_reason": "too_small",
+    "qty_req": 2.0,
+    "signal_ts": ago(minutes=40),
+    "attempt_id": "a1",
+    "intent_id": "i1",
+    "thresholds": {"min_notional_usd": 25.0},
+    "veto_detail": {"intent": {"symbol": "BTCUSDT"}},
+    "context": {"spread_bps": 1.5},
+}
+
+
+@pytest.mark.parametrize("name", JOINED)
+def test_each_field_that_the_canonical_row_lacks_is_taken_from_the_raw_row(store: GivenRows, name: str) -> None:
+    own = {
+        "side": "SELL",
+        "strategy": "own",
+        "original_reason": "own",
+        "qty_req": 7.0,
+        "signal_ts": ago(minutes=50),
+        "attempt_id": "own",
+        "intent_id": "own",
+        "thresholds": {"own": 1},
+        "veto_detail": {"own": 1},
+        "context": {"own": 1},
+    }
+    veto(store, "r1", 0.0, **JOINED)
+    veto(store, "c1", 0.3, **{key: value for key, value in own.items() if key != name})
+    (row,) = store.rows(SINCE)
+    found = {key: json.loads(row[key]) if isinstance(JOINED[key], dict) else row[key] for key in JOINED}
+    assert found == {**JOINED, **own, name: JOINED[name]} | {"position_side": "LONG"}
+    assert row["ts"] == ago(minutes=30)
+
+
+def test_a_merged_veto_keeps_the_number_of_the_canonical_row(store: GivenRows) -> None:
+    veto(store, "r1", 0.3)
+    veto(store, "c1", 0.0)
+    (row,) = store.rows(SINCE)
+    assert (row["ts"], row["ingest_seq"]) == (ago(minutes=30), 2)
+
+
+def test_a_mutual_match_at_equal_distance_goes_to_the_pair_that_was_stored_first(store: GivenRows) -> None:
+    veto(store, "c2", 0.2)
+    veto(store, "r1", 0.0)
+    veto(store, "c1", 0.2)
+    veto(store, "r2", 0.0)
+    assert twins(store) == {"c2": "r1", "c1": "r2"}

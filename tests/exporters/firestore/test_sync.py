@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import socket
 import statistics
 import threading
 import time
@@ -20,8 +21,9 @@ from tape.exporters.contract import STATE_FILES
 from tape.exporters.documents import Document
 from tape.exporters.firestore.client import FirestoreClient
 from tape.exporters.firestore.remote import Outcome, RemoteFailed
-from tape.exporters.firestore.sync import Sync, restored, sync_status
+from tape.exporters.firestore.sync import Sync, refuse_foreign_status, restored, sync_status
 from tape.store.claims import owning
+from tape.store.own_files import ForeignFile
 from tests.exporters.firestores import Emulator, FaultServer, connected, emulator, resident_bytes
 
 started_emulator = pytest.fixture(scope="module", name="started")(emulator)
@@ -123,6 +125,70 @@ def test_what_changed_is_sent_alone_and_all_once_an_hour(tmp_path: Path) -> None
     assert remote.calls[1:] == [["state/positions"]]
     sync.step(T0 + 3600, 3600)
     assert len(remote.calls[-1]) == 13
+
+
+def test_the_health_document_has_these_keys_and_no_others(tmp_path: Path) -> None:
+    remote = Recording()
+    sync = Sync(tmp_path, "prod", remote, stamp={"version": "1.2.3"})
+    write(tmp_path, "positions", {"items": [], "updated_ts": T0})
+    write(tmp_path, "symbol_scores_v6", {"symbols": float("nan"), "updated_ts": T0})
+    sync.step(T0 + 0.25, 0)
+    health = remote.documents["telemetry/health"]
+    assert health.path == "telemetry/health"
+    assert health.seq == 1_750_000_000_250_000
+    fields = dict(health.fields)
+    assert fields.pop("_sync").keys() == {"seq", "digest", "writer", "trimmed"}
+    (problem,) = fields.pop("problems")
+    assert problem.startswith("state/symbol_scores_v6: ")
+    assert fields == {
+        "updated_at": "2025-06-15T15:06:40.250000Z",
+        "updated_ts": T0 + 0.25,
+        "env": "prod",
+        "hostname": socket.gethostname(),
+        "pid": os.getpid(),
+        "version": "1.2.3",
+        "cycles": 0,
+        "writes": 0,
+        "reads": 1,
+        "stale": 0,
+        "failures": 0,
+        "documents": {"positions": T0},
+    }
+
+
+def test_the_health_document_is_set_every_minute_whatever_changed(tmp_path: Path) -> None:
+    remote = Recording()
+    sync = Sync(tmp_path, "dev", remote)
+    for at in (0.0, 20.0, 40.0, 59.4, 59.5, 79.5, 119.0):
+        sync.step(T0 + at, at)
+    assert remote.calls == [["telemetry/health"]] * 3
+    assert [sync.counts.cycles, sync.counts.writes, sync.counts.reads] == [7, 3, 4]
+
+
+def test_a_document_that_changes_all_the_time_is_set_a_few_times_at_once_and_then_at_its_pace(tmp_path: Path) -> None:
+    """One every 20 s, and five saved up at the start; by 25 s a sixth is earned."""
+    remote = Recording()
+    sync = Sync(tmp_path, "dev", remote)
+    for at in range(0, 105, 5):
+        write(tmp_path, "positions", {"items": [at], "updated_ts": T0 + at})
+        sync.step(T0 + at, float(at))
+    sent = [call for call in remote.calls if "state/positions" in call]
+    assert len(sent) == 10
+    assert sync.mirrored[1].credit == 0.0
+    assert [round(each.credit, 9) for each in sync.mirrored if each.file.stem == "nav"] == [5.0]
+
+
+def test_after_a_failure_the_waits_grow_and_a_cycle_that_works_begins_them_again(tmp_path: Path) -> None:
+    remote = Recording()
+    sync = Sync(tmp_path, "dev", remote)
+    remote.failure = RemoteFailed("UNAVAILABLE", "gone")
+    assert [sync.step(T0, 0) for _ in range(6)] == [1.0, 2.0, 4.0, 6.0, 6.0, 6.0]
+    remote.failure = None
+    assert sync.step(T0, 0) == 20.0
+    remote.failure = RemoteFailed("UNAVAILABLE", "gone")
+    publish(tmp_path, T0, 2.0)
+    assert sync.step(T0 + 1, 1) == 1.0
+    assert (sync.counts.failures, sync.counts.cycles) == (7, 8)
 
 
 @pytest.mark.parametrize(("what", "changing"), [("calm", 4), ("wild", 12)])
@@ -245,6 +311,50 @@ def test_toggles_in_force_elsewhere_and_unknown_here_are_restored() -> None:
     assert (toggle.symbol, toggle.ts.timestamp(), toggle.is_disabled, toggle.reason) == ("BTCUSDT", T0, True, "news")
     assert restored(SNAPSHOT, SNAPSHOT, now) == []
     assert restored(SNAPSHOT, None, datetime.fromtimestamp(T0 + 601, UTC)) == []
+
+
+@pytest.mark.parametrize(("known_s", "count"), [(-1.0, 1), (0.0, 0), (1.0, 0)])
+def test_of_two_words_on_a_symbol_the_later_holds_and_the_local_one_at_one_instant(known_s: float, count: int) -> None:
+    def snapshot(since: float) -> dict[str, Any]:
+        meta = {"disabled_ts": since, "disabled_until": None, "reason": None}
+        return {"symbols": [{"symbol": "X", "risk": {"toggle_active": True, "toggle_meta": meta}}]}
+
+    found = restored(snapshot(T0), snapshot(T0 + known_s), datetime.fromtimestamp(T0, UTC))
+    assert [(each.event_id, each.until_ts) for each in found] == [(f"sync-X-{round(T0 * 1e6)}", None)] * count
+
+
+@pytest.mark.parametrize(("until", "count"), [(None, 1), (text(T0), 0), (text(T0 + 1), 1)])
+def test_a_toggle_that_has_ended_is_not_restored(until: str | None, count: int) -> None:
+    meta = {"disabled_ts": T0 - 60, "disabled_until": until}
+    off = {"symbol": "X", "risk": {"toggle_active": True, "toggle_meta": meta}}
+    on = {"symbol": "Y", "risk": {"toggle_active": False, "toggle_meta": meta}}
+    assert len(restored({"symbols": [off, on]}, None, datetime.fromtimestamp(T0, UTC))) == count
+
+
+def test_only_the_status_of_a_sync_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "sync_status.json"
+    refuse_foreign_status(path)
+    own = {"pid": 1, "env": "dev", "cycled_ts": T0, "ok_ts": T0, "waiting": []}
+    path.write_text(json.dumps(own))
+    refuse_foreign_status(path)
+    for key in own:
+        path.write_text(json.dumps({name: value for name, value in own.items() if name != key}))
+        with pytest.raises(ForeignFile, match="another program's content"):
+            refuse_foreign_status(path)
+
+
+def test_how_long_firestore_may_lack_what_is_new_counts_from_the_last_cycle_that_worked(tmp_path: Path) -> None:
+    assert sync_status(tmp_path, T0) is None
+    remote = Recording()
+    sync = Sync(tmp_path, "dev", remote)
+    sync.step(T0, 0)
+    remote.failure = RemoteFailed("UNAVAILABLE", "gone")
+    publish(tmp_path, T0, 1.0)
+    sync.step(T0 + 30, 30)
+    status = sync_status(tmp_path, T0 + 50)
+    assert status is not None
+    assert (status["lag_s"], status["ok_ts"], status["cycled_ts"]) == (50.0, T0, T0 + 30)
+    assert status["waiting"] == [file.stem for file in STATE_FILES]
 
 
 # against the emulator
