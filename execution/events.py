@@ -69,12 +69,19 @@ Document = Annotated[JsonValue, BeforeValidator(values.document)]
 MaybeDocument = Annotated[JsonValue | None, BeforeValidator(values.document)]
 
 
-def _field(text: str, key: str | None, unit: str | None, also: tuple[str, ...] = (), **default: Any) -> Any:
+def _field(
+    text: str,
+    key: str | None,
+    unit: str | None,
+    also: tuple[str, ...] = (),
+    added_in: str | None = None,
+    **default: Any,
+) -> Any:
     paths = [path for path in (key, *also) if path is not None]
     # another field's key is no alias: it would be taken from there
     aliases = [AliasPath(*path.split(".")) for path in paths if path == key or "." in path]
     choices = AliasChoices(*aliases) if aliases else None
-    stated: dict[str, Any] = {"key": key, "unit": unit, "also": list(also)}
+    stated: dict[str, Any] = {"key": key, "unit": unit, "also": list(also), "added_in": added_in}
     return Field(description=text, validation_alias=choices, json_schema_extra=stated, **default)
 
 
@@ -84,10 +91,18 @@ def required(text: str, key: str | None = None, unit: str | None = None) -> Any:
 
 
 def optional(
-    text: str, key: str | None = None, unit: str | None = None, default: Any = None, also: tuple[str, ...] = ()
+    text: str,
+    key: str | None = None,
+    unit: str | None = None,
+    default: Any = None,
+    also: tuple[str, ...] = (),
+    added_in: str | None = None,
 ) -> Any:
-    """A field that may be unknown (``None``). ``also``: further paths at which the contract's JSON may have it."""
-    return _field(text, key, unit, also, default=default)
+    """A field that may be unknown (``None``). ``also``: further paths at which the contract's JSON may have it.
+
+    ``added_in``: the migration that added the field to an event that existed before; ``None``: the event began with it.
+    """
+    return _field(text, key, unit, also, added_in, default=default)
 
 
 def contract_key(name: str, field: FieldInfo) -> str:
@@ -107,6 +122,13 @@ def field_paths(name: str, field: FieldInfo, keys: tuple[str, ...] | None = None
     others = [str(path) for path in also] if isinstance(also, list) and keys is None else []
     own = [] if name == "ts" else [name]
     return tuple(dict.fromkeys([*(keys or (contract_key(name, field),)), *own, *others]))
+
+
+def added_in(field: FieldInfo) -> str | None:
+    """The migration that added a field to its event, or ``None`` where the event began with it."""
+    stated = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+    found = stated.get("added_in")
+    return None if found is None else str(found)
 
 
 def unit_of(field: FieldInfo) -> str | None:
@@ -292,6 +314,11 @@ class OrderFilled(Event):
     bid_price: MaybeNumber = optional("best bid at the fill", unit="quote/base")
     ask_price: MaybeNumber = optional("best ask at the fill", unit="quote/base")
     mark_price: MaybeNumber = optional("mark price at the fill", unit="quote/base")
+    maker_qty: MaybeNumber = optional("quantity filled as maker so far", unit="base units", added_in="0009")
+    fees_by_asset: MaybeDocument = optional(
+        "fees so far, an object {asset: amount}, where they were paid in several assets; positive is paid",
+        added_in="0009",
+    )
 
 
 class OrderClosed(Event):
@@ -336,6 +363,7 @@ class OrderFailed(Event):
     reduce_only: MaybeFlag = optional("may only reduce a position")
     attempt_id: MaybeId = optional("attempt the order belongs to")
     payload: MaybeDocument = optional("the request as sent, without secrets")
+    cancel_reason: MaybeText = optional("why the venue ended the order, as the venue says it", added_in="0009")
 
 
 class FundingSettled(Event):
@@ -346,6 +374,20 @@ class FundingSettled(Event):
 
     symbol: Symbol = required("instrument")
     amount_usd: Number = required("what came into the wallet, negative is paid", unit="USD")
+
+
+class TransferRecorded(Event):
+    """Money or an asset came into the account or left it. Of several rows with one transfer_id the earliest counts."""
+
+    table = "transfers"
+    event_type = "transfer"
+
+    amount_usd: Number = required("what came in; negative: what went out", unit="USD")
+    asset: MaybeText = optional("asset that was moved")
+    amount: MaybeNumber = optional("quantity of the asset, signed like amount_usd", unit="asset")
+    transfer_id: MaybeId = optional("the venue's id of the transfer; null: every row counts")
+    kind: MaybeText = optional("deposit, withdrawal or internal (between accounts of one owner)")
+    note: MaybeText = optional("anything else about it")
 
 
 class OrderMeasured(Event):
@@ -390,6 +432,12 @@ class OrderMeasured(Event):
     policy_after: MaybeDocument = optional("policy after autotune")
     pnl_at_close_usd: MaybeNumber = optional("position_close rows: PnL as logged", unit="USD")
     order_status: MaybeText = optional("position_close rows: status of the closing order")
+    end_bid_price: MaybeNumber = optional("best bid when the attempt ended", unit="quote/base", added_in="0009")
+    end_ask_price: MaybeNumber = optional("best ask when the attempt ended", unit="quote/base", added_in="0009")
+    end_mark_price: MaybeNumber = optional("mark price when the attempt ended", unit="quote/base", added_in="0009")
+    cancel_reason: MaybeText = optional(
+        "why the last order ended unfilled, as the venue says it", "result.cancel_reason", added_in="0009"
+    )
 
 
 class IntentVetoed(Event):
@@ -504,6 +552,7 @@ EVENTS: tuple[type[Event], ...] = (
     OrderClosed,
     OrderFailed,
     FundingSettled,
+    TransferRecorded,
     OrderMeasured,
     IntentVetoed,
     ShadowDecided,

@@ -148,6 +148,45 @@ MARK_MINUTES = sa.Table(
     comment="Mark prices by whole minutes; what is younger is read from the marks.",
 )
 
+PRICE_LOOKUPS = sa.Table(
+    "price_lookups",
+    METADATA,
+    sa.Column("symbol", sa.String(), nullable=False, comment="instrument"),
+    sa.Column("kind", sa.String(), nullable=False, comment="mid (between bid and ask) or mark"),
+    sa.Column("at_ts", sa.TIMESTAMP(timezone=True), nullable=False, comment="the instant the price is asked for"),
+    sa.Column(
+        "within_s",
+        sa.Double(),
+        nullable=False,
+        comment="how old the price may be; one of exactly this age is too old [s]",
+    ),
+    sa.Column(
+        "price",
+        sa.Double(),
+        comment="the newest known price at or before the instant; null: there is none [quote/base]",
+    ),
+    sa.Column("price_ts", sa.TIMESTAMP(timezone=True), comment="event time of the mark that decided; null: none did"),
+    sa.Column(
+        "ingest_seq",
+        sa.BigInteger(),
+        nullable=False,
+        comment="from which ingest_seq on it holds: the larger of the asking row's and the deciding mark's;"
+        " the newest version counts",
+    ),
+    comment="Prices that execution quality asks for, kept beyond the single marks.",
+)
+
+PRICE_LOOKUP_PROGRESS = sa.Table(
+    "price_lookup_progress",
+    METADATA,
+    sa.Column(
+        "answered_to",
+        sa.TIMESTAMP(timezone=True),
+        comment="every question for an instant up to here is answered; null: none was asked",
+    ),
+    comment="One row: how far price_lookups is written; moved in its transaction.",
+)
+
 GIVEN_IDS = sa.Table(
     "given_ids",
     METADATA,

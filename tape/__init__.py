@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         ShadowDecided,
         SymbolToggled,
         Ticked,
+        TransferRecorded,
     )
     from tape.store.journal.segments import JournalError
     from tape.store.journal.writer import Journal
@@ -62,6 +63,7 @@ __all__ = [
     "ShadowDecided",
     "SymbolToggled",
     "Ticked",
+    "TransferRecorded",
     "connect",
 ]
 

@@ -498,7 +498,9 @@ class _LogImport:
 
         Python writes the canonical form of a document, and threads that wait for the interpreter cost twice the time.
         """
-        if not any(python_type(info.annotation) is dict for info in event.model_fields.values()):
+        fields = event.model_fields.values()
+        # old logs have no document of a field that was added later
+        if not any(python_type(info.annotation) is dict and not events.added_in(info) for info in fields):
             yield
             return
         ((threads,),) = self._rows("select current_setting('threads')")

@@ -218,7 +218,7 @@ def test_what_is_named_after_a_unit_states_it(event: type[Event]) -> None:
 
 
 def test_document_fields_are_the_json_ones() -> None:
-    assert document_fields(OrderFilled) == {"trade_ids"}
+    assert document_fields(OrderFilled) == {"trade_ids", "fees_by_asset"}
     assert document_fields(ShadowDecided) == {"decision"}
     assert ShadowDecided.model_fields["decision"].annotation == JsonValue | None
 

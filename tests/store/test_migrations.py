@@ -81,6 +81,39 @@ def test_a_migration_keeps_the_rows_there_are(database: Path) -> None:
         assert connection.execute("select event_id from marks").fetchall() == [("m",)]
 
 
+def test_what_older_versions_kept_beside_the_columns_moves_into_those_that_0009_adds(database: Path) -> None:
+    kept = {
+        "whole": '{"maker_qty": "0.5", "fees_by_asset": {"BNB": 1}}',
+        "odd": '{"maker_qty": "half", "fees_by_asset": [1]}',
+        "more": '{"maker_qty": 0, "beside": null}',
+        "none": None,
+    }
+    with closing(duckdb.connect(database)) as connection:
+        run_alembic(connection, "base")
+        run_alembic(connection, "0008")
+        for event_id, extra in kept.items():
+            connection.execute(
+                "insert into order_fills (event_id, ts, is_test, received_ts, ingest_seq, extra)"
+                " values (?, now(), false, now(), 1, ?)",
+                [event_id, extra],
+            )
+        connection.execute(
+            "insert into order_metrics (event_id, ts, is_test, received_ts, ingest_seq, extra) values"
+            """ ('m', now(), false, now(), 1, '{"end_bid_price": 99.5, "cancel_reason": "too late"}')"""
+        )
+    assert migrate(database)[0] == f"schema 0008 -> {head_revision()}"
+    with closing(open_database(database)) as connection:
+        fills = connection.execute("select event_id, maker_qty, fees_by_asset, extra from order_fills").fetchall()
+        assert sorted(fills) == [
+            ("more", 0.0, None, '{"beside":null}'),
+            ("none", None, None, None),
+            ("odd", None, None, kept["odd"]),
+            ("whole", 0.5, '{"BNB":1}', None),
+        ]
+        metrics = "select end_bid_price, end_ask_price, cancel_reason, extra from order_metrics"
+        assert connection.execute(metrics).fetchall() == [(99.5, None, "too late", None)]
+
+
 def test_a_database_of_another_revision_is_refused(database: Path) -> None:
     with closing(duckdb.connect(database)) as connection:
         connection.execute("update alembic_version set version_num = '9999'")

@@ -317,3 +317,37 @@ def test_the_hash_of_an_event_never_changes(home: Home, event_type: str, event_i
         full["qty"] = {"contracts": 1.5}
     home.write(event_type, full)
     assert home.rows(f"select event_id from {event.table}") == [(event_id,)]
+
+
+FILLED: dict[str, Any] = {
+    "symbol": "BTCUSDT",
+    "side": "BUY",
+    "ts_fill_first": "2025-11-01T11:00:00Z",
+    "ts_fill_last": "2025-11-01T11:00:00Z",
+    "orderId": 7,
+    "clientOrderId": "c7",
+    "executedQty": 1,
+    "avgPrice": 100,
+    "fee_total": 0.1,
+    "feeAsset": "USDT",
+    "tradeIds": [1],
+    "status": "FILLED",
+}
+FILLED_TEXT = "order_fill|1761994800000000|1761994800000000|7:BTCUSDT|3:BUY|1:7|2:c7|1.0|100.0|0.1|4:USDT|[1]|6:FILLED"
+FILLED_TEXT += "|:||" + "|:" * 3 + "|" * 3
+
+
+def test_a_field_that_was_added_later_stands_last_with_its_name_where_it_is_known(home: Home) -> None:
+    added = {"maker_qty": 1, "fees_by_asset": {"USDT": 0.05, "BNB": 1e-4}}
+    home.write("order_fill", FILLED, {**FILLED, "maker_qty": None, "fees_by_asset": None}, {**FILLED, **added})
+    home.write("order_error", {"ts": 1761994800.25, "symbol": "X", "cancel_reason": "50 | 1"})
+    texts = [
+        FILLED_TEXT,
+        f'{FILLED_TEXT}|maker_qty|1.0|fees_by_asset|{{"BNB":0.0001,"USDT":0.05}}',
+        "order_error|1761994800250000|1:X|:|:|||:||:||:||cancel_reason|6:50 | 1",
+    ]
+    ids = [hashlib.md5(text.encode(), usedforsecurity=False).hexdigest() for text in texts]
+    found = home.rows("select event_id from order_fills union all select event_id from order_errors")
+    assert [each for (each,) in found] == ids
+    spelled = {**FILLED, "maker_qty": "1.0", "fees_by_asset": {"BNB": 0.0001, "USDT": 5e-2}}
+    assert home.load(CLOSES, json.dumps({**spelled, "event_type": "order_fill"})) == (1, 0, 1, 0)
