@@ -9,7 +9,7 @@ import pytest
 
 from tape.execution.config import parse_limits, parse_universe
 from tape.execution.default_limits import DEFAULT_LIMITS, DEFAULT_UNIVERSE
-from tape.execution.slips import KEYS, mended, strays, unclear, without_effect
+from tape.execution.slips import KEYS, mended, nearest, said_of, strays, unclear, without_effect
 from tests.conftest import SHARED
 
 REAL = SHARED / "real_logs"
@@ -149,3 +149,91 @@ def test_a_universe_loses_only_the_entries_that_cannot_be_used() -> None:
 def test_a_document_of_which_nothing_can_be_used_comes_back_empty(document: Any) -> None:
     usable, said = mended("universe", document)
     assert (usable, bool(said)) == ({}, True)
+
+
+@pytest.mark.parametrize(
+    ("key", "section", "near"),
+    [
+        ("leverag_", "limits.global", ("max_leverage", "limits.global")),  # likeness 2 * 7 / 20, at the bound
+        ("levera__", "limits.global", None),  # 2 * 6 / 20
+        ("daily", "limits.global", ("daily_loss_limit_pct", "limits.global")),  # a beginning is as like as 0.8
+        ("daily", "limits", ("daily_loss_limit_pct", "limits.global")),
+        ("leverag_", "limits", None),  # in another section it would have to be more like
+        ("MAX_LEVERAGE", "limits.global", ("max_leverage", "limits.global")),
+        ("max_nav_pct", "limits.global", ("max_nav_pct", "limits.per_symbol.SYMBOL")),
+        ("max_nav_pct", "universe.universe", ("max_nav_pct", "universe.universe.caps")),
+        ("zzz", "limits", None),
+        ("", "limits", None),
+    ],
+)
+def test_the_key_that_was_meant_is_the_most_like_one_of_its_section_and_then_of_others(
+    key: str, section: str, near: tuple[str, str] | None
+) -> None:
+    assert nearest(key, section, KEYS) == near
+
+
+@pytest.mark.parametrize(
+    ("document", "is_slip"),
+    [
+        ({"global": {"daily": 1}}, True),
+        ({"global": {"leverag_": 1}}, False),
+        ({"max_leverage": 1}, True),
+        ({"globl": {}}, False),
+        ({"zzz": 1}, False),
+    ],
+)
+def test_a_slip_is_much_like_a_key_that_limits_something(document: Any, is_slip: bool) -> None:
+    (found,) = strays("limits", document)
+    assert found.is_slip is is_slip
+    assert len(without_effect("limits", document)) == 1 + is_slip
+
+
+def test_a_slip_of_a_key_that_limits_nothing_has_no_sentence_of_its_own() -> None:
+    assert without_effect("universe", [{"symbol": "X", "enbled": False}]) == [
+        "universe: 1 key is kept without effect: universe.*.enbled"
+    ]
+
+
+def test_of_a_section_with_many_keys_the_first_fourteen_are_listed() -> None:
+    def said(count: int) -> str:
+        return said_of("zz", "s", None, {"s": [f"k{at:02}" for at in range(count)]})
+
+    assert said(14) == f"expected one of {', '.join(f'k{at:02}' for at in range(14))}, found none of these names"
+    assert said(15) == (
+        f"expected one of {', '.join(f'k{at:02}' for at in range(14))} and 1 more, found none of these names"
+    )
+
+
+def test_a_stray_says_where_it_stands_from_the_top_of_the_document() -> None:
+    document = {"per_symbol": {"X": {"a": 1}}, "global": {"router_autotune": {"b": 1}}, "router_autotune": {"c": 1}}
+    assert [(each.path, each.section) for each in strays("limits", document)] == [
+        ("router_autotune.c", "limits.router_autotune"),
+        ("global.router_autotune.b", "limits.router_autotune"),
+        ("per_symbol.X.a", "limits.per_symbol.SYMBOL"),
+    ]
+    assert strays("limits", 7) == strays("universe", "x") == strays("universe", None) == []
+
+
+@pytest.mark.parametrize(("value", "is_clear"), [(100, True), (100.01, False), (True, True), ("101", True)])
+def test_an_exposure_of_all_of_nav_is_clear(value: Any, is_clear: bool) -> None:
+    for section in ("global", "per_symbol"):
+        caps = {"max_symbol_exposure_pct": value}
+        document = {section: caps if section == "global" else {"X": caps}}
+        assert (unclear("limits", document) == []) is (is_clear or section == "per_symbol")
+
+
+def test_shares_and_biases_outside_their_range_are_kept_within_it() -> None:
+    document = {
+        "global": {"max_trade_nav_pct": 250, "symbol_notional_share_cap_pct": -1},
+        "router_autotune": {"min_bias": -0.5, "max_bias": 5},
+        "per_symbol": {"X": {"max_nav_pct": 101}},
+    }
+    assert mended("limits", document) == (
+        {
+            "global": {"max_trade_nav_pct": 100, "symbol_notional_share_cap_pct": 0},
+            "router_autotune": {"min_bias": 0, "max_bias": 1},
+            "per_symbol": {"X": {"max_nav_pct": 100}},
+        },
+        [],
+    )
+    assert mended("limits", {"global": {"max_trade_nav_pct": True}})[1] != []

@@ -68,3 +68,21 @@ def test_limits_of_any_shape_do_no_harm(store: GivenRows, per_symbol: object) ->
     store.universe("A")
     store.limits(per_symbol=per_symbol)
     assert rows(store)["A"]["nav_cap_frac"] == (0.2 if isinstance(per_symbol, dict) else None)
+
+
+@pytest.mark.parametrize("word", ["false", "0", "no", "off", "OFF", False, 0])
+def test_each_word_for_off_switches_a_symbol_off(store: GivenRows, word: object) -> None:
+    store.universe({"symbol": "A", "enabled": word}, {"symbol": "B", "enabled": "yes"}, {"symbol": "C", "enabled": 1})
+    assert {symbol: row["is_enabled"] for symbol, row in rows(store).items()} == {"A": False, "B": True, "C": True}
+
+
+def test_of_two_universes_at_one_instant_the_one_stored_last_counts(store: GivenRows) -> None:
+    store.universe("FIRST")
+    store.universe("SECOND")
+    assert set(rows(store)) == {"SECOND"}
+
+
+def test_of_two_limits_of_one_symbol_the_first_by_its_spelling_counts(store: GivenRows) -> None:
+    store.universe("A")
+    store.limits(per_symbol={"a": {"max_nav_pct": 0.1}, "A": {"max_nav_pct": 0.2}})
+    assert rows(store)["A"]["nav_cap_frac"] == 0.2

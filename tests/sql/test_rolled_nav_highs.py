@@ -41,3 +41,11 @@ def test_of_two_first_ticks_at_one_instant_the_one_stored_first_counts(store: Gi
     store.add("ticks", MIDNIGHT + timedelta(minutes=1), equity_usd=3.0)
     roll_up(store.connection, 0)
     assert store.one("rolled_nav_highs")["first_today_usd"] == 5.0
+
+
+def test_the_peak_of_the_day_may_stand_in_its_first_minute(store: GivenRows) -> None:
+    store.add("ticks", MIDNIGHT - timedelta(minutes=1), equity_usd=9.0)
+    for minutes, equity in enumerate((7.0, 3.0, 5.0)):
+        store.add("ticks", MIDNIGHT + timedelta(minutes=minutes), equity_usd=equity)
+    roll_up(store.connection, 0)
+    assert store.one("rolled_nav_highs") == {"peak_equity_usd": 9.0, "peak_today_usd": 7.0, "first_today_usd": 7.0}

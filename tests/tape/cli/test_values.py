@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -122,3 +122,68 @@ def test_a_head_leaves_the_unit_to_the_line_beneath() -> None:
 )
 def test_gains_losses_and_alarms_are_coloured(column: Shown, value: Any, style: str) -> None:
     assert style_of(column, value) == style
+
+
+@pytest.mark.parametrize(
+    ("unit", "values", "texts"),
+    [
+        ("s", [2.0, 90.0], ["2", "90"]),
+        ("ms", [0.0, 0.5], ["0.000", "0.500"]),
+        ("USD", [0.0, 1e-12], ["0.00000000", "0.00000000"]),
+        ("fee asset", [0.000123456, 1234.5678], ["0.00012346", "1,234.6"]),
+        ("base units", [0.0, 1234567.8, 12345678.9], ["0", "1,234,568", "12,345,679"]),
+        ("quote/base", [100.0, 0.5], ["100", "0.5"]),
+        ("%", [0.0, 99.9], ["0.00", "99.90"]),
+        ("bps", [0.0012, 0.5], ["0.001", "0.500"]),
+    ],
+)
+def test_a_column_has_the_decimals_that_its_largest_value_needs(
+    unit: str, values: list[float | None], texts: list[str]
+) -> None:
+    assert shown(unit, *values) == texts
+
+
+def test_numbers_stand_to_the_right_and_all_else_to_the_left() -> None:
+    kinds: tuple[Kind, ...] = ("number", "whole", "flag", "instant", "day", "list", "document", "text")
+    assert [kind for kind in kinds if Shown("x", kind).is_right] == ["number", "whole"]
+
+
+def test_a_head_without_a_unit_is_the_name_and_the_label_is_empty() -> None:
+    assert (Shown("executed_qty", "number").label, Shown("executed_qty", "number").words) == ("", ["executed", "qty"])
+    assert Shown("read_bytes", "whole", "bytes").words == ["read"]
+    assert Shown("current_policy.offset_bps", "number", "bps", "offset_now").words == ["offset", "now"]
+    assert Shown("fee_total", "number", "fee asset").label == "fee asset"
+
+
+@pytest.mark.parametrize(("count", "last"), [(8, "7"), (9, "... and 1 more")])
+def test_a_document_is_shown_in_eight_lines(count: int, last: str) -> None:
+    lines = lines_of(list(range(count))).splitlines()
+    assert (len(lines), lines[-1]) == (8 + (count > 8), last)
+
+
+@pytest.mark.parametrize(("length", "is_cut"), [(200, False), (201, True)])
+def test_an_entry_is_cut_behind_200_characters(length: int, is_cut: bool) -> None:
+    assert lines_of(["x" * length]) == "x" * 200 + " ..." * is_cut
+
+
+def test_values_within_a_document_are_as_short_as_others() -> None:
+    at = datetime(2025, 11, 5, 16, 10, tzinfo=UTC)
+    document = {"a": None, "b": 0.123456789, "c": -0.0, "d": 1234567.891, "e": at, "f": {"ts": 0.0}, "g": [True, "x"]}
+    assert compact(document) == (
+        "a -, b 0.123457, c 0, d 1,234,567.89, e 2025-11-05 16:10:00, f {ts 1970-01-01 00:00:00}, g [yes, x]"
+    )
+    assert (compact({}), compact([]), compact("{no json"), compact("[1, 2]")) == ("-", "-", "{no json", "1, 2")
+
+
+@pytest.mark.parametrize("name", ["event_id", "first_seq", "pid", "line", "number"])
+def test_whole_numbers_that_count_nothing_have_no_commas(name: str) -> None:
+    assert text_of(Shown(name, "whole"), 12345) == "12345"
+
+
+def test_instants_are_shown_in_the_zone_of_their_column() -> None:
+    zone = timezone(timedelta(hours=2))
+    column = Shown("ts", "instant", zone=zone)
+    assert text_of(column, datetime(2025, 11, 5, 23, 30, tzinfo=UTC)) == "2025-11-06 01:30:00"
+    assert text_of(column, 0.0) == "1970-01-01 02:00:00"
+    assert text_of(column, datetime(2025, 11, 5, 23, 30)) == "2025-11-05 23:30:00"
+    assert column.label == "UTC+02:00"

@@ -215,3 +215,183 @@ def test_events_that_share_an_identity_are_told_with_an_example_and_what_to_do()
     )
     assert check.advice is not None
     assert check.advice.startswith("have the producer give an event_id to one event only")
+
+
+# --- at the bounds ---
+
+
+def test_an_owner_that_does_not_say_why_it_is_not_ready_is_told_so() -> None:
+    assert store.owner_check({"pid": 7, "ready": False}).found == "not ready: it does not say why"
+    assert store.owner_check({"pid": 7, "not_ready": ["a", "b"]}).found == "not ready: a; b"
+    assert store.owner_check({"pid": 7}).found == "pid 7"
+
+
+def test_a_journal_without_gaps_says_what_it_counted() -> None:
+    said = [
+        store.journal_check(Certificate("x", 1, recorded, 9000, refused)).found
+        for recorded, refused in ((9000, 0), (9001, 1))
+    ]
+    assert said == ["recorded 9,000, stored 9,000, gaps 0", "recorded 9,001, stored 9,000, refused 1, gaps 0"]
+
+
+def test_one_gap_of_a_journal_is_told_alone() -> None:
+    gap = Gap("executor", "r", 3, 4, 2, "executor-r-000002.journal", True, "segment executor-r-000002.journal is gone")
+    check = store.journal_check(Certificate("executor", 1, 10, 8, 0), [gap])
+    assert check.advice == f"{gap}; look in executor's log for batches it could not write: disk full, file damaged"
+
+
+def test_a_rebuild_is_a_reason_to_look_for_less_than_a_day() -> None:
+    made = Rebuilt(at=NOW.isoformat(), reason="checksum")
+    day = timedelta(days=1)
+    assert store.rebuild_check(made, NOW + day - timedelta(microseconds=1)).state is State.DEGRADED
+    assert store.rebuild_check(made, NOW + day).state is State.OK
+    advice = store.rebuild_check(made, NOW).advice
+    assert advice is not None
+    assert "see what is missing" not in advice
+    made.lost = ["batch 3 missing"]
+    assert str(store.rebuild_check(made, NOW).advice).startswith("see what is missing in logs/damaged/tape-*.json; ")
+
+
+def test_caps_that_are_used_otherwise_than_configured_degrade() -> None:
+    assert store.config_check([]).state is State.OK
+    check = store.config_check(["a is kept within 1", "b is kept within 0"])
+    assert (check.state, check.found) == (State.DEGRADED, "a is kept within 1; b is kept within 0")
+
+
+@pytest.mark.parametrize(("more", "state"), [(0, State.OK), (1, State.DEGRADED)])
+def test_a_write_ahead_log_of_four_times_its_size_is_the_most(more: int, state: State) -> None:
+    assert store.wal_check(4 * 64_000_000 + more, "64MB").state is state
+
+
+@pytest.mark.parametrize(
+    ("age_s", "state"),
+    [
+        (27.4 * 3600, State.OK),  # 1.1 times 24 h and one more
+        (27.4 * 3600 + 1, State.DEGRADED),
+        (73 * 3600, State.DEGRADED),  # 3 times 24 h and one more
+        (73 * 3600 + 1, State.BROKEN),
+        (-5, State.OK),
+        (-6, State.DEGRADED),
+    ],
+)
+def test_a_backup_is_late_from_a_tenth_and_an_hour_beyond_its_period(age_s: float, state: State) -> None:
+    check = store.backup_check(NOW - timedelta(seconds=age_s), NOW, 24, NOW)
+    assert check.state is state
+    assert check.follows is (state is not State.OK and age_s > 0)
+
+
+@pytest.mark.parametrize(("up_s", "state"), [(600, State.OK), (600.001, State.DEGRADED)])
+def test_the_first_backup_may_take_ten_minutes(up_s: float, state: State) -> None:
+    check = store.backup_check(None, NOW - timedelta(seconds=up_s), 24, NOW)
+    assert (check.state, check.follows) == (state, state is not State.OK)
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "idle_s", "state"),
+    [
+        ("ingest", None, 60.0, State.OK),
+        ("ingest", None, 60.1, State.BROKEN),
+        ("caches", None, 60.1, State.BROKEN),
+        ("caches", "no room", 0.0, State.DEGRADED),
+        ("housekeeping", "no room", 0.0, State.DEGRADED),
+        ("housekeeping", None, 9e9, State.OK),
+        ("sync", "no room", 0.0, State.BROKEN),
+    ],
+)
+def test_a_worker_is_stuck_after_a_minute_and_a_failing_one_is_as_bad_as_who_waits_for_it(
+    name: str, error: str | None, idle_s: float, state: State
+) -> None:
+    assert store.workers_check({name: worker(error, idle_s)}).state is state
+
+
+def test_workers_that_do_well_are_named() -> None:
+    assert store.workers_check({"ingest": worker(), "publish": worker()}).found == "ingest, publish"
+
+
+@pytest.mark.parametrize(
+    ("age_s", "ahead", "state", "follows"),
+    [
+        (150.0, 0, State.OK, False),
+        (150.001, 0, State.DEGRADED, True),
+        (150.0, 1, State.OK, False),
+        (150.001, 1, State.DEGRADED, False),
+    ],
+)
+def test_ticks_are_old_beyond_the_freshness_of_the_limits(
+    age_s: float, ahead: int, state: State, follows: bool
+) -> None:
+    check = store.ticks_check(NOW - timedelta(seconds=age_s), NOW, 150, ahead=ahead)
+    assert (check.state, check.follows) == (state, follows)
+
+
+def test_ticks_say_what_is_to_be_done() -> None:
+    assert store.ticks_check(NOW - timedelta(hours=1), NOW, 150).advice == "start the executor, or see its log"
+    assert store.ticks_check(NOW - timedelta(hours=1), NOW, 150, ahead=2).advice == (
+        "set the executor's clock right: see events ahead"
+    )
+    assert store.ticks_check(None, NOW, 150).found == "none yet"
+
+
+def test_of_several_sources_ahead_each_is_counted_for_itself_and_only_late_arrivals_are_told() -> None:
+    hour = timedelta(hours=1)
+    rows = [
+        ahead(rows=3, until=NOW + hour),
+        ahead(source="old", rows=4, arrived=NOW - hour, until=NOW + 2 * hour),
+        ahead(source="lately", arrived=NOW - hour + timedelta(microseconds=1), lead_s=60.0),
+        ahead(table="marks", rows=2, lead_s=7200.0, until=NOW + 3 * hour, hostname=None),
+    ]
+    check = store.ahead_check(rows, NOW)
+    assert check.found == (
+        "bot: its clock is 5.5 h ahead of its machine's: 3 of ticks, 2 of marks later than now,"
+        " up to 2025-06-15 15:30:00Z;"
+        " lately: its clock is 60 s ahead of its machine's: 1 of ticks later than now, up to 2025-06-15 18:00:00Z"
+    )
+    assert store.ahead_check(rows[1:2], NOW).found == "none lately; 4 rows of before, up to 2025-06-15 14:30:00Z"
+
+
+@pytest.mark.parametrize(("arrived_s", "words"), [(5.0, "its clock is"), (5.1, "recorded 5.1 s from now")])
+def test_clocks_of_two_machines_may_differ_by_five_seconds(arrived_s: float, words: str) -> None:
+    found = store.ahead_check([ahead(arrived=NOW + timedelta(seconds=arrived_s))], NOW).found
+    assert found.startswith(f"bot: {words}")
+
+
+@pytest.mark.parametrize(
+    ("by_s", "age_s", "state", "found"),
+    [
+        (-60.0, 3599.9, State.DEGRADED, "set back by 60 s, 60 min ago; 3 steps since the start"),
+        (60.0, 3600.0, State.OK, "not set lately, 3 steps since the start"),
+    ],
+)
+def test_a_step_of_the_clock_is_told_for_less_than_an_hour(by_s: float, age_s: float, state: State, found: str) -> None:
+    check = store.clock_check({"steps": 3, "step_by_s": by_s, "step_age_s": age_s, "held": None})
+    assert (check.state, check.found) == (state, found)
+
+
+@pytest.mark.parametrize(
+    ("lag_s", "interval_s", "state"),
+    [
+        (120.0, 20.0, State.OK),
+        (120.1, 20.0, State.DEGRADED),
+        (180.0, 60.0, State.OK),
+        (180.1, 60.0, State.DEGRADED),
+        (-5.0, 20.0, State.OK),
+        (-5.1, 20.0, State.DEGRADED),
+    ],
+)
+def test_a_sync_lags_after_two_minutes_or_three_cycles(lag_s: float, interval_s: float, state: State) -> None:
+    check = store.sync_check({**SYNCED, "lag_s": lag_s, "interval_s": interval_s}, is_wanted=True)
+    assert check.state is state
+
+
+def test_a_sync_says_how_it_does() -> None:
+    assert store.sync_check({**SYNCED, "writes": 1200}, is_wanted=True).found == "lag 3.0 s, 1,200 documents set"
+    stopped = {**SYNCED, "is_stopped": True, "error": "gone", "waiting": ["nav"]}
+    assert store.sync_check(stopped, is_wanted=False).found == "stopped"
+    assert store.sync_check(stopped, is_wanted=True).found == "stopped, waiting: nav"
+
+
+def test_an_id_that_stands_twice_at_one_time_is_told_with_that_time() -> None:
+    ids = Doubled(("vetoes",), 1, 2, "x-1", NOW, NOW)
+    assert store.doubled_check([ids], []).found == (
+        "vetoes: 1 event_ids stand in 2 rows, such as x-1 at 2025-06-15 12:30:00Z"
+    )
