@@ -5,12 +5,15 @@
 - Imports inside functions: at most 10, each with its reason in a comment. They are for what is optional, and for what
   takes so long to load that a command which does not need it would be late.
 - Lines of a file outside tests and migrations: at most 450, but for those listed by name.
+- Comments in the rooms where an order of steps or a lock matters: at least 3 lines for 100 lines of code. Docstrings
+  and instructions to tools are no comments. Nobody can count whether a comment says why.
 """
 
 from __future__ import annotations
 
 import ast
 import sys
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +24,9 @@ ROOMS = ("execution", "store", "exporters", "tape")
 MAX_IMPORTS_INSIDE, MAX_LINES = 10, 450
 LONG = {"execution/events.py", "store/legacy/importer.py", "store/legacy/json_rows.py"}
 """Files that may be longer: one list, and two that are yet to be cut."""
+
+
+COMMENTED, MIN_COMMENTS = ("store", "exporters", "tape/owner"), 3.0
 
 
 def circles(imports: dict[str, set[str]]) -> list[list[str]]:
@@ -54,6 +60,32 @@ def inside(path: Path) -> Iterator[tuple[int, bool]]:
                 yield node.lineno, "#" in beside or above.startswith("#")
 
 
+def comments(path: Path) -> tuple[int, int]:
+    """Count the lines with a comment and the lines of code, docstrings left out."""
+    text = path.read_text(encoding="utf-8")
+    with path.open(encoding="utf-8") as file:
+        found = [token for token in tokenize.generate_tokens(file.readline) if token.type == tokenize.COMMENT]
+    said = {each.start[0] for each in found if not each.string.startswith(("# noqa", "# type:"))}
+    told = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Expr) and _is_text(node.value)]
+    left_out = {line for node in told for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)}
+    code = [
+        number
+        for number, line in enumerate(text.splitlines(), 1)
+        if line.strip() and not line.strip().startswith("#") and number not in left_out
+    ]
+    return len(said), len(code)
+
+
+def _is_text(value: ast.expr) -> bool:
+    return isinstance(value, ast.Constant) and isinstance(value.value, str)
+
+
+def comments_per_100(room: str, own: dict[str, Path]) -> float:
+    """Return how many lines with a comment a room has for 100 lines of its code."""
+    counted = [comments(path) for name, path in own.items() if name.startswith(f"{room}/")]
+    return 100 * sum(said for said, _ in counted) / max(1, sum(code for _, code in counted))
+
+
 def main() -> int:
     """Print each measure and what passes its bound."""
     files = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
@@ -74,7 +106,10 @@ def main() -> int:
     print(f"files over {MAX_LINES} lines: {len(long)}")
     for name, lines in long.items():
         print(f"  {name}: {lines}")
-    return int(bool(found or unexplained or long or len(imports) > MAX_IMPORTS_INSIDE))
+    shares = {room: comments_per_100(room, own) for room in COMMENTED}
+    print("comments for 100 lines of code: " + ", ".join(f"{room} {share:.1f}" for room, share in shares.items()))
+    quiet = [room for room, share in shares.items() if share < MIN_COMMENTS]
+    return int(bool(found or unexplained or long or quiet or len(imports) > MAX_IMPORTS_INSIDE))
 
 
 def _is_link(path: Path) -> bool:

@@ -84,6 +84,7 @@ def sequence(path: str, content: Mapping[str, Any]) -> int:
 def digest(content: Mapping[str, Any]) -> str:
     """Of the content without its clocks; of a series the minutes count, not the seconds."""
     series = content.get("series")
+    # A new tick within the minute is no news to a dashboard, and each writing costs quota.
     minutes = [str(point.get("t"))[:16] for point in series if isinstance(point, dict)] if series else []
     plain = orjson.dumps([_content(content), minutes], option=orjson.OPT_SORT_KEYS)
     return hashlib.blake2b(plain, digest_size=16).hexdigest()
@@ -105,6 +106,7 @@ def _value(path: str, key: str, value: Any, depth: int) -> Any:
         return {inner: _value(path, inner, item, depth + 1) for inner, item in value.items()}
     if isinstance(value, list):
         return [_value(path, key, _by_position(item), depth + 1) for item in value]
+    # Firestore has whole numbers of 64 bits. A float keeps the size, and a refusal would keep nothing.
     if isinstance(value, int) and not -_INT64 <= value < _INT64:
         return float(value)
     return value
@@ -138,6 +140,7 @@ def trim(path: str, fields: dict[str, Any]) -> tuple[dict[str, Any], str | None]
     key = "series" if "series" in lists else max(lists, key=lambda name: size_bytes(lists[name]), default="")
     if not key or size_bytes(lists[key]) < over:
         raise DocumentRefused(f"{path}: expected at most {MAX_BYTES:,} bytes, found {over + MAX_BYTES:,}")
+    # Of a series the newest points matter. Any other list is sorted, its best first.
     items = lists[key] if key == "series" else lists[key][::-1]
     dropped = 0
     while over > 0:

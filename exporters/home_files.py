@@ -61,6 +61,7 @@ def refuse_foreign(own: OwnFiles) -> None:
     if not unknown:
         return
     past = _past_of_closed(own.home)
+    # A database that cannot be read now may be rebuilt by the owner, and is asked again then.
     if past is None:
         return
     for path in unknown:
@@ -133,6 +134,7 @@ def take_over(own: OwnFiles, folder: Path, files: Iterable[StateFile]) -> None:
 
 def _written_to(own: OwnFiles, past: _Past, path: Path) -> int:
     """Up to where this program wrote a log; 0 where it was rotated since."""
+    # The offset of a log that was rotated lies beyond the end of the one that follows it.
     offset = past.offsets.get(_log_name(own, path), 0)
     return offset if offset <= path.stat().st_size else 0
 
@@ -165,6 +167,7 @@ def _was_own(own: OwnFiles, past: _Past, path: Path) -> bool:
     if path.suffix == ".jsonl":
         is_marked = _log_name(own, path) in past.offsets
         return (is_marked or past.may_forget) and not has_foreign_lines(path, _written_to(own, past, path))
+    # The record knows the file with other content, so somebody has written it since.
     if own.knows(path):
         return False
     try:
@@ -182,6 +185,7 @@ def _is_later(past: _Past, file: StateFile, raw: bytes) -> bool:
         return False
     try:
         document = orjson.loads(raw)
+        # To the byte: another program that writes the same numbers lays them out otherwise.
         laid_out = laid_out_older(file, document) if _is_older(file, document) else _laid_out(file, document)
         is_later = newest is None or sequence(file.name, document) > round(newest.timestamp() * 1e6)
     except (ValueError, ValidationError, DocumentRefused, OverflowError):
@@ -219,6 +223,8 @@ def _past_of(home: Path, connection: duckdb.DuckDBPyConnection) -> _Past:
         names = {name for (name,) in cursor.execute("select table_name from duckdb_tables()").fetchall()}
         if "exports" in names:
             rows = cursor.execute(
+                # The last two: a process killed between its record and the renaming leaves the content of the one
+                # before.
                 "select file, arg_max(md5, export_id, 2), arg_max(as_of, export_id) from exports group by file"
             ).fetchall()
             for name, digests, newest in rows:

@@ -66,12 +66,14 @@ def merged(kept: Iterable[Any], series: Iterable[Point]) -> list[Any]:
             _put(minutes, point)
             continue
         found = _epoch_s(point)
+        # A point that does not say when it was keeps its place behind its neighbour.
         epoch_s = epoch_s if found is None else found
         foreign.append((epoch_s, point))
         if found is not None:
             latest_foreign[int(found // 60)] = max(found, latest_foreign.get(int(found // 60), found))
     for point in series:
         at = datetime.fromisoformat(point["t"]).timestamp()
+        # An old runtime has logged this minute in its own words: once is enough.
         if latest_foreign.get(int(at // 60), -math.inf) < at - _SAME_S:
             _put(minutes, point)
     own = [(datetime.fromisoformat(minutes[each]["t"]).timestamp(), minutes[each]) for each in sorted(minutes)]
@@ -108,6 +110,7 @@ def _epoch_s(point: Any) -> float | None:
         return _from_text(str(given))
     if not math.isfinite(number):
         return None
+    # The largest unit of digits first: a number of nanoseconds is beyond every other bound too.
     for start, per_s in ((_EPOCH_NS_FROM, 1e9), (_EPOCH_US_FROM, 1e6), (EPOCH_MS_FROM, 1e3)):
         if abs(number) >= start:
             return number / per_s
@@ -135,6 +138,7 @@ def peak_state(nav: Mapping[str, Any], known: Mapping[str, Any] | None, day: Day
     day = day or Day(nav["updated_at"][:10])
     ts = nav["updated_ts"]
     return {
+        # First, so that keys of others stay and those of this program are new.
         **known,
         **{key: equity + below for key in _PEAKS_OF_THE_DAY if key in known},
         **{key: ts for key in _TIMES_OF_PEAKS if key in known},
@@ -189,6 +193,7 @@ class NavCaches:
                 left = left or error
         if left is not None:
             raise left
+        # Only when both are kept: after a failure the next call tries again.
         self._account = account
 
     def _replace(self, path: Path, kind: type, make: Callable[[Any], bytes]) -> None:

@@ -53,6 +53,7 @@ class Publication:
 
     def is_due(self, versions: Mapping[str, int], at: float, *, is_last: bool = False) -> bool:
         """Whether it is to be published at a moment of the publisher's clock; ``is_last``: no other moment follows."""
+        # Never tried, or time has jumped: no age can be told.
         if self.tried_at is None:
             return True
         age_s = at - self.tried_at
@@ -62,9 +63,11 @@ class Publication:
         if is_last:
             return bool(changed) or self.error is not None
         if self.error is not None:
+            # A file that failed is not tried in every step: the reason seldom goes away in a tenth of a second.
             return age_s >= min(self.every_s, _RETRY_S)
         if age_s >= self.every_s:
             return bool(changed)
+        # Ahead of its cadence, but never faster than a tick: a burst of fills must not publish a file for each.
         return age_s >= TICK_S and not changed.isdisjoint(self.file.at_once)
 
 
@@ -154,8 +157,10 @@ class Publisher:
                 with self._rounds.open(as_of, versions) as reading:
                     while todo:
                         rendered.append(self._render(todo[0], reading))
+                        # Removed only once it is rendered: where it fails the handler below finds it at the front.
                         todo.pop(0)
             except Exception as error:
+                # With nothing left to do it is the closing of the round that failed, which is nobody's file.
                 if is_fatal(error) or is_memory_short(error) or not todo:
                     raise
                 _fail(todo.pop(0), error, at)
@@ -200,6 +205,7 @@ class Publisher:
 
     def _put_in_place(self, rendered: _Rendered, versions: Mapping[str, int], at: float) -> bool:
         due, export = rendered.due, rendered.export
+        # Before the file is in place: a reader that sees it may ask at once what it was made from.
         self.latest[export.file] = export
         try:
             replace_file(self._folder / export.file, [rendered.content])
@@ -222,10 +228,12 @@ class Publisher:
         """Records what is published; before that is done nothing more is."""
         if not self._unrecorded:
             return
+        # Before the record: a publication on record must still be there after a power cut.
         sync_folder(self._folder)
         if self._may_be_recorded:
             roll_back(self._cursor)
             ((last_id,),) = self._cursor.execute("select coalesce(max(export_id), 0) from exports").fetchall()
+            # A commit whose answer was lost may have happened: what is on record already must not be there twice.
             self._unrecorded = {number: export for number, export in self._unrecorded.items() if number > last_id}
         self._may_be_recorded = True
         if self._unrecorded:
@@ -277,6 +285,7 @@ def republish(
     file = state_file(name)
     with open_round(connection, as_of=as_of, known_seq=known_seq, configured=configured) as reading:
         content = render(file, reading)
+        # First as today's code lays it out. Files of older versions had fewer keys, and are laid out without them.
         if (found := _md5(content)) != md5 and _md5(older := render_older(file, reading)) == md5:
             content, found = older, md5
     if found != md5:

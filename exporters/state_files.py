@@ -81,6 +81,7 @@ def replace_file(path: Path, content: Iterable[bytes], *, own: OwnFiles | None =
     # of this thread alone: two that write the same file at once must not write into each other's
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_native_id()}.tmp")
 
+    # Once the content is on disk and before it has its name: killed in between, the record knows either content.
     def intend() -> None:
         if own is not None:
             own.intend({path: digest.hexdigest()})
@@ -121,6 +122,7 @@ def to_json(value: Any, *, indent: bool) -> bytes:
     option = orjson.OPT_APPEND_NEWLINE | (orjson.OPT_INDENT_2 if indent else 0)
     try:
         return orjson.dumps(value, option=option)
+    # Rare, and several times slower: only what orjson cannot write comes here.
     except TypeError:
         separators = None if indent else (",", ":")
         text = json.dumps(

@@ -61,6 +61,7 @@ def canonical_json(text: str) -> str:
         found = _ENCODER.encode(_decoder().decode(text)).decode()
     except (msgspec.MsgspecError, UnicodeError):
         return encoded(loaded(text))
+    # Zero has two doubles, and the hash must not tell them apart. Such a document is rare enough for the slow way.
     return found if "-0.0" not in found else encoded(loaded(text))
 
 
@@ -81,6 +82,7 @@ def quick_canonical_whole(text: str | bytes | msgspec.Raw) -> str | None:
 
 def _without_how(value: Any) -> Any:
     if isinstance(value, dict):
+        # On the first level alone: a `ts` within the document is content.
         for key in HOW_WRITTEN & value.keys():
             del value[key]
     return value
@@ -99,6 +101,7 @@ def canonical_ids(text: str) -> str:
 def _id_text(value: Any) -> Any:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
+    # A flag is a whole number to Python, and no id.
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
@@ -127,6 +130,7 @@ def _as_doubles(value: Any) -> Any:
         return _writable(value)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         try:
+            # Adding 0.0 makes 0.0 of -0.0.
             return float(value) + 0.0
         except OverflowError:
             return str(value)
@@ -140,5 +144,6 @@ def _writable(text: str) -> str:
 def add_functions(connection: duckdb.DuckDBPyConnection) -> None:
     """Make the functions that the SQL below calls known to a database; a second time changes nothing."""
     for function in (canonical_json, canonical_whole, canonical_ids):
+        # A second cursor of the same database has them already.
         with suppress(duckdb.NotImplementedException, duckdb.CatalogException):
             connection.create_function(function.__name__, function, ["VARCHAR"], "VARCHAR")

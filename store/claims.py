@@ -62,8 +62,10 @@ def _holding(path: Path, home: Path, refusal: type[OwnerRuns | ExecutorRuns]) ->
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         _lock(fd, home, refusal)
+        # Looked at under the lock: before it, another owner might just be writing its pid.
         if _PID.fullmatch(os.pread(fd, 64, 0)) is None:
             raise _foreign(path)
+        # Emptied first: a shorter pid would leave the last digits of a longer one.
         os.ftruncate(fd, 0)
         os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
         yield
@@ -77,6 +79,7 @@ def _lock(fd: int, home: Path, refusal: type[OwnerRuns | ExecutorRuns]) -> None:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            # Whoever only asks holds the lock for an instant. One try would take a question for an owner.
             if time.monotonic() > until:
                 raise refusal(home, _pid(fd)) from None
             time.sleep(0.01)
@@ -96,6 +99,7 @@ def _holder(path: Path) -> int | None:
     except FileNotFoundError:
         return None
     try:
+        # The lock tells, never the pid: a killed owner leaves its pid behind, and pids are given again.
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return _pid(fd)

@@ -75,6 +75,7 @@ def migrate(path: Path, resources: Resources | None = None) -> list[str]:
     """
     _check_path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    # Asked before DuckDB is, which makes the file.
     is_new = not path.exists()
     done = []
     with naming_damage(path), closing(_connect(path, resources or Resources(), read_only=False)) as connection:
@@ -86,9 +87,11 @@ def migrate(path: Path, resources: Resources | None = None) -> list[str]:
 
             run_alembic(connection, head)
             done.append(f"schema {found or 'empty'} -> {head}")
+        # After the tables, and in the same step: a view is bound to the columns that its tables have now.
         if names := apply_views(connection):
             done.append(f"{len(names)} macros and views applied")
         if done:
+            # So that no later start has changed tables and views in its log to replay.
             connection.execute("checkpoint")
     if is_new or done:
         sync_folder(path.parent)
@@ -115,6 +118,7 @@ def open_database(
 
 def _refuse_mismatch(path: Path, connection: duckdb.DuckDBPyConnection) -> None:
     found, head = revision(connection), head_revision()
+    # A view of another version answers without an error, and wrongly.
     if found != head or pending_views(connection):
         raise SchemaMismatch(path, found if found != head else f"{found} with older macros and views", head)
 
@@ -151,7 +155,9 @@ def _connect(path: Path, resources: Resources, *, read_only: bool) -> duckdb.Duc
         "memory_limit": resources.memory_limit,
         "threads": resources.threads,
         "temp_directory": str(path.with_suffix(".tmp")),
+        # Half of the free disk: the other half is for the journal, which must never wait for a query.
         "max_temp_directory_size": f"{min(bytes_of(resources.temp_limit), free // 2)} bytes",
+        # Else a query could read any Python variable by its name.
         "python_enable_replacements": False,
     }
     if not read_only:
@@ -167,6 +173,7 @@ def _connect(path: Path, resources: Resources, *, read_only: bool) -> duckdb.Duc
         if is_damage(error) or isinstance(error, _DAMAGE_AT_OPEN):
             raise DatabaseDamaged(path, words) from error
         raise StoreError(f"database {path} cannot be opened: {words}") from error
+    # For this session and for every cursor to come: a day must not begin at another hour on another machine.
     connection.execute("set global TimeZone = 'UTC'")
     connection.execute("set TimeZone = 'UTC'")
     if not read_only:
@@ -215,6 +222,7 @@ def is_damage(error: BaseException) -> bool:
     """
     error = getattr(error, "orig", None) or error  # as SQLAlchemy wraps it
     words = str(error)
+    # Asked first: trouble with a disk may be told in words of damage, too.
     if _TROUBLE.search(words) or not isinstance(error, duckdb.Error):
         return isinstance(error, DatabaseDamaged)
     # a log that cannot be replayed is told with any type of error
@@ -248,6 +256,7 @@ def read_all(connection: duckdb.DuckDBPyConnection) -> int:
     tables = connection.execute("select table_name from duckdb_tables() where database_name = current_database()")
     count = 0
     for (table,) in tables.fetchall():
+        # A hash of each row: a mere count would be answered from the headers, without reading the blocks.
         ((rows, _),) = connection.execute(f'select count(*), bit_xor(hash(each)) from "{table}" as each').fetchall()
         count += rows
     return count
@@ -273,6 +282,7 @@ def lock_down(connection: duckdb.DuckDBPyConnection, scratch: Path) -> None:
     connection.execute(f"set allowed_directories = ['{scratch}/']")
     connection.execute("set enable_external_access = false")
     connection.execute("set allowed_configs = ['memory_limit']")
+    # Last, as it locks the settings before it too.
     connection.execute("set lock_configuration = true")
 
 

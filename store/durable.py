@@ -17,6 +17,8 @@ def make_folder(folder: Path) -> None:
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     sync_names(folder)
+    # `sync_names` has taken care of the first two. Each folder above is named in its parent, which has to be synced
+    # too.
     for each in missing[2:]:
         sync_folder(each.parent)
 
@@ -47,6 +49,7 @@ def write_whole(fd: int, line: bytes) -> int:
         OSError: they were not all written.
     """
     written = os.write(fd, line)
+    # No second call for the rest: a reader between the two would find half a line, and an interrupt would leave one.
     if written != len(line):
         raise OSError(f"{written} of {len(line)} bytes written: is the disk full?")
     return written
@@ -68,6 +71,7 @@ def replacing(
         with os.fdopen(os.open(temporary, flags, mode), "wb") as file:
             yield file
             file.flush()
+            # Before the rename: else a power cut may leave the new name with an empty file behind it.
             os.fsync(file.fileno())
         before_rename()
         temporary.replace(path)

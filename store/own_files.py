@@ -76,6 +76,7 @@ class OwnFiles:
         """Whether a file may be replaced: it is as it was written last, there is none, or nothing is in it."""
         try:
             version = _version(path)
+            # A published file is replaced every second: reading it each time would double the work of publishing.
             if path in self._seen and self._seen[path][0] == version:
                 return True
             digest = digest_of(path)
@@ -116,6 +117,8 @@ class OwnFiles:
         for path, digest in digests.items():
             name = self._name(path)
             before = self._seen[path][1] if path.exists() and self.is_own(path) else None
+            # A writing that failed has left its digest as the last. Two more of these would push the digest of what is
+            # there out.
             if before is not None and self._digests.get(name, [before])[-1] != before:
                 lines.append((before, name))
             lines.append((digest, name))
@@ -133,6 +136,7 @@ class OwnFiles:
             self._append([(f"+{foreign_bytes}", self._name(log))])
 
     def _name(self, path: Path) -> str:
+        # The folder is resolved and the file is not: a link in its place is replaced, not what it leads to.
         whole = path.parent.resolve() / path.name
         home = self.home.resolve()
         return str(whole.relative_to(home) if whole.is_relative_to(home) else whole)
@@ -148,6 +152,7 @@ class OwnFiles:
             if self._read == (stat.st_ino, stat.st_size):
                 return
             self._digests, self._foreign_bytes = {}, {}
+            # The size that was read counts, not that of `stat`: lines may have come in between.
             content = self._record.read_bytes()
             for line in content.decode(errors="replace").splitlines():
                 self._take(*line.partition("  ")[::2])
@@ -217,6 +222,8 @@ def _locked(record: Path) -> Iterator[int]:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX)
             try:
+                # While this one waited, another may have compacted the record: then the lock is on a file without a
+                # name.
                 is_newest = os.fstat(fd).st_ino == record.stat().st_ino
             except FileNotFoundError:
                 is_newest = False
@@ -242,6 +249,7 @@ def digest_of(path: Path) -> str | None:
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
+            # A power cut leaves files of the right length whose content was never written: NULs, which are nobody's.
             is_empty = is_empty and not chunk.strip(b"\0")
     return None if is_empty else digest.hexdigest()
 
@@ -257,6 +265,7 @@ def set_aside(logs: Path, path: Path) -> Path:
             fd = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             break
         except FileExistsError:
+            # What was set aside before is never replaced, also where two files come in one second.
             number += 1
             kept = named.with_name(f"{named.name}-{number}")
     with os.fdopen(fd, "wb") as copy, path.open("rb") as source:

@@ -45,6 +45,7 @@ def python_type(annotation: Any) -> type:
 
 def _event_columns(event: type[Event]) -> list[sa.Column[Any]]:
     first = ["event_id", "ts"]
+    # A migration adds columns at the end. Here the order is for readers, and the comparison of schemas goes by name.
     names = first + [name for name in event.model_fields if name not in (*first, *_LAST)] + list(_LAST)
     return [
         sa.Column(

@@ -35,6 +35,8 @@ class Writing:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
+            # Before the lock is released: the next to hold it may checkpoint, and the log that is looked at would be
+            # gone.
             self._sync_name()
         finally:
             self._lock.release()

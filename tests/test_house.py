@@ -30,3 +30,14 @@ def test_an_import_inside_a_function_is_found_with_and_without_its_reason(tmp_pa
         "def untold():\n    if os:\n        from math import pi\n"
     )
     assert list(HOUSE["inside"](module)) == [(5, True), (8, True), (13, False)]
+
+
+def test_comments_are_counted_without_docstrings_and_instructions_to_tools(tmp_path: Path) -> None:
+    module = tmp_path / "module.py"
+    module.write_text(
+        '"""A head\n\n# of three lines."""\n\n# why\n# it is so\nx = 1  # beside\ny = 2  # noqa: X1 (a reason)\n\n'
+        'z = "# no comment"\n"""Of z."""\n'
+    )
+    assert HOUSE["comments"](module) == (3, 3)
+    assert HOUSE["comments_per_100"]("store", {"store/a.py": module, "storehouse/b.py": module}) == 100.0
+    assert HOUSE["comments_per_100"]("store", {}) == 0.0

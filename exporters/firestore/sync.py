@@ -88,6 +88,7 @@ class Mirrored:
         path = folder / self.file.name
         try:
             stat = path.stat()
+            # Publishing renames a new file into place, so other content has another inode or another time.
             if (stat.st_ino, stat.st_mtime_ns) == self.version:
                 return
             raw = path.read_bytes()
@@ -113,12 +114,14 @@ class Mirrored:
     def earn(self, at: float) -> None:
         """Adds the credit of the time since the last time, up to BURST documents."""
         if self.credited_at is not None:
+            # Bounded, so that a quiet night does not pay for a minute that uses up the quota of a day.
             self.credit = min(BURST, self.credit + max(0.0, at - self.credited_at) / self.every_s)
         self.credited_at = at
 
     def refused(self, error: RemoteFailed) -> None:
         """Firestore refused this content: another one may do."""
         self._say(f"{self.newest.path if self.newest else self.file.stem}: {error}")
+        # As if it were there: the same content would be refused again in every cycle.
         self.digest = self.newest.digest if self.newest else None
 
 
@@ -173,6 +176,7 @@ class Sync:
             while not (stop.is_set() or self._closing.is_set()):
                 began = time.monotonic()
                 wait_s = self.step(time.time(), began)
+                # After a failure the whole wait follows: one that took long to fail would else be tried again at once.
                 until = (began if self.error is None else time.monotonic()) + wait_s
                 while (left := until - time.monotonic()) > 0 and not self._closing.is_set() and not stop.is_set():
                     stop.wait(min(left, 0.2))
@@ -193,6 +197,7 @@ class Sync:
             self._keep_caches()
             self._cycle(now, at)
         except Exception as error:  # noqa: BLE001 (a process loop: logged once, counted)
+            # The connection was closed under this cycle, on purpose: that is no failure to tell.
             if self._closing.is_set():
                 return 0.0
             wait_s = self._fail(error)
@@ -211,11 +216,13 @@ class Sync:
         self.error = shortened(" ".join((str(error) or type(error).__name__).split()), 300)
         self.counts.failures += 1
         self._failed_in_a_row += 1
+        # A missing permission does not go away by asking every second, and each try may be billed.
         if isinstance(error, RemoteFailed) and not error.is_passing:
             return REFUSED_RETRY_S
         return min(RETRY_S[min(self._failed_in_a_row, len(RETRY_S)) - 1], self.interval_s)
 
     def _cycle(self, now: float, at: float) -> None:
+        # First: a snapshot that is sent without them would switch the symbols on again for everybody.
         self._read_toggles(now)
         for each in self.mirrored:
             each.look(self._state)
@@ -234,6 +241,7 @@ class Sync:
             outcomes = self._send([self._stamped(each) for each in documents], rewrite=is_refresh)
             for each in due:
                 self._settle(each, outcomes.get(f"state/{each.file.stem}"))
+        # Only after the sending: a heartbeat that did not arrive is due in the next cycle.
         if is_health_due:
             self._health_at = at
         if is_refresh:
@@ -244,6 +252,7 @@ class Sync:
             mirrored.refused(result)
             return
         mirrored.digest = mirrored.newest.digest if mirrored.newest else None
+        # What was there already costs a reading, not one of the writes that the credit counts.
         if result == "sent":
             mirrored.credit -= 1
 
@@ -252,6 +261,7 @@ class Sync:
         try:
             return {**self._count(self.remote.send(documents, rewrite=rewrite))}
         except RemoteFailed as error:
+            # The server refuses all of it, so the documents one by one would be refused as well.
             if not error.is_document:
                 raise
         outcomes: dict[str, Outcome | RemoteFailed] = {}
@@ -304,6 +314,7 @@ class Sync:
             toggles = []
         if toggles:
             with Journal(self.home, "sync") as journal:
+                # Durable before they count as read: a kill right after would forget that a symbol is switched off.
                 journal.record(toggles, durable=True)
             _LOG.info("sync: toggles read back: %s", ", ".join(each.symbol for each in toggles))
         self._has_toggles = True
@@ -379,6 +390,7 @@ def restored(snapshot: Mapping[str, Any] | None, local: Any, now: datetime) -> l
     toggles = []
     for symbol, meta in _toggles(snapshot):
         since, until = meta.get("disabled_ts"), meta.get("disabled_until")
+        # The newer word holds. At one instant the local one does, which this home has seen itself.
         if not isinstance(since, (int, float)) or known.get(symbol, {}).get("disabled_ts", 0.0) >= since:
             continue
         until_ts = datetime.fromisoformat(until) if until else None
@@ -429,6 +441,7 @@ def _claim(home: Path) -> Iterator[None]:
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
+            # Two syncs of one home would send everything twice, and use up the quota in half the time.
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise SyncRuns(f"sync: home {home}: expected no other sync, found one running") from None

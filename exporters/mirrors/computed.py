@@ -44,6 +44,7 @@ class _Published:
             return None
         try:
             with self._path.open("rb") as file:
+                # Of the file that is open: the publisher may put another one in its place at any moment.
                 stat = os.fstat(file.fileno())
                 self._now = (stat.st_ino, stat.st_mtime_ns)
                 return None if self._now == self._seen else dict(json.loads(file.read()))
@@ -77,6 +78,7 @@ class RouterHealthMirror:
         self._next = without_clocks(document)
         line = router_health_line(document)
         is_young = time.monotonic() - self._written_at < ROUTER_HEALTH_S
+        # An owner that died between line and watermark has logged this very document.
         if line["event_id"] == self._last_id or (self._next == self._last and is_young):
             self._published.took()
             return Lines([], last_seq, are_all=True)
@@ -143,6 +145,7 @@ class CompareMirror:
         if document is None:
             return Lines([], last_seq, are_all=False)
         summed_up_ts, summed_up = self._last_run()
+        # The log itself says what its last run was: it is written before the watermark, so it cannot be behind it.
         if document["generated_ts"] == summed_up_ts:
             self._published.took()
             return Lines([], last_seq, are_all=False)
@@ -150,6 +153,7 @@ class CompareMirror:
         reached, are_all = self._ripe_until(last_seq, ripe)
         passed_over = self._passed_over(last_seq, summed_up_ts, ripe)
         lines = [pair_line(pair) for pair in [*passed_over, *self._pairs(last_seq, reached, ripe)]]
+        # Pairs that the log has already are matched and not written, so they are not counted as new.
         lines.append(summary_line(document, sum(line["event_id"] not in summed_up for line in lines)))
         return Lines([(line["event_id"], dump(line)) for line in lines], reached, are_all)
 
@@ -177,6 +181,7 @@ class CompareMirror:
         ).fetchall()
         if first_seq is None:
             return []
+        # Those of before were in an earlier run; the numbers alone do not tell, as they are passed over one by one.
         return [pair for pair in self._pairs(first_seq - 1, last_seq, ripe) if pair["ts"] > last_ripe]
 
     def _last_run(self) -> tuple[float | None, set[str]]:
@@ -187,6 +192,7 @@ class CompareMirror:
         count = summary.get("diff_count")
         if "summary" not in summary or not isinstance(count, int):
             return None, set()
+        # A run of thousands of pairs is longer than the tail that was read.
         if count + 1 >= len(lines):
             lines = _last_lines(log, sys.maxsize)
         pairs = [_document(line) for line in lines[max(0, len(lines) - 1 - count) : -1]]
@@ -202,6 +208,7 @@ class CompareMirror:
             "from shadow_decisions where ingest_seq > $last and not is_heartbeat and not is_test"
             f" and {self._not_imported}"
         )
+        # By arrival, unless it happened before: one stamped ahead must not hold up those stored after it.
         since = "least(ts, received_ts)"
         ((found,),) = self._cursor.execute(
             f"select max(ingest_seq) from (select ingest_seq {decisions} and ingest_seq < coalesce("

@@ -26,6 +26,7 @@ def not_imported(cursor: duckdb.DuckDBPyConnection) -> str:
     """SQL: the condition that a row was not imported; imports happen only while no owner runs."""
     spans: list[list[int]] = []
     for first, last in cursor.execute("select first_seq, last_seq from imports order by first_seq").fetchall():
+        # Imports follow one another without a hole: a year of them is one condition, not hundreds.
         if spans and first <= spans[-1][1] + 1:
             spans[-1][1] = max(spans[-1][1], last)
         else:

@@ -51,7 +51,9 @@ class MirrorFile:
         self._own = own
         foreign_bytes = None if own is None else _foreign_bytes(own, path)
         self._rotate_bytes = rotate_bytes
+        # Rotated logs whose rows the database does not know to be written: it has lost its tail since.
         archived = [] if last_seq is None else self._archived_behind(last_seq)
+        # Else the offset is one within a log that has another name by now.
         is_same_log = not archived and path.exists() and offset <= path.stat().st_size
         self.offset = offset if is_same_log else 0
         self.in_archives = bool(archived)
@@ -80,6 +82,7 @@ class MirrorFile:
         lines = list(lines)
         new = b"".join(line for event_id, line in lines if event_id not in self._written)
         size = self._append(new) if new or self._path.exists() else 0
+        # Each id once: what was matched cannot come again, and the set shrinks to nothing.
         self._written.difference_update(event_id for event_id, _ in lines)
         return size
 
@@ -90,13 +93,16 @@ class MirrorFile:
         folder = self._path.parent / "archive"
         folder.mkdir(exist_ok=True)
         archive = folder / f"{self._path.name}.{datetime.now(UTC):%Y%m%dT%H%M%S.%f}.{last_seq}"
+        # Two rotations may fall into one microsecond of a clock that was set back.
         while archive.exists():
             archive = archive.with_name(f"{archive.name}+")
         self._path.rename(archive)
         sync_folder(folder)
+        # The new name before the loss of the old one: a power cut may leave both, never none.
         sync_folder(self._path.parent)
         self._size = 0
         if self._own is not None:
+            # The log that begins now has no bytes of another program at its start, whatever the rotated one had.
             self._own.begin_log(self._path)
         return True
 
@@ -202,6 +208,7 @@ def open_part(path: Path) -> BinaryIO:
         try:
             return path.open("rb")
         except FileNotFoundError:
+            # Housekeeping may have compressed it between the listing and the opening.
             path = path.with_name(f"{path.name}.gz")
     return cast(BinaryIO, gzip.open(path))
 
@@ -224,6 +231,7 @@ def _mend(file: BinaryIO, line: bytes) -> None:
     try:
         orjson.loads(line)
     except orjson.JSONDecodeError:
+        # Half a line was never whole on disk, so its row is not counted as written and comes again.
         file.truncate(file.tell() - len(line))
     else:
         file.write(b"\n")

@@ -41,6 +41,7 @@ def write_logs(reading: Round, folder: Path, *, own: OwnFiles | None = None) -> 
         "pipeline_v6_compare.jsonl": _compare_lines(reading),
     }
     if own is not None:
+        # All are looked at before one is written, so that a refusal changes nothing.
         for name in logs:
             own.refuse(folder / name)
     paths = []
@@ -60,6 +61,7 @@ def _event_lines(reading: Round, kinds: tuple[type[events.Event], ...]) -> Itera
     numbered = " union all ".join(f"select ingest_seq, '{event.table}' as origin {_known(event)}" for event in kinds)
     by_table = {event.table: event for event in kinds}
     streams = {event.table: reading.stream(f"{_known(event)} order by ingest_seq") for event in kinds}
+    # Numbers of all tables in one order, and the rows of each table beside it: sorting whole rows would spill to disk.
     for row in reading.stream(f"from ({numbered}) order by ingest_seq"):
         yield dump(contract_line(by_table[row["origin"]], next(streams[row["origin"]])))
 
@@ -74,10 +76,12 @@ def contract_line(event: type[events.Event], row: Row) -> dict[str, Any]:
             _put(line, path, json.loads(value) if is_document and isinstance(value, str) else _plain(value, event))
     if "ts" not in line:
         line["ts"] = _plain(row["received_ts"], event)
+    # A metric of the contract has no event type: its log holds nothing else.
     if event is not events.OrderMeasured:
         line.setdefault("event_type", event.event_type)
     if row["is_test"]:
         line["is_test"] = True
+    # Last, and never over a field: what has a column is told by the column.
     _merge(line, json.loads(row["extra"]) if row["extra"] else {})
     return {**line, "event_id": row["event_id"]}
 

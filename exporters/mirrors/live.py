@@ -50,6 +50,7 @@ class Mirrors:
         own: OwnFiles | None = None,
     ) -> None:
         self._cursor = connection.cursor()
+        # Rows are mirrored as they are stored, also those stamped ahead: a log has no clock.
         self._cursor.execute("set variable as_of = timestamptz 'infinity'")
         self._logs = logs
         self._rotate_bytes = rotate_bytes
@@ -85,6 +86,7 @@ class Mirrors:
             except Exception as error:
                 if is_fatal(error):
                     raise
+                # Nothing that memory says of the log is trusted after a failure. Disk and database are asked again.
                 self._forget(mirror.name)
                 if is_memory_short(error):
                     raise
@@ -97,9 +99,11 @@ class Mirrors:
     def _news(self, mirror: Mirror, writing: AbstractContextManager[object], versions: Mapping[str, int]) -> int:
         """Looks for lines only where a table may have some."""
         now = tuple(versions.get(table, 0) for table in mirror.tables)
+        # An owner asks four times a second, and most of the time nothing was stored.
         if mirror.tables and self._seen.get(mirror.name) == now:
             return 0
         count = self._bring_up(mirror, writing)
+        # A full slice may have left rows behind it, so the next step looks again.
         if count == 0:
             self._seen[mirror.name] = now
         return count
@@ -108,9 +112,12 @@ class Mirrors:
         if mirror.name not in self._files:
             self._open(mirror.name, writing)
         mark, file = self._marks[mirror.name], self._files[mirror.name]
+        # By the number on record: after a kill the lines behind it come once more, and are matched by their ids.
         lines, last_seq, are_all = mirror.lines(mark.last_seq)
+        # Without lines there may still be something to say: that no line that was matched for will ever come.
         if not lines and not (are_all and file.is_matching):
             return 0
+        # On disk before the number on record moves: the other order would lose lines to a kill.
         size = file.append(lines)
         if are_all:
             file.match_no_more()
@@ -119,6 +126,7 @@ class Mirrors:
             self._save(mark, writing)
         if lines:
             mirror.wrote()
+        # Not while lines are matched: the archive would hold ids that the next owner looks for in the log.
         if not file.is_matching and file.rotate_if_full(size, last_seq):
             mark = Watermark(mirror.name, last_seq, 0)
             self._save(mark, writing)

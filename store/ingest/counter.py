@@ -36,6 +36,7 @@ def last_ingest_seq(connection: duckdb.DuckDBPyConnection) -> int:
     """The last number given to a stored row; 0 in an empty store. Its one row is made on first use."""
     row = connection.execute("select last_ingest_seq from ingest_counter").fetchone()
     if row is None:
+        # In the caller's transaction: two writers cannot both find none, because one at a time holds the write lock.
         connection.execute("insert into ingest_counter values (0)")
         return 0
     return int(row[0])

@@ -38,9 +38,11 @@ def rows_of(line: Line, segment: int, run_id: str, count: int) -> tuple[list[Row
             count += 1
             beside = b'{"segment":%d,"received_us":%d,"ingest_seq":%d,' % (segment, line.recorded_us, count)
             fitting, event_id = _fitting(event, bytes(fields))
+            # An id that the journal made is unique by its place. Only ids that callers gave can come again.
             is_given = event_id is not None and (event.by_content or not event_id.startswith(made))
             rows.append((event.table, beside + fitting[1:] + b"\n", count, is_given))
     except _Misfit as error:
+        # None of the rows, also not those before the misfit: a batch lands whole or not at all.
         return [], str(error)
     except (msgspec.MsgspecError, ValueError, KeyError, RecursionError):
         return [], _why_no_batch(line)
@@ -63,6 +65,7 @@ def _fitting(event: type[Event], fields: bytes) -> tuple[bytes, str | None]:
     try:
         made = shape.decoder.decode(fields)
         if _are_in_calendar(shape.instants_of(made)) and _are_normal(shape.names_of(made)):
+            # Here, where the document is at hand as bytes, and not in SQL, which would parse it once more.
             if made.event_id is None and (whole := _hashed_whole(event)) is not None:
                 return _with_id(event, made.ts, getattr(made, whole), fields), None
             return fields, made.event_id
@@ -108,6 +111,7 @@ def _sorted_out(event: type[Event], fields: bytes) -> tuple[bytes, str | None]:
     shape = _shape(event)
     for name in shape.names:
         if isinstance(value := known.get(name), str):
+            # An older version wrote symbols as they came. Two spellings of one symbol would be two in every view.
             known[name] = normal_name(value)
     try:
         made = shape.decoder.decode(orjson.dumps(known))
@@ -126,6 +130,7 @@ def _sorted_out(event: type[Event], fields: bytes) -> tuple[bytes, str | None]:
 def _are_in_calendar(instants: tuple[datetime | None, ...]) -> bool:
     """Whether all are so far from the ends of the calendar that no offset leads out of it."""
     for instant in instants:  # noqa: SIM110 (runs for each event, and a generator costs three times as much)
+        # The first and the last year are left to the slow way, which looks whether the offset leads out of them.
         if instant is not None and not 1 < instant.year < 9999:
             return False
     return True

@@ -52,6 +52,7 @@ def gaps(connection: duckdb.DuckDBPyConnection, home: Path | None = None) -> lis
     for _, run in groupby(positions, key=lambda each: (each.producer, each.run_id)):
         *_, last = segments = list(run)
         found += _gaps_of_run(segments)
+        # Only of the last segment: behind any other the next one's first number counts the damaged batch already.
         if last.segment in damaged:
             seq, where = last.last_seq + 1, f"it is the damaged end of segment {last.segment}"
             found.append(Gap(last.producer, last.run_id, seq, seq, 1, last.segment, False, where))
@@ -62,6 +63,7 @@ def gaps(connection: duckdb.DuckDBPyConnection, home: Path | None = None) -> lis
 
 
 def _gaps_of_run(run: Sequence[Position]) -> Iterator[Gap]:
+    # From 1, not from the first segment that is known: a run whose first segment is gone lacks its first batches.
     seq, number, before = 1, 1, ""
     for each in run:
         if (count := each.first_seq - seq) > 0:
@@ -69,6 +71,7 @@ def _gaps_of_run(run: Sequence[Position]) -> Iterator[Gap]:
             where = _gone(gone) if gone else f"they are not at the end of segment {before}"
             name = gone[0] if gone else before
             yield Gap(each.producer, each.run_id, seq, each.first_seq - 1, count, name, bool(gone), where)
+        # Numbers within a segment that no line has: dropped by the producer, or lines whose checksum is wrong.
         if missing := each.last_seq - each.first_seq + 1 - each.stored_batches - each.refused_batches:
             where = f"they are not in segment {each.segment}"
             yield Gap(each.producer, each.run_id, each.first_seq, each.last_seq, missing, each.segment, False, where)
@@ -83,6 +86,7 @@ def _gone(names: Sequence[str]) -> str:
 
 def _is_there(folder: Path, position: Position) -> bool:
     path = folder / position.segment
+    # Housekeeping compresses a segment that is stored; a journal that was copied may have only that.
     return path.exists() or path.with_name(f"{path.name}.gz").exists()
 
 

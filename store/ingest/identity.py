@@ -149,10 +149,12 @@ def take_out_doubles(
         if found := dict(connection.execute(_pairs(event, new, stored, first)).fetchall()):
             refused |= _other_content(connection, event, found)
             pairs |= found
+    # After the doubles: the same event once more finds its own id on record, and is no other event under it.
     taken = _taken(connection, {event: [seq for seq in seqs if seq not in pairs] for event, seqs in given.items()})
     # What repeats an event that is refused is refused as well: nothing of it is stored.
     refused |= taken | {seq: taken[of] for seq, of in pairs.items() if of in taken and seq not in refused}
     known = [seq for seq in pairs if seq not in refused]
+    # Stored first and deleted then: SQL can compare rows with rows, and the transaction has not been seen by anybody.
     if gone := [*known, *refused]:
         for event in given:
             connection.execute(
@@ -209,6 +211,7 @@ def _taken(connection: duckdb.DuckDBPyConnection, given: Mapping[type[Event], Co
     )
     connection.execute("drop table temp.new_ids")
     ((count, newest),) = connection.execute("select count(*), max(number) from given_ids").fetchall()
+    # A quarter beyond, so that the delete happens now and then, and not in every transaction.
     if count > GIVEN_IDS + GIVEN_IDS // 4:
         connection.execute("delete from given_ids where number <= ?", [newest - GIVEN_IDS])
     return {seq: _why_taken(event_id, ts, known_ts) for seq, event_id, ts, known_ts in found}
@@ -217,6 +220,7 @@ def _taken(connection: duckdb.DuckDBPyConnection, given: Mapping[type[Event], Co
 def _numbered(table: str, numbers: Collection[int]) -> str:
     """SQL: the rows of these numbers; those between the first and the last are read."""
     rows = f"(from {table} where ingest_seq between {min(numbers)} and {max(numbers)}"
+    # Numbers without a hole need no list, which would be planned number by number.
     if len(numbers) == max(numbers) - min(numbers) + 1:
         return f"{rows})"
     return f"{rows} and ingest_seq in ({', '.join(map(str, numbers))}))"
@@ -305,6 +309,8 @@ def _spans(
     spans = {}
     for at, group in groupby(found, key=itemgetter(0)):
         _, lows, highs, shared = zip(*group, strict=True)
+        # One late row among new ones would make a condition over all the time in between, and the history would be
+        # read.
         gaps = sorted(range(1, len(lows)), key=lambda at: highs[at - 1] - lows[at])[: _SPANS - 1]
         cuts = [0, *sorted(gaps), len(lows)]
         condition = " or ".join(
@@ -328,6 +334,7 @@ def _other_content(
         name: f"cast({name} as varchar)" if name in documents else f"concat({_value(event, name, '')})"
         for name in names
     }
+    # `extra` is no part of the identity, and is compared all the same: what it holds would be lost without a word.
     values = [*texts.values(), *([f"cast({event.whole} as varchar)"] if event.whole else []), "cast(extra as varchar)"]
     labels = [*(keys[name] for name in texts), *([event.whole] if event.whole else []), "extra"]
     content = f"select ingest_seq, [{', '.join(values)}] as content from {event.table}"

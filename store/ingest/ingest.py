@@ -167,18 +167,23 @@ class Ingest:
                     continue  # nothing when it was read; since then something may have come
                 return Ingested(has_more=has_more)
             if has_more:
+                # Copies: `refuse_last` changes a position of this slice, and the reader of the next one must not see
+                # that half done.
                 behind = {position.segment: replace(position) for position in taken.positions}
+                # At most one slice ahead: memory holds two slices, whatever the backlog is.
                 self._ahead = self._reader.submit(self._take, {**self._positions, **behind})
             try:
                 last_seq = self._commit(taken)
             except _UNFIT as error:
                 if not taken.batches:
                     raise
+                # One of many batches is the culprit. The next slice is half as large, so it is alone after a few tries.
                 if taken.batches > 1:
                     self._limit = max(1, min(self._limit, taken.size) // 2)
                     continue
                 taken.refuse_last(f"the database refuses it: {error}")
                 last_seq = self._commit(taken)
+            # Back to full slices step by step: a culprit seldom comes alone, but the backlog must not crawl behind it.
             self._limit = min(2 * self._limit, self._slice_bytes)
             events = taken.count - taken.doubles
             self.known += taken.known
@@ -190,8 +195,10 @@ class Ingest:
             with transaction(self._connection):
                 last_seq = self._store(taken)
         except BaseException:
+            # A commit that failed may have happened. Only the database knows how far the journal is read.
             self._positions = None
             if self._ahead is not None:
+                # Waited for, not only forgotten: it fills `_segments`, which the next call uses.
                 wait([self._ahead])
                 self._ahead = None
             raise
@@ -254,6 +261,7 @@ class Ingest:
         """Adds what is new in a segment."""
         # asked before reading: a writer that is gone by now has nothing to add to what is read next
         can_finish = is_finished(segment.path)
+        # A segment that has not grown is not read: an owner looks at every open segment several times a second.
         size = segment.path.stat().st_size
         if size == before.read_bytes and not can_finish:
             return
@@ -274,6 +282,7 @@ class Ingest:
         with segment.path.open("rb") as file:
             file.seek(at.read_bytes)
             torn = file.readline()
+        # It was whole after all, written between the reading and the end of its writer: the next slice takes it.
         if torn.endswith(b"\n"):
             return
         if torn:
@@ -290,8 +299,10 @@ class Ingest:
         rows: list[Row] = []
         if not reason:
             rows, reason = rows_of(line, len(taken.segments), at.run_id, taken.count)
+        # Also for a refused batch: its number was given, so it is no gap.
         at.last_seq = max(before, line.seq)
         if reason:
+            # A number that does not grow is counted already: counted again, it would hide a gap.
             at.refused_batches += line.seq > before
             taken.refused.append((at.segment, line.number, reason, _text(line.raw)))
             return
@@ -324,6 +335,7 @@ class Ingest:
         for table, lines in taken.rows.items():
             with self._scratch_files(lines) as files:
                 self._connection.execute(insert_from_json(table), {"base": base, "files": files, **envelopes})
+        # Before the roll-ups: a tick that is taken out again must not be in a minute.
         self._take_out_doubles(base, taken)
         if taken.count:
             self._connection.execute("update ingest_counter set last_ingest_seq = ?", [base + taken.count])
@@ -347,6 +359,7 @@ class Ingest:
 
     def _reject(self, segment: str, line: int, why: str, raw: str) -> None:
         source, reason = _whole(segment), _whole(shortened(why, 1000))
+        # The place is part of it: two equal broken lines are two events that were lost.
         event_id = hashlib.md5(f"{source}:{line}:{raw}".encode(), usedforsecurity=False).hexdigest()
         reject(self._connection, event_id=event_id, now=self._now(), source=source, line=line, reason=reason, raw=raw)
 
@@ -374,6 +387,7 @@ def insert_from_json(table: str) -> str:
     kinds = {column.name: str(column.type) for column in EVENT_TABLES[table].columns}
     read = {name: _READ_AS.get(kind, kind) for name, kind in kinds.items() if name != "received_ts"}
     values = {name: f"nullif({name}, '')" if kind == "VARCHAR" else name for name, kind in read.items()}
+    # An event may carry its own sender, as one that a bridge passes on does.
     values |= {name: f"coalesce({values[name]}, ${name}[segment])" for name in _ENVELOPE}
     values |= {
         "is_test": "coalesce(is_test, false)",

@@ -41,6 +41,8 @@ def save_positions(connection: duckdb.DuckDBPyConnection, positions: Iterable[Po
         values = {name: getattr(position, name) for name in Position.__dataclass_fields__}
         moved = [name for name in values if name not in ("segment", "producer", "run_id", "number", "first_seq")]
         sets = ", ".join(f"{name} = ${name}" for name in moved)
+        # Updated, and inserted where there is none: a table without a key has no conflict that an insert could be bound
+        # to.
         found = connection.execute(
             f"update journal_segments set {sets} where segment = $segment", {n: values[n] for n in [*moved, "segment"]}
         ).fetchone()
@@ -93,6 +95,7 @@ def damaged_ends(connection: duckdb.DuckDBPyConnection) -> list[str]:
         select segment
         from journal_segments
         inner join rejected_events on source = segment and line = read_lines
+        # A torn line is not counted: its producer never had it recorded.
         where starts_with(reason, 'crc ')
         """
     ).fetchall()
@@ -107,6 +110,8 @@ def certificates(connection: duckdb.DuckDBPyConnection) -> list[Certificate]:
             select
                 producer,
                 run_id,
+                # A damaged last line was a batch of which no later number tells: it is counted as recorded, and so as a
+                # gap.
                 max(last_seq + list_contains($damaged, segment)::bigint) as recorded,
                 sum(stored_batches) as stored,
                 sum(refused_batches) as refused,

@@ -75,12 +75,14 @@ def _roll_up(connection: duckdb.DuckDBPyConnection, each: RollUp, after_seq: int
     first, last, rolled_to = _span(connection, each, after_seq)
     if first is None:
         return False
+    # A row before the end of the roll-up belongs to a minute that is there already, or that was passed over as empty.
     is_late = rolled_to is not None and first < rolled_to
     if is_late:
         touched = (
             f"select distinct date_trunc('minute', ts) from {each.source}"
             f" where ingest_seq > {after_seq} and {each.rows} and ts < timestamptz '{rolled_to.isoformat()}'"
         )
+        # Made again whole: the late row may be its highest, its first or its last, and only all rows together tell.
         connection.execute(f"delete from {each.table} where minute in ({touched})")
         # the span prunes the history, the minutes choose within it
         _insert(
@@ -89,6 +91,7 @@ def _roll_up(connection: duckdb.DuckDBPyConnection, each: RollUp, after_seq: int
             f"ts >= date_trunc('minute', timestamptz '{first.isoformat()}')"
             f" and date_trunc('minute', ts) in ({touched})",
         )
+    # The minute of the newest row stays open, since more of its rows may come.
     is_ended = rolled_to is None or last >= rolled_to + _MINUTE
     if is_ended:
         since = "true" if rolled_to is None else f"ts >= timestamptz '{rolled_to.isoformat()}'"

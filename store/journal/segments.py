@@ -142,6 +142,7 @@ def read_header(path: Path) -> Segment:
         )
     except (ValueError, KeyError, TypeError) as error:
         raise HeaderDamaged(f"segment {path.name}: line 1: expected a header, found {body[:60]!r}") from error
+    # A copied file has a whole header and batches that are stored already: stored again, they would count twice.
     if path.name != (named := segment_name(segment.producer, segment.run_id, segment.number)):
         raise JournalError(f"segment {path.name}: line 1: expected its own header, found that of {named}")
     return segment
@@ -158,6 +159,7 @@ def header_of_name(path: Path) -> Segment | None:
     named = _SEGMENT_NAME.fullmatch(path.name)
     with path.open("rb") as file:
         offset = len(file.readline())
+    # The name does not say where the batches of a segment begin. Its first whole line does.
     whole = (line.seq for line in read_lines(path, offset, 2, SEGMENT_BYTES) if not line.fault)
     if named is None or (first_seq := next(whole, None)) is None:
         return None
@@ -168,6 +170,7 @@ def is_finished(path: Path) -> bool:
     """Whether no line can follow in a segment: its writer is done with it, or dead."""
     with path.open("rb") as file:
         try:
+            # Shared, so that two readers who ask at once do not take each other for the writer.
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
@@ -178,10 +181,12 @@ def read_lines(path: Path, offset: int, number: int, limit_bytes: int) -> Iterat
     """The whole lines of a segment from ``offset`` on, about ``limit_bytes`` of them; ``number`` is the first one's."""
     with path.open("rb") as file:
         file.seek(offset)
+        # The limit may fall within a line: the line is read to its end, so that every call makes progress.
         lines = file.read(limit_bytes)
         if not lines.endswith(b"\n"):
             lines += file.readline()
     for raw in BytesIO(lines):  # which splits at newlines alone; damage can make any other byte
+        # A writer may be in the middle of this line, or have died in it. Whoever asks again later finds out which.
         if not raw.endswith(b"\n"):
             return
         offset += len(raw)

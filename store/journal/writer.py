@@ -124,6 +124,8 @@ class Journal:
         try:
             event = self._events.parse_event(event_type, payload)
         except self._events.EventRefused as refusal:
+            # Kept in the journal like any batch: what a producer sent wrongly can be seen, and counted, where all else
+            # is.
             kept = {"event_type": event_type, "reason": str(refusal), "payload": payload}
             self._append([to_json([REFUSED, kept])])
             raise
@@ -136,6 +138,7 @@ class Journal:
             JournalError: some of it, written since the last ``sync()``, could not be synced.
         """
         self._check_process()
+        # Failures up to here were told by the last call. Each failure is told once.
         before, self._synced_to = self._synced_to, self._syncer.written_to
         self._syncer.wait_for(self._synced_to, before)
 
@@ -199,6 +202,7 @@ class Journal:
             raise JournalError(f"journal of {self.producer}: opened by process {self._pid}, used by {os.getpid()}")
 
     def _write(self, seq: int, body: bytes) -> None:
+        # Asked before the write, so that a batch never reaches over two segments.
         if self._size >= self._segment_bytes or self._syncer.must_rotate:
             self._retire_segment()
         if self._fd < 0:
@@ -218,6 +222,7 @@ class Journal:
     def _take_back(self) -> None:
         """Takes half a line out of the segment; where that fails too, the next batch begins a new one."""
         try:
+            # A later line behind half a line would be lost with it.
             os.ftruncate(self._fd, self._size)
         except OSError:
             self._retire_segment()
@@ -237,9 +242,11 @@ class Journal:
         hidden = path.with_name(f".{path.name}")
         fd = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
+            # Locked before it has its name: a reader that finds the name never sees it without a writer.
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             body = orjson.dumps(header)
             self._size = write_whole(fd, b"%b%08x %b\n" % (MAGIC, crc32(body), body))
+            # A hard link, because it fails where the name is taken; a rename would replace another writer's segment.
             path.hardlink_to(hidden)
         except OSError:
             os.close(fd)
@@ -312,6 +319,7 @@ class _Syncer:
     def _run(self) -> None:
         while not self._is_closed or self._retired:
             self._wanted.wait(self._every_s)
+            # Cleared before the look: who records after the look sets it again, and the next pass finds that batch.
             self._wanted.clear()
             with self.lock:
                 fd, seq, retired, self._retired = self._fd, self.written_to, self._retired, []
@@ -324,8 +332,10 @@ class _Syncer:
         try:
             for each in (*retired, *([fd] if fd >= 0 else [])):
                 os.fdatasync(each)
+            # A file without a name takes every write and every sync, and nobody will ever read it.
             if fd >= 0 and os.fstat(fd).st_nlink == 0:
                 raise FileNotFoundError("somebody deleted its segment")
+            # After the data: a name on disk without its content would be a segment that is damaged from the start.
             if named > self._named_for_good:
                 sync_folder(self._folder)
                 self._named_for_good = named
@@ -340,6 +350,8 @@ class _Syncer:
                 os.close(each)
         with self._passed:
             if reason:
+                # Failures that follow one another are one span, so that a disk that fails for hours does not push out
+                # the first.
                 goes_on = self._failures and self._failures[-1][1] == self._covered
                 after = self._failures.pop()[0] if goes_on else self._covered
                 self._failures.append((after, seq, reason))

@@ -24,6 +24,7 @@ def import_config(connection: duckdb.DuckDBPyConnection, path: Path, kind: str, 
     """
     raw = path.read_text(encoding="utf-8", errors="backslashreplace")
     try:
+        # Python reads NaN where JSON has none, and a stored NaN could not be written to a file again.
         payload = json.loads(raw, parse_constant=lambda _: None, parse_float=number)
         canonical = json.dumps(payload, sort_keys=True, allow_nan=False)
     except (ValueError, RecursionError) as error:
@@ -34,8 +35,10 @@ def import_config(connection: duckdb.DuckDBPyConnection, path: Path, kind: str, 
     newest = connection.execute(
         "select payload from config_snapshots where kind = ? order by ts desc, ingest_seq desc limit 1", [kind]
     ).fetchone()
+    # Compared by meaning: a file that was only laid out anew is no new version.
     if newest is not None and json.dumps(json.loads(newest[0]), sort_keys=True) == canonical:
         return FileCount(read=1, known=1)
+    # The first document holds for all of the imported history: nobody knows what held before.
     ts = now if newest is not None else datetime.fromtimestamp(0, now.tzinfo)
     with transaction(connection):
         seq = last_ingest_seq(connection) + 1

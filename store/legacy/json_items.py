@@ -75,8 +75,10 @@ class _Text:
                 if isinstance(error, RecursionError) or self._is_enough() or not self._more():
                     raise NoArray(f"item {number}: expected JSON, found {_words(error)}") from error
                 continue
+            # A number may go on in the next block: `12` at the end of this one may be `123`.
             if end < len(self._text) or not self._more():
                 self._at = end
+                # Written anew, because an item may span lines and have a key twice.
                 return json.dumps(value)
 
     def _is_enough(self) -> bool:
@@ -84,6 +86,8 @@ class _Text:
 
     def _more(self) -> bool:
         """Append as much as is already there: a long item is then tried few times."""
+        # Twice the text with each try: a long item is decoded from its beginning each time, and so costs twice its
+        # length.
         wanted, parts = max(1, len(self._text) - self._at), [self._text[self._at :]]
         while wanted > 0 and (block := next(self._blocks, None)) is not None:
             parts.append(block)

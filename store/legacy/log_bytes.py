@@ -112,6 +112,7 @@ class LogBytes:
         number, size = self._file.fileno(), os.fstat(self._file.fileno()).st_size
         if self._packing or self._head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, b"\0")) or not size:
             return False
+        # DuckDB reads a hole as NULs, and takes the whole file for broken. Such files are read here line by line.
         return os.pread(number, 1, size - 1) != b"\0" and _seek(number, 0, os.SEEK_HOLE) in (None, size)
 
     def blocks(self) -> Iterator[bytes | int]:
@@ -123,6 +124,7 @@ class LogBytes:
         blocks = self._written() if self._packing is None else self._unpacked(self._packing)
         first = next(blocks, b"")
         if isinstance(first, bytes) and first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            # Incremental: a character may lie across two blocks.
             decode = codecs.getincrementaldecoder("utf-16")("backslashreplace").decode
             yield decode(first).encode("utf-8", "backslashreplace")
             for block in blocks:
@@ -136,6 +138,7 @@ class LogBytes:
         number, at = self._file.fileno(), 0
         try:
             while True:
+                # The file system says where data begins, so a hole of gigabytes costs one call.
                 if (data := _seek(number, at, os.SEEK_DATA)) is not None and data > at:
                     yield data - at
                     at = data
@@ -154,6 +157,8 @@ class LogBytes:
         engine, data = unpacker(), b""
         try:
             while True:
+                # The engine may still hold content although the file is at its end: bounded output comes in several
+                # calls.
                 is_last = engine.needs_input and not data and not (data := self._file.read(BLOCK))
                 content = engine.decompress(data, BLOCK)
                 data = b""
@@ -164,6 +169,8 @@ class LogBytes:
                     if not data:
                         return
                     if not data.startswith(magic):
+                        # Garbage behind an archive is said, never passed over: it may be the part that somebody is
+                        # missing.
                         raise LogDamaged(f"expected the end or more of {kind}, found {data[:8]!r}")
                     engine = unpacker()
                 elif is_last and not content:

@@ -54,6 +54,7 @@ class LogReader:
         size = 0
         for line in self.lines():
             batch.append(line)
+            # Bounded by both: many short lines cost by their number, few long ones by their size.
             size += len(line.raw)
             if len(batch) >= _BATCH_LINES or size >= _BATCH_CHARACTERS:
                 yield batch
@@ -91,10 +92,12 @@ class LogReader:
             return
         self.nul_count += nul_count
         pieces = [piece for piece in line.kept.split(b"\0") if piece.strip()]
+        # A hole between whole lines takes what stood there, and leaves a line of nothing but NULs.
         if not pieces:
             # nothing but NULs up to a newline: something stood there; NULs at the end of a file are only a hole
             if not is_last:
                 yield LogLine(number, f"({nul_count:,} NUL bytes)", "expected a line, found nothing but NUL bytes")
+        # NULs between two objects stand where the newline was lost. Within something else they say nothing of lines.
         elif len(pieces) == 1 or any(map(_is_object, pieces)):
             for piece in pieces:
                 yield LogLine(number, _text(piece), _too_long(len(piece)) if len(piece) > MAX_LINE else None)
@@ -167,6 +170,7 @@ class _Line:
             return
         if self._digest is None:
             self._digest = hashlib.md5(self.kept, usedforsecurity=False)
+            # A file without newlines is one line of any size, and must not take as much memory.
             del self.kept[_KEPT_OF_LONGER:]
         self._digest.update(piece)
 
@@ -216,6 +220,7 @@ def blank_lines(path: Path, last: int) -> Iterator[tuple[int, int]]:
     try:
         with LogBytes(path) as file:
             for place, line in enumerate(islice(LogReader(file, is_array=False).lines(), last + 1)):
+                # Told only where the count changes: a log of a million lines has few such places.
                 if line.number - 1 - place != count:
                     count = line.number - 1 - place
                     yield place, count

@@ -234,6 +234,7 @@ class _Search:
         logs = []
         for log in LOGS:
             names = (log.name, NAV_ARRAY) if log.name == "nav" else (log.name,)
+            # `nav.jsonl` before `nav_log.json`: of a point that is in both, the first one read is kept.
             paths = [path for name in names for stem, _, path in sorted(self._parts, key=_by_age) if stem == name]
             if paths:
                 logs.append((log, paths))
@@ -266,6 +267,7 @@ class _Search:
 
     def _folder_found(self, path: Path, known: os.stat_result, folders: tuple[str, ...], depth: int) -> None:
         is_home = path.name.lower() in folders
+        # Not into every folder: beside the logs may lie those of another account, which must not be mixed in.
         if (is_home or is_archive(path.name)) and depth < _DEPTH:
             if before := self._met_before(path, known):
                 self._leave(path, before)
@@ -287,6 +289,7 @@ class _Search:
             reason = name.refusal or self._why_misplaced(name.stem, path, depth) or _why_unreadable(path, known)
             reason = reason or self._met_before(path, known)
             if reason is None:
+                # `.old` says nothing of which came first. The time of its last line does.
                 age = name.age if name.age[0] != OLD else (OLD, f"{known.st_mtime:020.6f}", 0)
                 self._parts.append((name.stem, age, path))
         else:
@@ -304,6 +307,7 @@ class _Search:
 
     def _met_before(self, path: Path, known: os.stat_result) -> str | None:
         """Why a file or folder is not taken once more under another name: links must not double what they hold."""
+        # By device and inode: whatever the links are called, what they lead to is one.
         before = self._seen.setdefault((known.st_dev, known.st_ino), self._name(path))
         return None if before == self._name(path) else f"the same as {before}"
 
@@ -340,6 +344,7 @@ def _looks_like_logs(folder: Path) -> bool:
     """Whether a folder, or the ``execution`` folder in it, has a file named like a log."""
     for inside in (folder, folder / _EXECUTION):
         with suppress(OSError), os.scandir(inside) as entries:
+            # A few names are enough to say what a folder is. One of millions of files must not hold the import up.
             for entry in islice(entries, 10_000):
                 if (name := log_name(entry.name, _EXTENSIONS)) is not None and name.refusal is None:
                     return True

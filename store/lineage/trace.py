@@ -182,6 +182,8 @@ class _Walk:
         return self.found
 
     def _later(self, visit: _Visit) -> None:
+        # How one came to a column does not matter for what it is made of. Without this a diamond of views is walked
+        # anew on each way.
         key = visit._replace(above=())
         if key in self._seen:
             return
@@ -196,8 +198,10 @@ class _Walk:
         """Follows what one select makes the visited column of."""
         select = branch.select
         pins = select.pushed(tuple((branch.names.get(name, ""), text) for name, text in visit.conditions))
+        # The conditions rule this branch out, as those of one dimension do the others of a union.
         if pins is None:
             return
+        # The rows themselves are asked for, as `count(*)` does: every source has a part in them.
         if visit.column is None:
             for alias in select.sources:
                 self._follow(visit, select, Ref(alias, None), NOWHERE, pins)
@@ -232,8 +236,10 @@ class _Walk:
 
     def _follow(self, visit: _Visit, select: Select, ref: Ref, use: Use, pins: dict[Ref, str]) -> None:
         query, is_above, is_wide, rows = select.sources[ref.alias], visit.is_above, visit.is_wide, visit.rows
+        # Every column on the way is shown beside the row: by it a reader sees why the row counts.
         if rows is not None:
             rows.add(ref.column)
+        # A window looks at rows beside the one asked about: its partition holds, and no condition on the row itself.
         if is_above and use.window is not None:
             pins, is_wide = select.beside(use.window, pins), True
         if is_above and not is_wide and _are_rows(select, query):

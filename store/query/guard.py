@@ -31,6 +31,7 @@ def one_select(query: str, relations: Collection[str]) -> duckdb.Statement:
     """
     if len(query) > _MAX_CHARS:
         raise QueryRefused(f"at most {_MAX_CHARS:,} characters", f"{len(query):,}")
+    # The parser stops at it, and what follows would be run unjudged.
     if "\0" in query:
         raise QueryRefused("text", "a NUL, behind which nothing would be read")
     check_words(query)
@@ -54,6 +55,7 @@ def _only(query: str) -> duckdb.Statement:
 def _explain(query: str, relations: Collection[str]) -> duckdb.Statement:
     """The explanation of the very text that was judged: what a comment hides can be read in more than one way."""
     select = _EXPLAIN.sub("", query, count=1)
+    # `explain analyze` runs the query, outside of what was judged.
     if re.match(r"analy[sz]e\b|\(", select, re.IGNORECASE):
         raise QueryRefused("explain of one select", "explain analyze")
     _check(_tree(select), relations, select)
@@ -85,6 +87,7 @@ def arrow_parts(result: duckdb.DuckDBPyConnection) -> Iterator[tuple[bytes, int]
 
 def row_parts(result: duckdb.DuckDBPyConnection) -> Iterator[list[tuple[Any, ...]]]:
     """The rows of a result as they are computed, some hundred at a time."""
+    # Few at a time: between two fetches the query can be told to end.
     while rows := result.fetchmany(FETCHED):
         yield rows
 
@@ -112,9 +115,11 @@ def _check(tree: Any, relations: Collection[str], text: str) -> None:
             raise QueryRefused(expected, ".".join(filter(None, names)), _place(text, node))
         if kind == "SHOW_REF" and node.get("query") is None:
             raise QueryRefused("a table or view of this database", f"show {node.get('table_name')}")
+        # Its function is a node of its own that comes later: as a table it may do other things than as a value.
         if kind == "TABLE_FUNCTION":
             in_from.add(id(node["function"]))
         listed = TABLE_FUNCTIONS if id(node) in in_from else FUNCTIONS
+        # A list of what may be called, not of what may not: a new version of DuckDB has new functions.
         if called and called not in listed and called not in macros():
             expected = f"a function that only reads{_like(called, {*listed, *macros()})}"
             raise QueryRefused(expected, f"{called}()", _place(text, node))
@@ -144,6 +149,7 @@ def _place(text: str, node: dict[str, Any]) -> str:
 def _is_listed(node: dict[str, Any], tables: set[str], ctes: frozenset[str]) -> bool:
     place = (node.get("catalog_name") or "", node.get("schema_name") or "")
     name = str(node.get("table_name")).lower()
+    # Only where the name is visible: a CTE of another branch must not open a table of its name.
     if place == ("", "") and name in ctes:
         return True
     return place == ("", "information_schema") or (place in _PLACES and name in tables)

@@ -68,6 +68,7 @@ class Round:
     def answer(self, query: str | duckdb.Statement) -> duckdb.DuckDBPyConnection:
         """The result of one select, to be read before the next; what it shares with others is computed once."""
         text = query if isinstance(query, str) else query.query
+        # Names in texts and comments were left out, and one too many costs time alone: what is computed is the same.
         for name in sorted(names_in(text).keys() & _names()):
             self._compute((*shared_beneath(name), *([name] if _is_shared(_object(name)) else [])))
         return self._cursor.execute(query)
@@ -122,6 +123,7 @@ def open_round(
         set_clocks(cursor, as_of=as_of, known_seq=known_seq)
         if configured is not None:
             cursor.execute("set variable configured = ?", [configured])
+        # One transaction for all views: a row that is stored meanwhile is in none of them, instead of in some.
         cursor.execute("begin transaction")
         if known_seq is not None:
             _use_roll_ups(cursor, known_seq)
@@ -130,6 +132,7 @@ def open_round(
 
 def _use_roll_ups(cursor: duckdb.DuckDBPyConnection, known_seq: int) -> None:
     """Tells the session up to which minute the roll-ups hold nothing behind a number: of a year that is nearly all."""
+    # A roll-up knows no numbers of rows. It may be read for minutes before the first row that the round must not know.
     late = " union all ".join(f"select min(ts) as ts from {each.source} where ingest_seq > $seq" for each in ROLL_UPS)
     query = f"select coalesce(date_trunc('minute', min(ts)), cast('infinity' as timestamptz)) from ({late})"
     ((until,),) = cursor.execute(f"select cast(({query}) as varchar)", {"seq": known_seq}).fetchall()
@@ -169,6 +172,7 @@ class LiveRounds:
             self._keep(cursor, as_of, versions, reading.computed - valid)
             cursor.execute("commit")
         except BaseException:
+            # What is kept may stand for a transaction that was rolled back.
             self.close()
             raise
 
@@ -197,9 +201,11 @@ class LiveRounds:
         # what stands on a table that is just growing will not be the same next time either
         before, self._before = self._before, dict(versions)
         names = {name for name in names if not _moves(name) and _versions(name, before) == _versions(name, versions)}
+        # A view may change although nothing was stored: a row becomes older than its window, or its time comes.
         ends = _window_ends(cursor, {window for name in names for window in _windows(name)})
         for name in names:
             period_s = _MINUTE_S if _reads_roll_ups(name) else _QUARTER_S
+            # At these instants days and hours begin, in whatever time zone the limits name.
             until = datetime.fromtimestamp((as_of.timestamp() // period_s + 1) * period_s, UTC)
             until = min([until, *(ends[window] for window in _windows(name) if window in ends)])
             self._kept[name] = _Kept(_versions(name, versions), as_of, until)
@@ -269,6 +275,7 @@ _WINDOW = re.compile(r"as_of\(\) - interval (\d+) (hour|day)")
 @cache
 def _windows(view: str) -> frozenset[_Window]:
     """The windows that a view looks through, found in the SQL of each object beneath it."""
+    # A row that is stamped ahead is seen when its time has come, so every table is looked ahead on.
     found = {_Window(table, 0) for table in tables_beneath(view)}
     for item in sql_objects():
         if item.name in _beneath(view):

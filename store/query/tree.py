@@ -92,6 +92,7 @@ def nodes(tree: Any) -> Iterator[tuple[dict[str, Any], frozenset[str]]]:
         elif isinstance(node, dict):
             inner = ctes
             for cte in (node.get("cte_map") or {}).get("map", []):
+                # A CTE sees those before it and not itself, so its own name is added after it.
                 todo.append((cte["value"], inner))
                 inner |= {str(cte["key"]).lower()}
             own = inner | {str(node.get("cte_name")).lower()} if node.get("type") == "RECURSIVE_CTE_NODE" else inner

@@ -61,6 +61,7 @@ def backup(
     except DatabaseDamaged as first:
         _LOG.warning("backup %s: the copy is damaged: %s; it is copied again", to, first.found)
     try:
+        # Once more: a bit that flipped in memory on the way is not in the second copy. Damage of the file is.
         return _copy_whole(connection, database, to, writing)
     except DatabaseDamaged as second:
         raise DatabaseDamaged(database, second.found) from second
@@ -83,9 +84,11 @@ def _copy_whole(
         raise BackupFailed(f"backup {to}: expected no other program's file at {part}, found one")
     try:
         with writing:
-            # not while somebody reads what was changed since he began: then the log is copied as well
+            # One file to copy is better than two. Somebody who still reads what was there before keeps the log full:
+            # then it is copied as well.
             with suppress(duckdb.TransactionException):
                 connection.execute("checkpoint")
+            # Read under the lock, so that it is the number of the very rows that are copied.
             last_seq = _last_seq(connection)
             copy_file(database, part)
             if wal.exists() and wal.stat().st_size:
@@ -94,6 +97,7 @@ def _copy_whole(
             with closing(open_database(part, SMALL)) as opened:
                 opened.execute("checkpoint")
         _verify(part, last_seq)
+        # The name comes last: whoever finds a backup by its name finds one that was read whole.
         part.rename(to)
         sync_names(to)
     finally:
@@ -175,6 +179,7 @@ def next_name(folder: Path, now: datetime) -> str:
     By name the newest is the newest then, none is taken twice, and what is forgotten is what was made first.
     """
     dated = [path.name for path in backups(folder)]
+    # A clock that was set back must not make an older name: by it, the newest backup would be forgotten first.
     if not dated or dated_name(now) > dated[-1]:
         return dated_name(now)
     return dated_name(datetime.strptime(dated[-1], _NAME).replace(tzinfo=UTC) + timedelta(seconds=1))
@@ -217,10 +222,12 @@ def compress(path: Path) -> Path:
     target = path.with_name(f"{path.name}.gz")
     part = path.with_name(f".{target.name}.part")
     with path.open("rb") as source, replacing(target, part) as file:
+        # Who could read the file can read the archive, and nobody else.
         part.chmod(path.stat().st_mode & 0o777)
         with gzip.GzipFile(filename=path.name, fileobj=file, mode="wb", compresslevel=3) as packed:
             shutil.copyfileobj(source, packed, 1024 * 1024)
     sync_folder(path.parent)
+    # After the folder is synced: at every moment of a power cut one of the two is there.
     path.unlink()
     return target
 
@@ -234,6 +241,7 @@ def delete_covered_segments(home: Path, kept: Sequence[Path], *, older_than: dat
     candidates = old_segments(home, older_than=older_than)
     if not candidates or not kept:
         return []
+    # Held by each of them, not by one: a rebuild may have to begin with the oldest.
     covered = set.intersection(*map(_finished_in, kept))
     gone = [path for path in candidates if path.name.removesuffix(".gz") in covered]
     for path in kept:  # they may have got their names while these could not be synced

@@ -98,23 +98,28 @@ def put_in_place(home: Path, new: Path, done: Rebuilt, now: datetime) -> None:
     logs_of_old = sorted(logs.glob(f"{new.name}.wal*"))
     for path in [*logs_of_old, *([database] if database.exists() else [])]:
         kept = folder / f"{aside.name}{path.name.removeprefix(new.name)}"
+        # A second name, not a move: until the new database has its name the old one keeps its own.
         kept.hardlink_to(path)
         done.set_aside.append(str(kept.relative_to(home)))
     sync_folder(folder)
+    # Its content before its name: else a power cut leaves the name with a file that is not all there.
     with new.open("rb") as file:
         os.fsync(file.fileno())
+    # The log of the old database would be replayed onto the new one.
     for path in logs_of_old:
         path.unlink()
     sync_folder(logs)
     new.rename(database)
     sync_folder(logs)
     _write(aside.with_suffix(".json"), orjson.dumps(asdict(done), option=orjson.OPT_INDENT_2))
+    # Last: killed before this, the next start rebuilds once more, which does no harm.
     _mark(home).unlink(missing_ok=True)
 
 
 def _free_name(folder: Path, now: datetime) -> Path:
     named = aside = folder / dated_name(now)
     number = 1
+    # Any of its files counts: a log that was set aside must not get a database of another time beside it.
     while list(folder.glob(f"{aside.stem}.*")):
         number += 1
         aside = named.with_stem(f"{named.stem}-{number}")
@@ -154,6 +159,7 @@ def why_rebuild(home: Path) -> str | None:
     if _mark(home).exists():
         return str(json.loads(_mark(home).read_bytes())["found"])
     places = Layout(home)
+    # A home without a database is new, unless there is something that a database was made of, or a copy of it.
     has_past = bool(backups(places.backups)) or any(journal_folder(home).glob(f"*{SUFFIX}.gz"))
     if places.database.exists() or not has_past:
         return None
@@ -172,6 +178,7 @@ def refuse_damaged(home: Path) -> None:
 
 def why_behind(home: Path, connection: duckdb.DuckDBPyConnection) -> str | None:
     """Why an open database is to be rebuilt: it holds less than its newest backup, which it held when that was made."""
+    # The newest that can be read decides: an older one holds less, and would find nothing missing.
     for path in reversed(backups(Layout(home).backups)):
         try:
             expected = last_seq_of(path)

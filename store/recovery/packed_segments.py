@@ -60,6 +60,7 @@ def store_packed(
         if is_stopped():
             break
         name = path.name.removesuffix(".gz")
+        # One at a time: the disk has room for one segment, not for the whole journal unpacked.
         with TemporaryDirectory(prefix=".unpacked-", dir=room) as apart:
             folder = journal_folder(Path(apart))
             folder.mkdir(parents=True)
@@ -118,6 +119,8 @@ def unpack(path: Path, to: Path) -> str:
                     raise
                 fault = str(error)
                 break
+            # zlib gives nothing of a chunk in which it meets a fault. From the copy the good part can be had byte by
+            # byte.
             before = packed.copy()
             try:
                 file.write(packed.decompress(chunk))
@@ -127,6 +130,7 @@ def unpack(path: Path, to: Path) -> str:
         if not packed.eof:
             fault = fault or "it ends too early"
             file.seek(0)
+            # Half a line would be refused as one that its producer tore, which it never did.
             file.truncate(sum(len(line) for line in file if line.endswith(b"\n")))
     return fault
 

@@ -72,14 +72,17 @@ def rebuild(
         base = _begin(home, new, resources, source, done)
         damaged = _fill(home, new, resources, done)
         with closing(open_database(new, resources, read_only=True)) as opened, naming_damage(new):
+            # Every block of the new database is read before the old one loses its place.
             done.rows = read_all(opened)
             _compare(opened, home, old, base, done)
         _say_what_stands_in_no_journal(database, old, base, done)
+        # Asked before anything is changed: somebody may still have a backup elsewhere.
         if done.lost and not is_loss_accepted:
             raise RebuildFailed(
                 f"it cannot be rebuilt without loss: {'; '.join(done.lost)}: `tape rebuild` does it all the same"
             )
         put_in_place(home, new, done, now)
+    # Only now: while the rebuild could still fail, the journal stayed as it was.
     set_aside_segments(home, damaged)
     return done
 
@@ -94,6 +97,7 @@ def _old(database: Path, room: Path) -> _Known | None:
     if not database.exists():
         return None
     apart = room / "old.duckdb"
+    # Under another name DuckDB finds no log beside it, and replays none onto a file that is damaged.
     apart.hardlink_to(database)
     try:
         with closing(open_any_revision(apart)) as opened:
@@ -122,6 +126,7 @@ def _known(connection: duckdb.DuckDBPyConnection) -> _Known:
 
 def _begin(home: Path, new: Path, resources: Resources, source: Path | None, done: Rebuilt) -> _Known | None:
     """Puts a copy of the backup to begin with at ``new``, else an empty database; returns what the backup says."""
+    # The newest first: less of the journal has to be read, and a segment that it covers may be gone.
     for path in [source] if source else backups(Layout(home).backups)[::-1]:
         if not path.is_file():
             raise RebuildFailed(
@@ -131,6 +136,7 @@ def _begin(home: Path, new: Path, resources: Resources, source: Path | None, don
         try:
             known = _copy_backup(path, new, resources)
         except (DatabaseDamaged, BackupFailed) as error:
+            # Also its log: the next backup is copied to the same name.
             for part in new.parent.glob(f"{new.name}*"):
                 part.unlink()
             _check_space(home, path.stat().st_size)
@@ -219,6 +225,7 @@ def _compare(
     rows = opened.execute("select distinct source from rejected_events where reason like 'crc %'").fetchall()
     damaged = {name for (name,) in rows}
     for run, (last, missing) in new.runs.items():
+        # What the old database or the backup lacked as well is no loss of this rebuild.
         known = [each.runs[run] for each in (old, base) if each is not None and run in each.runs]
         was_read_to = max((read_to for read_to, _ in known), default=0)
         if missing > max((missed for _, missed in known), default=0):
@@ -228,10 +235,12 @@ def _compare(
                 if (gap.producer, gap.run_id) == run
                 and (gap.is_gone or gap.segment in damaged or (gap.last_seq or 0) <= was_read_to)
             ]
+        # A journal that ends earlier than the old database had read has lost its last segments without a gap to show.
         if last < was_read_to:
             done.lost.append(f"{' '.join(run)}: batches {last + 1:,}..{was_read_to:,} missing: no segment has them")
     if old is not None:
         done.lost += [f"{' '.join(run)}: missing: no segment has it" for run in old.runs.keys() - new.runs.keys()]
+        # Imported rows stand in no journal, so only a backup could have brought them back.
         done.lost += [f"{words}: import them again" for row, words in old.imports.items() if row not in new.imports]
 
 

@@ -31,6 +31,7 @@ def apply_views(connection: duckdb.DuckDBPyConnection) -> list[str]:
     try:
         for name in gone:
             _drop_any(connection, name)
+        # Those above first, so that at no time something stands on an object that is gone.
         for item in reversed(pending):
             connection.execute(item.drop_statement)
         for item in pending:

@@ -107,9 +107,11 @@ def sql_objects() -> tuple[SqlObject, ...]:
     texts = {name: path.read_text(encoding="utf-8") for name, path in files.items()} | _seen()
     reads = {name: names_in(text).keys() & texts.keys() - {name} for name, text in texts.items()}
     objects: dict[str, SqlObject] = {}
+    # Sorted by name within what the reading allows, so that objects are applied in the same order everywhere.
     for name in TopologicalSorter({name: sorted(reads[name]) for name in sorted(texts)}).static_order():
         beneath = [objects[other] for other in sorted(reads[name])]
         digest = _sha256([texts[name], *(other.digest for other in beneath)])
+        # Over all that is read beneath, too: a changed macro changes what every view above it says.
         code_digest = _sha256([without_layout(texts[name]), *(other.code_digest for other in beneath)])
         objects[name] = SqlObject(name, layers[name], texts[name], frozenset(reads[name]), digest, code_digest)
     return tuple(objects.values())

@@ -74,10 +74,13 @@ class Clock:
             now, boot_s = self._together()
             self._notice_sleep(boot_s)
             last = self._last
+            # A clock that is corrected by a little would publish an older instant than the last one. Until it has
+            # caught up that one is kept.
             if last is not None and timedelta(0) < last - now <= KEPT:
                 return last
             if (moved_s := self._moved_s(now, boot_s)) is not None:
                 self._step(Step(now, moved_s, boot_s), last)
+            # Not while an instant is kept: small corrections would add up without ever being a step.
             self._read = now, boot_s
             self._last = now
             return now
@@ -93,6 +96,8 @@ class Clock:
 
     def _moved_s(self, now: datetime, boot_s: float) -> float | None:
         """By how much the wall clock was set since it was read last; ``None``: by no more than a correction."""
+        # At the start there is only the last publication to compare with. A clock that is ahead of it is no step, but
+        # time.
         if self._read is None:
             before = self._last
             return None if before is None or before - now <= KEPT else (now - before).total_seconds()
@@ -101,6 +106,8 @@ class Clock:
         return moved_s if abs(moved_s) > KEPT.total_seconds() else None
 
     def _notice_sleep(self, boot_s: float) -> None:
+        # Time since boot goes on during a sleep and the monotonic clock stands still, so the difference is the time
+        # asleep.
         before_s, self._asleep_s = self._asleep_s, boot_s - self._awake_s()
         if self._asleep_s - before_s > KEPT.total_seconds():
             self.sleeps += 1

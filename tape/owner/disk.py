@@ -44,6 +44,7 @@ class Disk:
 
     def is_full(self) -> bool:
         """Whether the owner may not write; asked before each transaction, as the answer takes microseconds."""
+        # Ten per cent more to begin again than to stop, or it would go back and forth with every file.
         enough = self._keep_bytes * (_AGAIN if self._was_full else 1.0)
         self._was_full = free_bytes(self._logs) < enough
         return self._was_full
@@ -75,6 +76,7 @@ class Disk:
             DiskFull: it would.
         """
         folder = existing(folder)
+        # On a disk of its own a backup takes nothing from the journal.
         kept = self._keep_bytes if folder.stat().st_dev in (_device(self._logs), _device(self._journal)) else 0
         if (free := free_bytes(folder)) < wanted_bytes + kept:
             beside = f" and {size(kept)} that are kept for the journal" if kept else ""

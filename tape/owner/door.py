@@ -84,6 +84,8 @@ class Door:
         refuse_foreign_socket(live.home)
         self._path.unlink(missing_ok=True)
         with short_name(self._path) as address:
+            # The socket has its mode from its first moment. A chmod after the bind would leave it open to others for an
+            # instant.
             before = os.umask(0o177)
             try:
                 self._server = _Server(address, live)
@@ -102,6 +104,7 @@ class Door:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # In this order: no new request, then an end of those under way, then the socket.
         self._server.shutdown()
         self._server.queries.close()
         self._server.server_close()
@@ -124,6 +127,7 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     def process_request(self, request: Any, client_address: Any) -> None:
         """A thread for each connection, while there are places."""
         if not self._places.acquire(blocking=False):
+            # Said without waiting: a client that does not read must not hold up the one thread that accepts.
             request.setblocking(False)
             request.send(_refusal(f"door: {_MAX_CLIENTS} clients are being answered, try again"))
             self.shutdown_request(request)
@@ -178,6 +182,7 @@ class _Handler(socketserver.BaseRequestHandler):
         except Exception as error:  # noqa: BLE001 (whatever a request does, the client is told)
             self.server.end_if_lost(error)
             line = _refusal_of(error)
+        # Asked of the finished line: how long an answer is in JSON nobody knows from its rows.
         if (size := len(line)) > _MAX_ANSWER:
             line = _refusal(f"answer: expected at most {_MAX_ANSWER:,} bytes, found {size:,}")
         self.request.settimeout(self.server.live.settings.door.timeout_s)
@@ -192,7 +197,9 @@ class _Handler(socketserver.BaseRequestHandler):
     def _line(self) -> bytes:
         """The request, within the time for all of it."""
         line, until = bytearray(), time.monotonic() + _PATIENCE_S
+        # Only in what came last: looking through all of a megabyte with each piece would take quadratic time.
         while b"\n" not in line[-_RECEIVED:] and len(line) <= _MAX_REQUEST:
+            # The time is for the whole line: a client that sends a byte a second would else stay for ever.
             self.request.settimeout(max(0.001, until - time.monotonic()))
             try:
                 more = self.request.recv(_RECEIVED)

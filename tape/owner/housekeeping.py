@@ -76,6 +76,7 @@ class Housekeeping:
             duckdb.Error: the database is broken.
         """
         now = datetime.now(UTC)
+        # Asked once for all tasks: a clock that is years ahead makes every backup, segment and row old.
         self._is_held = self._has_jumped(now)
         self.held = None
         tasks: list[Callable[[datetime], None]] = [
@@ -109,6 +110,7 @@ class Housekeeping:
             return backup(cursor, self._database, to, writing=self._writing)
 
     def _forget_copies_and_segments(self, now: datetime) -> None:
+        # First: a disk that is nearly full needs the room for everything that follows.
         forget_all_but(self._copies, self._settings.backup.keep)
         kept = backups(self._copies)
         before = now - timedelta(days=self._settings.store.journal_days)
@@ -125,6 +127,7 @@ class Housekeeping:
         compress_segments(self._home, {name for (name,) in rows})
         for folder in (self._logs / "archive", self._logs / "execution" / "archive"):
             for path in filter(is_archived_mirror, folder.glob("*.jsonl.*[0-9]")):
+                # Whoever follows a log by its inode may still be reading the end of the rotated one.
                 if now - datetime.fromtimestamp(path.stat().st_mtime, UTC) > _MIRROR_ARCHIVE_IDLE:
                     compress(path)
 
@@ -159,6 +162,7 @@ class Housekeeping:
         """Deletes old rows, when there is at least a day of them and room to write that down."""
         # closed at once: a result not read to its end keeps its transaction, and then no checkpoint empties the log
         with closing(self._connection.cursor()) as cursor:
+            # A day's worth at least: a delete for a few rows costs a transaction and a rewritten row group each time.
             late = cursor.execute(f"select min({column}) < ? from {table}", [before - timedelta(days=1)]).fetchone()
             if late is not None and late[0] and self._is_held:
                 self._hold(now)

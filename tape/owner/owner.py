@@ -147,6 +147,7 @@ class Owner:
             DatabaseBroken: the database can no longer be used.
             StoreError: the database cannot be opened, or is damaged and cannot be rebuilt without loss.
         """
+        # Before the claim, which writes a pid into the file: another program's file must stay as it is.
         refuse_foreign_claims(self.home, ["tape.pid"])
         refuse_foreign_socket(self.home)
         if not self._is_to_take_over and owner_pid(self.home) is None:
@@ -157,7 +158,9 @@ class Owner:
             if (connection := open_to_own(self.home, self.settings.resources(threads=1), self._stop)) is None:
                 return
             self.connection = connection
+            # Behind the claim on the stack, so that the database is closed before another owner may open it.
             stack.callback(self._close)
+            # Before the door opens: from here on no query can reach files or settings, whatever passes the guard.
             lock_down(connection, scratch)
             try:
                 self._start(stack, scratch)
@@ -178,9 +181,11 @@ class Owner:
         settle(self.own, self.connection, take_over=self._is_to_take_over)
         self._clean_up()
         self.clock = Clock(self._last_published())
+        # Before the journal is read on, so that what was recorded first is numbered first.
         self._recall(scratch)
         self.ingest = Ingest(self.connection.cursor(), self.home, scratch)
         self._ingest_all()
+        # Once the journal is stored, so that it is compared with the newest word on record, and not with an older one.
         record_config(self.home, self.settings, self.connection)
         self._ingest_all()
         self._say_what_is_stored()
@@ -214,6 +219,7 @@ class Owner:
             self._threads.append(threading.Thread(target=self._run_sync, args=(self.sync,), name="sync", daemon=True))
         for thread in self._threads:
             thread.start()
+        # Last: whoever gets an answer finds everything running.
         stack.enter_context(door)
         _LOG.info("serving %s, pid %d", self.home, os.getpid())
         self.serving.set()
@@ -271,6 +277,7 @@ class Owner:
         """Ends the owner, as the database can no longer be used; what is damaged is rebuilt by the next one."""
         is_first, self._fatal = self._fatal is None, self._fatal or error
         self.stop()
+        # Marked on disk, because the process that finds the damage is not the one that can mend it.
         if is_first and is_damage(error):
             try:
                 mark_damaged(self.home, " ".join(str(error).split()), datetime.now(UTC))
@@ -284,6 +291,7 @@ class Owner:
         each commit and each file is whole, so the next owner goes on as after a kill.
         """
         until = (self._asked_at or time.monotonic()) + _END_S
+        # First of all: a query may hold a transaction that the last round would wait for.
         self._end_queries()
         if self.sync is not None:
             self.sync.close()
@@ -312,6 +320,7 @@ class Owner:
     def _last_round(self, until: float) -> None:
         """Let each worker, in their order, do its last step once its thread has ended."""
         for worker, thread in zip(self.workers, self._threads, strict=False):
+            # The thread may be in the middle of its step. Doing its last one beside it would write one file twice.
             thread.join(max(0.0, until - time.monotonic()))
             if worker.last is None or thread.is_alive() or self._fatal is not None:
                 continue
@@ -341,10 +350,12 @@ class Owner:
         """Stores a slice of what was recorded; whether there is more."""
         if self.disk.is_full():
             return False
+        # Held for the whole step: a backup is a plain copy of the file, and must not see half a transaction.
         with self.writing:
             done = self.ingest.run_once()
         self._say_what_is_known()
         if done.tables:
+            # A new dictionary, as other threads read the old one: they see all of a step or nothing of it.
             self.versions = {**self.versions, **dict.fromkeys(done.tables, done.last_seq)}
             for worker in self.workers:
                 if worker.follows_ingest:
@@ -364,6 +375,7 @@ class Owner:
         breaks, is_first = self.clock.breaks, self.publisher.nav is None
         with self.publishing:
             as_of = self.clock.now()
+            # A file's age was measured on a clock that has been set, or across a sleep: nobody knows how old it is.
             if self.clock.breaks != breaks:
                 self.publisher.expire()
             self.publisher.publish_due(self.versions, as_of, writing=self.writing)
@@ -395,6 +407,7 @@ class Owner:
 
     def _look_ahead(self) -> None:
         """Say once of each source that its events are stamped later than now, and again when it begins anew."""
+        # What was not ahead stays so: the clock only comes nearer. Only new rows can change the answer.
         if self.versions == self._looked_ahead_at:
             return
         versions, now = self.versions, datetime.now(UTC)

@@ -126,6 +126,7 @@ class Queries:
     def _running_query(
         self, peer: socket.socket, opened: AbstractContextManager[Runs]
     ) -> Iterator[tuple[_Query, Runs]]:
+        # Of this thread alone, so that storing and publishing come first on a small machine.
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
         query = self._admit(peer)
         try:
@@ -145,6 +146,8 @@ class Queries:
         query.peer.settimeout(_WAIT_S)
         while left:
             try:
+                # Piece by piece, with a look at the time in between: a large send would wait for a client that has
+                # stopped reading.
                 left = left[query.peer.send(left) :]
                 heard = time.monotonic()
             except TimeoutError:
@@ -155,6 +158,8 @@ class Queries:
         """Gives a stream time for its next part, and its place to others once it is long."""
         now, limits = time.monotonic(), self._limits
         with self._gate:
+            # A stream may take minutes because its reader does. It must not keep short queries from their places
+            # meanwhile.
             if now - query.begun > limits.timeout_s and not query.is_long:
                 if sum(each.is_long for each in self._running) >= limits.queries:
                     query.reason = query.reason or f"{limits.queries} long ones are being read, try again"
@@ -170,6 +175,8 @@ class Queries:
         """Ends what runs, and lets nothing begin before the end of the block."""
         with self._gate:
             self._alone += 1
+            # The owner's own step failed for want of memory. Queries can be asked again, a step of the owner cannot
+            # wait.
             self._end("memory is short, try again")
             self._gate.wait_for(lambda: not self._running, _ALONE_S)
         try:
@@ -210,6 +217,7 @@ class Queries:
         """Why none may begin now, empty when one may."""
         if self._is_closed:
             return "the owner stops"
+        # Measured while none runs: what has grown since is what queries take.
         if not self._running:
             self._had_bytes = own_bytes()
         if self._alone or self._takes_too_much():
@@ -243,6 +251,7 @@ class Queries:
                 if not self._running:
                     return
                 peers = {query.peer.fileno(): query for query in self._running if not query.reason}
+            # Outside of the lock: it waits a moment, and queries must be able to begin and end meanwhile.
             gone = _hung_up(peers)
             with self._gate:
                 self._look(peers, gone)
@@ -258,6 +267,7 @@ class Queries:
                 query.reason = query.reason or "takes more memory than it may"
         for query in self._running:
             if query.reason and query.running is not None:
+                # Again with every look: an interrupt that comes before the query has begun to run is lost.
                 query.running.interrupt()
 
     def _grown_bytes(self) -> int:
@@ -265,6 +275,7 @@ class Queries:
 
     def _takes_too_much(self) -> bool:
         """Whether more was taken since none ran than all may have; blocks of tables that were read do not count."""
+        # Cheap first: only what looks too much is looked at closely, which takes a query of its own.
         grown = self._grown_bytes()
         if grown <= self._most_bytes:
             return False

@@ -49,7 +49,7 @@ def test_status_dry_marks_a_dry_run(store: GivenRows) -> None:
     assert [row["is_dry_run"] for row in store.rows("from acks_merged order by ts")] == [True, False, False]
 
 
-JOINED = {
+JOINED: dict[str, Any] = {
     "side": "BUY",
     "request_qty": 2.0,
     "order_type": "LIMIT",
@@ -62,7 +62,7 @@ JOINED = {
     "intent_id": "i1",
     "strategy": "vol",
 }
-OWN = {
+OWN: dict[str, Any] = {
     "side": "SELL",
     "request_qty": 0.0,
     "order_type": "MARKET",

@@ -74,7 +74,7 @@ def test_each_flag_is_shown_as_recorded_and_before_what_is_configured(
 ) -> None:
     configured = {RECORDED[column]: not value}
     store.connection.execute(f"set variable configured = '{json.dumps(configured)}'")
-    record_flags(store, **dict.fromkeys(RECORDED, not value) | {column: value})
+    record_flags(store, None, **{**dict.fromkeys(RECORDED, not value), column: value})
     row = store.one("flags")
     assert {name for name, shown in row["v6_flags"].items() if shown is value} == {RECORDED[column]}
     assert [row[name] for name in COMPUTED] == [(name == column) is value for name in COMPUTED]
