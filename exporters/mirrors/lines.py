@@ -19,7 +19,7 @@ import orjson
 from tape.execution import events
 from tape.exporters.contract import state_file
 from tape.exporters.state_files import render, to_json, write_atomically
-from tape.store.legacy.importer import COMPUTED
+from tape.store.legacy.staged import COMPUTED
 from tape.store.own_files import OwnFiles
 from tape.store.query.round import Round, Row
 

@@ -50,7 +50,7 @@ def events_ahead(connection: duckdb.DuckDBPyConnection, now: datetime, tables: I
             log is not null as is_imported,
             count(*) as rows_ahead,
             max(ts) as until_ts,
-            # An imported row has no time of recording of its own: the log's would be compared with itself.
+            -- An imported row has no time of recording of its own: the log's would be compared with itself.
             max(epoch(ts - received_ts)) filter (where log is null) as lead_s,
             max(coalesce(imported_ts, received_ts)) as arrived_ts,
             any_value(hostname),

@@ -95,7 +95,7 @@ def damaged_ends(connection: duckdb.DuckDBPyConnection) -> list[str]:
         select segment
         from journal_segments
         inner join rejected_events on source = segment and line = read_lines
-        # A torn line is not counted: its producer never had it recorded.
+        -- A torn line is not counted: its producer never had it recorded.
         where starts_with(reason, 'crc ')
         """
     ).fetchall()
@@ -110,8 +110,7 @@ def certificates(connection: duckdb.DuckDBPyConnection) -> list[Certificate]:
             select
                 producer,
                 run_id,
-                # A damaged last line was a batch of which no later number tells: it is counted as recorded, and so as a
-                # gap.
+                -- A damaged last line was a batch, of which no later number tells: it counts as recorded, so as a gap.
                 max(last_seq + list_contains($damaged, segment)::bigint) as recorded,
                 sum(stored_batches) as stored,
                 sum(refused_batches) as refused,

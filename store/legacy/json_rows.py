@@ -16,165 +16,15 @@ Nothing here comes from user input but file contents, which are only ever data: 
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import cached_property
 from typing import Any
 
 from tape.execution import values
-from tape.execution.events import Event, Layout, layout_of, read_fields
+from tape.execution.events import Event, read_fields
 from tape.store.event_json import to_json
-from tape.store.schema import EVENT_TABLES, python_type
-
-_STORE_FIELDS = ("event_id", "is_test", "producer")
-
-
-@dataclass(frozen=True)
-class Shape:
-    """How lines of one kind become rows of one event's table.
-
-    ``kind``: their ``event_type``; ``None``: any. ``when``: further SQL over ``json``, the line, that tells them.
-    ``keys``: for columns whose key is not the contract's, the paths to try in order (a true 0 or false is a value, only
-    null goes on to the next). ``optional``: required fields that lines of this kind never had. ``whole``: the column
-    that takes the whole line.
-    """
-
-    event: type[Event]
-    kind: str | None = None
-    when: str = "true"
-    keys: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    optional: frozenset[str] = frozenset()
-    whole: str | None = None
-
-    @cached_property
-    def layout(self) -> Layout:
-        """Where its fields stand and how they are read."""
-        return layout_of(self.event, self.keys, self.optional, ("producer", *([self.whole] if self.whole else [])))
-
-    @property
-    def kinds(self) -> dict[str, type]:
-        """The Python type of each field that is read from the line."""
-        skipped = (*_STORE_FIELDS, self.whole)
-        fields = self.event.model_fields.items()
-        return {name: python_type(info.annotation) for name, info in fields if name not in skipped}
-
-    @property
-    def all_paths(self) -> list[str]:
-        """Every path at which a field may stand."""
-        return [path for name in self.kinds for path in self.paths(name)]
-
-    @property
-    def condition(self) -> str:
-        """SQL: whether a line is of this shape."""
-        return self.when if self.kind is None else f"kind = '{self.kind}' and {self.when}"
-
-    def paths(self, name: str) -> tuple[str, ...]:
-        """The paths at which a field may stand, in the order they are tried."""
-        return self._paths[name]
-
-    @cached_property
-    def _paths(self) -> dict[str, tuple[str, ...]]:
-        return {place.name: tuple(".".join(path) for path in place.paths) for place in self.layout.places}
-
-
-class LineTree:
-    """The structure that the lines of a log are parsed into: a struct of text, documents as JSON.
-
-    A path below a document is read from the document. SQL names the parsed line ``line``. ``keys``: the keys that the
-    lines have, others are not looked for; ``None``: any. ``quick``: numbers are doubles, not text.
-    """
-
-    def __init__(self, shapes: Iterable[Shape], keys: Container[str] | None = None, *, quick: bool = False) -> None:
-        self.quick = quick
-        self._keys = keys
-        self._tree: dict[str, Any] = dict.fromkeys(("event_type", *_ALWAYS_KNOWN, "strategy"), "VARCHAR")
-        for shape in shapes:
-            for name, kind in shape.kinds.items():
-                for path in shape.paths(name):
-                    self._add(
-                        path, "JSON" if kind in (dict, list) else "DOUBLE" if quick and kind is float else "VARCHAR"
-                    )
-
-    def has(self, path: str) -> bool:
-        """Whether lines may have something at a path."""
-        return self._keys is None or path.split(".")[0] in self._keys
-
-    def _add(self, path: str, kind: str) -> None:
-        if not self.has(path):
-            return
-        *parents, leaf = path.split(".")
-        node = self._tree
-        for parent in parents:
-            below = node.setdefault(parent, {})
-            if isinstance(below, str):
-                return
-            node = below
-        node[leaf] = kind
-
-    @property
-    def parents(self) -> list[str]:
-        """The keys of objects that are parsed into their parts."""
-        return [key for key, below in self._tree.items() if isinstance(below, dict)]
-
-    @property
-    def levels(self) -> str:
-        """SQL: the JSON paths of the objects in which keys stand, the line itself first."""
-        return ", ".join(f"'{path}'" for path in ["$", *(f"$.{parent}" for parent in self.parents)])
-
-    def parse(self, json_text: str) -> str:
-        """SQL: JSON text as a struct."""
-        return f"json_transform({json_text}, '{json.dumps(self._tree)}')"
-
-    def text(self, paths: Iterable[str]) -> str:
-        """SQL: the first of the paths of ``line`` that is known, as text; empty text is unknown."""
-        return f"coalesce({', '.join(self.known(path) for path in paths)}, null)"
-
-    def known(self, path: str) -> str:
-        """SQL: what is at one path of ``line``; null where it is empty text."""
-        return f"nullif({self.leaf(path)}, '')"
-
-    def document(self, paths: Iterable[str]) -> str:
-        """SQL: the first of the paths of ``line`` that is not null, as it stands."""
-        return f"coalesce({', '.join(self.leaf(path) for path in paths)}, null)"
-
-    def number(self, paths: Iterable[str]) -> str:
-        """SQL: the first of the paths of ``line`` that is not null, as a double."""
-        return f"coalesce({', '.join(map(self.double, paths))}, null)"
-
-    def double(self, path: str) -> str:
-        """SQL: what is at one path of ``line``, as a double."""
-        return f"try_cast({self.leaf(path)} as double)"
-
-    def leaf(self, path: str) -> str:
-        """SQL: what is at one path of ``line``."""
-        if not self.has(path):
-            return _NOTHING
-        node: Any = self._tree
-        sql, parts = "line", path.split(".")
-        for depth, part in enumerate(parts):
-            sql, node = f'{sql}."{part}"', node[part]
-            if isinstance(node, str) and depth + 1 < len(parts):
-                return f"json_extract_string({sql}, '$.{'.'.join(parts[depth + 1 :])}')"
-        return sql
-
-    def own_parents(self, shape: Shape) -> list[str]:
-        """The objects that hold fields of a shape."""
-        first = {path.split(".")[0] for path in shape.all_paths if "." in path}
-        return [parent for parent in self.parents if parent in first]
-
-    def knows(self, shape: Shape, names: Iterable[list[str] | None]) -> bool:
-        """Whether every key has a column; ``names``: the keys of a line, level by level as in ``levels``."""
-        known = {parent: set[str]() for parent in ("$", *self.parents)}
-        known["$"].update(_ALWAYS_KNOWN, ("event_type",))
-        for path in shape.all_paths:
-            if path in shape.layout.other_keys:
-                continue  # kept where the first key of its field has a value, too
-            first, _, rest = path.partition(".")
-            known["$"].add(first)
-            if rest and first in known:
-                known[first].add(rest)
-        return all(known[parent].issuperset(level or ()) for parent, level in zip(known, names, strict=True))
+from tape.store.legacy.line_tree import ALWAYS_KNOWN, NOTHING, LineTree, Shape
+from tape.store.schema import EVENT_TABLES
 
 
 def typed_rows(tree: LineTree, shapes: Mapping[int, Shape], staged: str, *, with_extra: bool = True) -> str:
@@ -268,7 +118,7 @@ class _TypedRows:
                 from (
                     select
                         ordinal, event_id, raw, {", ".join(self._fields())}, {self._has_odd_double()} as has_odd_double,
-                        {self._left() if with_extra else _NOTHING} as left_over,
+                        {self._left() if with_extra else NOTHING} as left_over,
                         {self._tree.leaf("event_id")} as t_own_id,
                         {self._tree.leaf("strategy")} as t_strategy_name,
                         {self._tree.leaf("is_test")} as t_test_mark,
@@ -380,8 +230,8 @@ class _TypedRows:
     def _left(self) -> str:
         """SQL: the line without what has a column."""
         if self._shape.whole is not None:
-            return _NOTHING
-        patch: dict[str, Any] = dict.fromkeys((*_ALWAYS_KNOWN, "event_type"))
+            return NOTHING
+        patch: dict[str, Any] = dict.fromkeys((*ALWAYS_KNOWN, "event_type"))
         others = self._shape.layout.other_keys
         for path in sorted(path for path in self._shape.all_paths if path not in others):
             first, _, rest = path.partition(".")
@@ -414,11 +264,6 @@ class _TypedRows:
     def _extra(self) -> str:
         """SQL: what is left of the line; null when that is nothing."""
         return "cast(nullif(json_merge_patch(left_over, emptied), '{}') as json)"
-
-
-def keys_are_distinct(names: Iterable[list[str] | None]) -> bool:
-    """Whether no key is there twice; ``names``: the keys of a line, level by level as in ``LineTree.levels``."""
-    return all(level is None or len(level) == len(set(level)) for level in names)
 
 
 def read_ts(shape: Shape, raw: str) -> datetime | None:
@@ -465,8 +310,6 @@ def typed_lines(event: type[Event], read: str) -> str:
 
 _NOT_OF_LINE = ("event_id", "producer", "ingest_seq")
 _READ_AS = {"TIMESTAMP": "TIMESTAMPTZ"}
-_ALWAYS_KNOWN = ("event_id", "ts", "is_test")
-_NOTHING = "cast(null as varchar)"
 _EPOCH = (
     "make_timestamptz(cast(trunc({n}) * {unit} as bigint) + cast(round_even(({n} - trunc({n})) * {unit}, 0) as bigint))"
 )

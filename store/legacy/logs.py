@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tape.execution import events
 from tape.store.home import CONFIG_FILES
-from tape.store.legacy.json_rows import Shape
+from tape.store.legacy.line_tree import Shape
 from tape.store.legacy.log_names import OLD, Age, is_archive, log_name
 
 

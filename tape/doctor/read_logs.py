@@ -27,7 +27,7 @@ from tape.exporters.mirrors.computed import ROUTER_HEALTH_S, without_clocks
 from tape.exporters.mirrors.events import EVENT_MIRRORS, not_imported
 from tape.exporters.mirrors.lines import router_health_line, summary_line
 from tape.store.database import closing
-from tape.store.legacy.importer import COMPUTED
+from tape.store.legacy.staged import COMPUTED
 
 HEALTH, COMPARE = "router_health.jsonl", "pipeline_v6_compare.jsonl"
 MIRRORS = (*EVENT_MIRRORS, HEALTH, COMPARE)
