@@ -161,11 +161,13 @@ class Event(BaseModel):
     """Whether an event without an id is known by what it says: order events are, states and signs of life are not."""
 
     event_id: MaybeId = optional(
-        "identity of the event: given by its producer; else a hash of what an order event says;"
-        " else run and number (journal), md5 of the line (import)"
+        "identity of the event: the producer's own id; without one, a hash of the fields (order events), run and number"
+        " (other events of the journal) or the md5 of the line (other imported events)"
     )
     ts: Instant = required("event time")
-    is_test: Flag = optional("test noise (strategy smoke_test): stored, excluded from every view", default=False)
+    is_test: Flag = optional(
+        "true: an event of a test (strategy smoke_test); stored, but excluded from every view", default=False
+    )
     producer: MaybeText = optional("name of the producing process, or the log an imported row came from")
     run_id: MaybeId = optional("identity of the producer's run")
     hostname: MaybeText = optional("host of the producer")
@@ -173,7 +175,7 @@ class Event(BaseModel):
 
 
 class Ticked(Event):
-    """One pass of the executor's loop: the account as it stood. Equity <= 0 or unknown is stored and moves nothing."""
+    """The account at one pass of the loop. A tick with unknown equity, or <= 0, changes nothing that is published."""
 
     table = "ticks"
     event_type = "tick"
@@ -188,7 +190,8 @@ class Ticked(Event):
     unrealized_pnl_usd: MaybeNumber = optional("unrealised PnL over all positions", "unrealized_pnl", "USD")
     realized_pnl_usd: MaybeNumber = optional("realised PnL of the day as reported", "realized_pnl", "USD")
     position_count: MaybeWhole = optional(
-        "positions this tick lists; null: it lists none of them, not even zero", unit="1"
+        "number of open positions that came with this tick; null: it came without a list, so the number is unknown",
+        unit="1",
     )
 
     @model_validator(mode="after")
@@ -209,9 +212,9 @@ class PositionMarked(Event):
     table = "positions"
     event_type = "position_snapshot"
 
-    tick_id: MaybeId = optional("event_id of the tick that lists it; null: a snapshot of its own")
+    tick_id: MaybeId = optional("event_id of the tick that it came with; null: a snapshot that came without a tick")
     symbol: Symbol = required("instrument")
-    side: MaybeSide = optional("LONG or SHORT as given; null: the sign of the quantity tells", "mode")
+    side: MaybeSide = optional("LONG or SHORT as recorded; null: the sign of the quantity decides", "mode")
     qty: Number = required("signed quantity, negative is short", "pos_qty", "base units")
     entry_price: MaybeNumber = optional("average entry price", "entry_px", "quote/base")
     mark_price: MaybeNumber = optional("mark price of the moment", "mark_price", "quote/base")
@@ -244,12 +247,12 @@ class OrderAttempted(Event):
     intent_id: MaybeId = optional("identity of the intent behind the attempt")
     qty: MaybeNumber = optional("requested quantity", unit="base units")
     price_hint: MaybeNumber = optional("price the decision was taken at", unit="quote/base")
-    strategy: MaybeText = optional("strategy that asked")
+    strategy: MaybeText = optional("strategy that asked for the order")
     signal_ts: MaybeInstant = optional("time of the signal behind the intent")
-    reduce_only: MaybeFlag = optional("may only reduce a position")
+    reduce_only: MaybeFlag = optional("true: the order may only reduce a position")
     confidence: MaybeNumber = optional("confidence of the signal", unit="0..1")
     expected_edge: MaybeNumber = optional("expected edge of the signal", unit="1")
-    decision_latency_ms: MaybeNumber = optional("signal to decision", unit="ms")
+    decision_latency_ms: MaybeNumber = optional("time from signal to decision", unit="ms")
     nav_snapshot: MaybeDocument = optional("NAV and gross exposure the decision saw")
     bid_price: MaybeNumber = optional("best bid at decision", unit="quote/base")
     ask_price: MaybeNumber = optional("best ask at decision", unit="quote/base")
@@ -257,7 +260,7 @@ class OrderAttempted(Event):
 
 
 class OrderAcked(Event):
-    """The venue accepted an order. Old runtimes wrote an ack in two halves, told by ``source``; views merge them."""
+    """The venue accepted an order. Old runtimes wrote an ack as two rows of different ``source``; views merge them."""
 
     table = "order_acks"
     event_type = "order_ack"
@@ -271,13 +274,15 @@ class OrderAcked(Event):
     request_qty: Number = required("requested quantity", unit="base units")
     order_type: Text = required("order type, e.g. MARKET or LIMIT")
     status: Text = required("venue's status; DRY marks a dry run")
-    price: MaybeNumber = optional("price of the ack; 0 on market orders, which is not a fill", unit="quote/base")
+    price: MaybeNumber = optional(
+        "limit price of the order; 0 for market orders: it is not a fill price", unit="quote/base"
+    )
     position_side: MaybeSide = optional("LONG, SHORT or BOTH", "positionSide")
-    reduce_only: MaybeFlag = optional("may only reduce a position", "reduceOnly")
-    latency_ms: MaybeNumber = optional("submit to acknowledgement", unit="ms")
+    reduce_only: MaybeFlag = optional("true: the order may only reduce a position", "reduceOnly")
+    latency_ms: MaybeNumber = optional("time from submission to acknowledgement", unit="ms")
     attempt_id: MaybeId = optional("attempt the order belongs to")
     intent_id: MaybeId = optional("intent the order belongs to")
-    strategy: MaybeText = optional("strategy that asked")
+    strategy: MaybeText = optional("strategy that asked for the order")
     source: MaybeText = optional(
         "event type the row was logged under: order_ack or order_executed", "event_type", default="order_ack"
     )
@@ -287,7 +292,7 @@ class OrderAcked(Event):
 
 
 class OrderFilled(Event):
-    """The fill state of an order, cumulative: of several rows of one order the latest counts."""
+    """What is filled of an order so far. Rows are cumulative: the latest row of an order counts."""
 
     table = "order_fills"
     event_type = "order_fill"
@@ -306,17 +311,17 @@ class OrderFilled(Event):
     trade_ids: Items = required("venue's trade ids", "tradeIds")
     status: Text = required("venue's status")
     position_side: MaybeSide = optional("LONG, SHORT or BOTH", "positionSide")
-    reduce_only: MaybeFlag = optional("may only reduce a position", "reduceOnly")
-    latency_ms: MaybeNumber = optional("submit to last fill", unit="ms")
+    reduce_only: MaybeFlag = optional("true: the order may only reduce a position", "reduceOnly")
+    latency_ms: MaybeNumber = optional("time from submission to the last fill", unit="ms")
     attempt_id: MaybeId = optional("attempt the order belongs to")
     intent_id: MaybeId = optional("intent the order belongs to")
-    strategy: MaybeText = optional("strategy that asked")
+    strategy: MaybeText = optional("strategy that asked for the order")
     bid_price: MaybeNumber = optional("best bid at the fill", unit="quote/base")
     ask_price: MaybeNumber = optional("best ask at the fill", unit="quote/base")
     mark_price: MaybeNumber = optional("mark price at the fill", unit="quote/base")
     maker_qty: MaybeNumber = optional("quantity filled as maker so far", unit="base units", added_in="0009")
     fees_by_asset: MaybeDocument = optional(
-        "fees so far, an object {asset: amount}, where they were paid in several assets; positive is paid",
+        "fees so far as an object {asset: amount}, where they were paid in several assets; positive is paid",
         added_in="0009",
     )
 
@@ -332,21 +337,23 @@ class OrderClosed(Event):
     symbol: Symbol = required("instrument")
     order_id: Id = required("venue's order id of the closing order", "orderId")
     client_order_id: Id = required("client order id of the closing order", "clientOrderId")
-    realized_pnl_usd: Number = required("realised PnL gross of fees; a true 0 is a trade", "realizedPnlUsd", "USD")
+    realized_pnl_usd: Number = required(
+        "realised PnL before fees; 0 is a trade that gained and lost nothing", "realizedPnlUsd", "USD"
+    )
     fees_usd: Number = required("fees of the closing order", "fees_total", "USD")
     position_size_before: Number = required("signed position before the close", unit="base units")
     position_size_after: Number = required("signed position after the close", unit="base units")
     closed_qty: MaybeNumber = optional("quantity closed; null: |before - after|", unit="base units")
     position_side: MaybeSide = optional("LONG, SHORT or BOTH", "positionSide")
-    reduce_only: MaybeFlag = optional("may only reduce a position", "reduceOnly")
-    latency_ms: MaybeNumber = optional("submit to close", unit="ms")
+    reduce_only: MaybeFlag = optional("true: the order may only reduce a position", "reduceOnly")
+    latency_ms: MaybeNumber = optional("time from submission to the close", unit="ms")
     attempt_id: MaybeId = optional("attempt the closing order belongs to")
     intent_id: MaybeId = optional("intent the closing order belongs to")
-    strategy: MaybeText = optional("strategy that asked")
+    strategy: MaybeText = optional("strategy that asked for the order")
 
 
 class OrderFailed(Event):
-    """The venue or the way to it refused an order."""
+    """An order failed: the venue refused it, or the request did not get through."""
 
     table = "order_errors"
     event_type = "order_error"
@@ -358,12 +365,12 @@ class OrderFailed(Event):
     price: MaybeNumber = optional("price asked for", unit="quote/base")
     qty: MaybeNumber = optional("quantity asked for", unit="base units")
     error: MaybeText = optional("the error as the venue or client worded it", "exc")
-    dry_run: MaybeFlag = optional("no order would have reached the venue")
+    dry_run: MaybeFlag = optional("true: a dry run, which sends no order to the venue")
     position_side: MaybeSide = optional("LONG, SHORT or BOTH")
-    reduce_only: MaybeFlag = optional("may only reduce a position")
+    reduce_only: MaybeFlag = optional("true: the order may only reduce a position")
     attempt_id: MaybeId = optional("attempt the order belongs to")
     payload: MaybeDocument = optional("the request as sent, without secrets")
-    cancel_reason: MaybeText = optional("why the venue ended the order, as the venue says it", added_in="0009")
+    cancel_reason: MaybeText = optional("why the venue ended the order, in the venue's words", added_in="0009")
 
 
 class FundingSettled(Event):
@@ -373,7 +380,7 @@ class FundingSettled(Event):
     event_type = "funding"
 
     symbol: Symbol = required("instrument")
-    amount_usd: Number = required("what came into the wallet, negative is paid", unit="USD")
+    amount_usd: Number = required("amount received; negative: amount paid", unit="USD")
 
 
 class TransferRecorded(Event):
@@ -382,23 +389,25 @@ class TransferRecorded(Event):
     table = "transfers"
     event_type = "transfer"
 
-    amount_usd: Number = required("what came in; negative: what went out", unit="USD")
+    amount_usd: Number = required("value of what came in; negative: of what went out", unit="USD")
     asset: MaybeText = optional("asset that was moved")
     amount: MaybeNumber = optional("quantity of the asset, signed like amount_usd", unit="asset")
-    transfer_id: MaybeId = optional("the venue's id of the transfer; null: every row counts")
+    transfer_id: MaybeId = optional(
+        "the venue's id of the transfer, by which a second row of it is recognised; null: the row counts by itself"
+    )
     kind: MaybeText = optional("deposit, withdrawal or internal (between accounts of one owner)")
-    note: MaybeText = optional("anything else about it")
+    note: MaybeText = optional("free text")
 
 
 class OrderMeasured(Event):
-    """How the router did on one attempt. Rows with ``kind`` position_close are no router metrics."""
+    """What the router measured of one attempt. Rows with ``kind`` position_close are notes about closes instead."""
 
     table = "order_metrics"
     event_type = "order_metric"
     by_content = True
 
     kind: MaybeText = optional("null: a router metric; position_close: a note about a close", "event")
-    attempt_id: MaybeId = optional("attempt that is measured; several rows: the latest counts")
+    attempt_id: MaybeId = optional("attempt that was measured; of several rows the latest counts")
     intent_id: MaybeId = optional("intent behind the attempt")
     venue: MaybeText = optional("venue")
     route: MaybeText = optional("route taken, e.g. maker, taker, market")
@@ -409,24 +418,28 @@ class OrderMeasured(Event):
     avg_fill_price: MaybeNumber = optional("average fill price", "prices.avg_fill", "quote/base")
     contracts_qty: MaybeNumber = optional("quantity", "qty.contracts", "base units")
     notional_usd: MaybeNumber = optional("notional", "qty.notional_usd", "USD")
-    decision_ms: MaybeNumber = optional("signal to decision", "timing_ms.decision", "ms")
-    submit_ms: MaybeNumber = optional("decision to submit", "timing_ms.submit", "ms")
-    ack_ms: MaybeNumber = optional("submit to acknowledgement", "timing_ms.ack", "ms")
-    fill_ms: MaybeNumber = optional("acknowledgement to fill", "timing_ms.fill", "ms")
+    decision_ms: MaybeNumber = optional("time from signal to decision", "timing_ms.decision", "ms")
+    submit_ms: MaybeNumber = optional("time from decision to submission", "timing_ms.submit", "ms")
+    ack_ms: MaybeNumber = optional("time from submission to acknowledgement", "timing_ms.ack", "ms")
+    fill_ms: MaybeNumber = optional("time from acknowledgement to fill", "timing_ms.fill", "ms")
     status: MaybeText = optional("venue's final status", "result.status")
     retries: MaybeWhole = optional("retries", "result.retries", "1")
     is_cancelled: MaybeFlag = optional("the order was cancelled", "result.cancelled")
     fees_usd: MaybeNumber = optional("fees", unit="USD")
-    slippage_bps: MaybeNumber = optional("slippage as logged, positive is cost; views prefer the prices", unit="bps")
+    slippage_bps: MaybeNumber = optional(
+        "slippage as logged, positive is a cost; views compute it from the prices where those are known", unit="bps"
+    )
     ack_latency_ms: MaybeNumber = optional("acknowledgement latency as logged", unit="ms")
     maker_start: MaybeFlag = optional("the router began as maker")
     is_maker_final: MaybeFlag = optional("the order was filled as maker")
     used_fallback: MaybeFlag = optional("the router fell back to taker; null counts as false")
-    policy_maker_first: MaybeFlag = optional("policy: begin as maker", "policy.maker_first")
-    policy_taker_bias: MaybeText = optional("policy: prefer_maker, balanced or prefer_taker", "policy.taker_bias")
-    policy_quality: MaybeText = optional("policy: router quality it was based on", "policy.quality")
-    policy_reason: MaybeText = optional("policy: why", "policy.reason")
-    policy_offset_bps: MaybeNumber = optional("policy: maker offset", "policy.offset_bps", "bps")
+    policy_maker_first: MaybeFlag = optional("policy in force: begin as maker", "policy.maker_first")
+    policy_taker_bias: MaybeText = optional(
+        "policy in force: prefer_maker, balanced or prefer_taker", "policy.taker_bias"
+    )
+    policy_quality: MaybeText = optional("policy in force: the router quality that it was based on", "policy.quality")
+    policy_reason: MaybeText = optional("policy in force: its reason", "policy.reason")
+    policy_offset_bps: MaybeNumber = optional("policy in force: maker offset", "policy.offset_bps", "bps")
     autotune_applied: MaybeFlag = optional("a suggestion was applied to the policy")
     policy_before: MaybeDocument = optional("policy before autotune")
     policy_after: MaybeDocument = optional("policy after autotune")
@@ -436,7 +449,7 @@ class OrderMeasured(Event):
     end_ask_price: MaybeNumber = optional("best ask when the attempt ended", unit="quote/base", added_in="0009")
     end_mark_price: MaybeNumber = optional("mark price when the attempt ended", unit="quote/base", added_in="0009")
     cancel_reason: MaybeText = optional(
-        "why the last order ended unfilled, as the venue says it", "result.cancel_reason", added_in="0009"
+        "why the last order ended unfilled, in the venue's words", "result.cancel_reason", added_in="0009"
     )
 
 
@@ -448,11 +461,11 @@ class IntentVetoed(Event):
     by_content = True
 
     symbol: Symbol = required("instrument")
-    veto_reason: Text = required("reason as logged; views make it canonical")
-    original_reason: MaybeText = optional("reason before it was made canonical")
+    veto_reason: Text = required("reason as logged; views translate it into a canonical name")
+    original_reason: MaybeText = optional("reason before its translation into a canonical name")
     side: MaybeSide = optional("BUY or SELL")
-    position_side: MaybeSide = optional("LONG or SHORT; its presence marks a raw row")
-    strategy: MaybeText = optional("strategy that asked")
+    position_side: MaybeSide = optional("LONG or SHORT; only the raw rows of old executors have it")
+    strategy: MaybeText = optional("strategy that asked for the order")
     qty_req: MaybeNumber = optional("requested quantity", unit="base units")
     signal_ts: MaybeInstant = optional("time of the signal behind the intent")
     attempt_id: MaybeId = optional("attempt that was vetoed", "attempt_id", also=("veto_detail.intent.attempt_id",))
@@ -475,21 +488,23 @@ class ShadowDecided(Event):
 
     ts: Instant = required("event time: the decision", "timestamp")
     symbol: MaybeSymbol = optional("instrument; heartbeats may have none", "symbol", also=("intent.symbol",))
-    attempt_id: MaybeId = optional("live attempt it shadows; null: none", "attempt_id", also=("intent.attempt_id",))
+    attempt_id: MaybeId = optional(
+        "live attempt that the decision is about; null: none", "attempt_id", also=("intent.attempt_id",)
+    )
     is_heartbeat: Flag = optional("a sign of life, not a decision", "heartbeat", default=False)
     is_allowed: MaybeFlag = optional("the candidate pipeline would trade", "risk_decision.allowed")
-    decision: MaybeDocument = optional("the decision, whole, as its producer wrote it")
+    decision: MaybeDocument = optional("the whole decision as its producer wrote it")
 
 
 class HeartbeatSent(Event):
-    """A service said that it lives."""
+    """A service reported that it is running."""
 
     table = "heartbeats"
     event_type = "heartbeat"
 
     service: Text = required("service")
-    lag_s: MaybeNumber = optional("how far its loop lags", "lag_secs", "s")
-    queue_depth: MaybeNumber = optional("work waiting", unit="1")
+    lag_s: MaybeNumber = optional("delay of the service's loop", "lag_secs", "s")
+    queue_depth: MaybeNumber = optional("number of items that wait to be processed", unit="1")
 
 
 class SymbolToggled(Event):
@@ -516,14 +531,14 @@ class FlagsRecorded(Event):
     is_router_autotune_on: Flag = required("policy suggestions are computed", "ROUTER_AUTOTUNE_V6_ENABLED")
     is_feedback_allocator_on: Flag = required("allocations are computed", "FEEDBACK_ALLOCATOR_V6_ENABLED")
     is_router_autotune_apply_on: Flag = required("suggestions are applied", "ROUTER_AUTOTUNE_V6_APPLY_ENABLED")
-    env: Text = required("environment the runtime says it runs in", "ENV")
-    dry_run: Text = required("no order reaches a venue, as the runtime says it", "DRY_RUN")
-    testnet: Text = required("the venue's test network, as the runtime says it", "BINANCE_TESTNET")
+    env: Text = required("environment as the runtime reports it, e.g. dev or prod", "ENV")
+    dry_run: Text = required("whether orders are only simulated, as the runtime reports it", "DRY_RUN")
+    testnet: Text = required("whether the venue is its test network, as the runtime reports it", "BINANCE_TESTNET")
     engine_version: Text = required("version of the engine, never empty")
 
 
 class ConfigChanged(Event):
-    """Limits or universe as of a moment: the newest row of a kind at an instant counts."""
+    """Limits or universe from an instant on: the newest row of a kind counts."""
 
     table = "config_snapshots"
     event_type = "config_snapshot"
@@ -539,7 +554,7 @@ class RouterHealthLogged(Event):
     event_type = "router_health"
     whole = "payload"
 
-    payload: Document = required("the line, whole")
+    payload: Document = required("the whole line")
 
 
 EVENTS: tuple[type[Event], ...] = (

@@ -74,15 +74,15 @@ def _store_columns() -> list[sa.Column[Any]]:
             "received_ts",
             sa.TIMESTAMP(timezone=True),
             nullable=False,
-            comment="arrival time: when the store, or the log an imported row came from, wrote it down",
+            comment="arrival time: when the journal took the event; of an imported row, when its log was written",
         ),
         sa.Column(
             "ingest_seq",
             sa.BigInteger(),
             nullable=False,
-            comment="number of the stored row, growing over all tables: what was known when",
+            comment="number of the row in the order of storing, counted over all tables: what known_seq compares",
         ),
-        sa.Column("extra", sa.JSON(), comment="whatever came with the event and has no column"),
+        sa.Column("extra", sa.JSON(), comment="keys that came with the event and have no column of their own"),
     ]
 
 
@@ -105,14 +105,14 @@ REJECTED_EVENTS = sa.Table(
     sa.Column("source", sa.String(), nullable=False, comment="file it came from"),
     sa.Column("line", sa.BigInteger(), nullable=False, comment="line number in that file, from 1"),
     sa.Column("reason", sa.String(), nullable=False, comment="field, what was expected and what was found"),
-    sa.Column("raw", sa.String(), nullable=False, comment="the line, whole; bytes that are no UTF-8 as \\xNN"),
-    comment="What could not be stored, kept whole with the reason.",
+    sa.Column("raw", sa.String(), nullable=False, comment="the whole line; bytes that are not UTF-8 as \\xNN"),
+    comment="Lines and batches that could not be stored, kept whole, each with the reason.",
 )
 
 INGEST_COUNTER = sa.Table(
     "ingest_counter",
     METADATA,
-    sa.Column("last_ingest_seq", sa.BigInteger(), nullable=False, comment="the last ingest_seq given out"),
+    sa.Column("last_ingest_seq", sa.BigInteger(), nullable=False, comment="the highest ingest_seq that a row has"),
     comment="One row: the counter behind ingest_seq, moved in the transaction that stores the rows.",
 )
 
@@ -136,7 +136,7 @@ NAV_MINUTES = sa.Table(
     sa.Column("realized_pnl_usd", sa.Double(), comment="realised PnL of the day at its last tick, as reported [USD]"),
     sa.Column("peak_equity_usd", sa.Double(), nullable=False, comment="highest equity of the minute [USD]"),
     sa.Column("first_equity_usd", sa.Double(), comment="equity at its first tick [USD]"),
-    comment="Ticks that count, by whole minutes; what is younger is read from the ticks.",
+    comment="Ticks with a known equity, by whole minutes; views read the unfinished minute from the ticks themselves.",
 )
 
 MARK_MINUTES = sa.Table(
@@ -146,7 +146,7 @@ MARK_MINUTES = sa.Table(
     sa.Column("minute", sa.TIMESTAMP(timezone=True), nullable=False, comment="start of the minute"),
     sa.Column("ts", sa.TIMESTAMP(timezone=True), nullable=False, comment="event time of its last mark"),
     sa.Column("close_price", sa.Double(), nullable=False, comment="mark price at its last mark [quote/base]"),
-    comment="Mark prices by whole minutes; what is younger is read from the marks.",
+    comment="Mark prices by whole minutes; views read the unfinished minute from the marks themselves.",
 )
 
 PRICE_LOOKUPS = sa.Table(
@@ -166,15 +166,19 @@ PRICE_LOOKUPS = sa.Table(
         sa.Double(),
         comment="the newest known price at or before the instant; null: there is none [quote/base]",
     ),
-    sa.Column("price_ts", sa.TIMESTAMP(timezone=True), comment="event time of the mark that decided; null: none did"),
+    sa.Column(
+        "price_ts",
+        sa.TIMESTAMP(timezone=True),
+        comment="event time of the mark that the price comes from; null: there is no price",
+    ),
     sa.Column(
         "ingest_seq",
         sa.BigInteger(),
         nullable=False,
-        comment="from which ingest_seq on it holds: the larger of the asking row's and the deciding mark's;"
-        " the newest version counts",
+        comment="ingest_seq from which on the answer holds: that of the asking row or of the mark, whichever is larger;"
+        " of several answers the newest counts",
     ),
-    comment="Prices that execution quality asks for, kept beyond the single marks.",
+    comment="Prices that execution quality asks for; kept longer than the marks they come from.",
 )
 
 PRICE_LOOKUP_PROGRESS = sa.Table(
@@ -211,7 +215,7 @@ IMPORTS = sa.Table(
     sa.Column("log", sa.String(), nullable=False, comment="log the rows came from"),
     sa.Column("first_seq", sa.BigInteger(), nullable=False, comment="ingest_seq of its first row"),
     sa.Column("last_seq", sa.BigInteger(), nullable=False, comment="ingest_seq of its last row"),
-    comment="Which rows came from old logs: these logs are their mirror, so they are never mirrored again.",
+    comment="Which rows came from old logs. Those logs hold the lines already, so no mirror writes them again.",
 )
 
 JOURNAL_SEGMENTS = sa.Table(
@@ -224,11 +228,18 @@ JOURNAL_SEGMENTS = sa.Table(
     sa.Column("first_seq", sa.BigInteger(), nullable=False, comment="number of its first batch in the run, from 1"),
     sa.Column("last_seq", sa.BigInteger(), nullable=False, comment="number of the last batch read"),
     sa.Column("stored_batches", sa.BigInteger(), nullable=False, comment="batches stored"),
-    sa.Column("refused_batches", sa.BigInteger(), nullable=False, comment="whole batches kept among the rejected"),
+    sa.Column(
+        "refused_batches", sa.BigInteger(), nullable=False, comment="batches kept whole among the rejected events"
+    ),
     sa.Column("stored_events", sa.BigInteger(), nullable=False, comment="events stored"),
-    sa.Column("read_bytes", sa.BigInteger(), nullable=False, comment="how far it is read [bytes]"),
-    sa.Column("read_lines", sa.BigInteger(), nullable=False, comment="how far it is read, the header counts [lines]"),
-    sa.Column("is_finished", sa.Boolean(), nullable=False, comment="read to its end, and nothing can follow"),
+    sa.Column("read_bytes", sa.BigInteger(), nullable=False, comment="size of the part that is read [bytes]"),
+    sa.Column("read_lines", sa.BigInteger(), nullable=False, comment="lines that are read, with the header [lines]"),
+    sa.Column(
+        "is_finished",
+        sa.Boolean(),
+        nullable=False,
+        comment="true: read to its end, and its producer can add nothing more",
+    ),
     comment="How far each segment of the journal is stored; moved in the transaction that stores the rows.",
 )
 
@@ -240,9 +251,14 @@ EXPORTS = sa.Table(
     sa.Column("as_of", sa.TIMESTAMP(timezone=True), nullable=False, comment="the instant it was computed for"),
     sa.Column("known_seq", sa.BigInteger(), nullable=False, comment="the last ingest_seq that was known"),
     sa.Column("sql_digest", sa.String(), nullable=False, comment="sha256 of the view and of all it reads"),
-    sa.Column("configured", sa.JSON(), nullable=False, comment="what was shown where no flag snapshot is recorded"),
+    sa.Column(
+        "configured",
+        sa.JSON(),
+        nullable=False,
+        comment="flags and mode by the settings, which a file shows while no flag snapshot is recorded",
+    ),
     sa.Column("md5", sa.String(), nullable=False, comment="md5 of the file's bytes"),
-    comment="Every publication of a state file: what it takes to make it again.",
+    comment="Every publication of a state file, with what is needed to make it again.",
 )
 
 MIRROR_WATERMARKS = sa.Table(
@@ -250,6 +266,6 @@ MIRROR_WATERMARKS = sa.Table(
     METADATA,
     sa.Column("mirror", sa.String(), nullable=False, comment="path of the JSONL log below logs/"),
     sa.Column("last_seq", sa.BigInteger(), nullable=False, comment="ingest_seq of the last row written"),
-    sa.Column("byte_offset", sa.BigInteger(), nullable=False, comment="size of the log behind that row [bytes]"),
+    sa.Column("byte_offset", sa.BigInteger(), nullable=False, comment="size of the log after that row [bytes]"),
     comment="How far each JSONL log is written.",
 )
