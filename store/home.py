@@ -23,6 +23,11 @@ CONFIG_FILES = {"limits": "risk_limits.json", "universe": "pairs_universe.json"}
 """Documents of a home that may lie in a file of their own, by their kind."""
 
 
+def state_in(logs: Path) -> Path:
+    """Return the folder of published files of a logs folder."""
+    return logs / "state"
+
+
 @dataclass(frozen=True)
 class Layout:
     """The places in a home folder."""
@@ -43,7 +48,7 @@ class Layout:
 
     @property
     def state(self) -> Path:
-        return self.logs / "state"
+        return state_in(self.logs)
 
     @property
     def cache(self) -> Path:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import duckdb
 from duckdb.sqltypes import DuckDBPyType
 
+from tape.store.views.column_comments import COLUMNS_SQL
+
 
 @dataclass(frozen=True)
 class Column:
@@ -37,9 +39,8 @@ Catalog = Mapping[str, Sequence[Column]]
 def read_catalog(connection: duckdb.DuckDBPyConnection) -> dict[str, list[Column]]:
     """The tables and views of a migrated database."""
     rows = connection.execute(
-        "select table_name, column_name, data_type, is_nullable, coalesce(comment, '') from duckdb_columns()"
-        " where schema_name = 'main' and not internal and database_name = current_database()"
-        " and table_name <> 'alembic_version' order by table_name, column_index"
+        f"select relation, name, type, is_nullable, comment from ({COLUMNS_SQL})"
+        " where relation <> 'alembic_version' order by relation, column_index"
     ).fetchall()
     found: dict[str, list[Column]] = {}
     for relation, name, kind, is_nullable, comment in rows:

@@ -18,6 +18,7 @@ import duckdb
 from tape.exporters.mirrors.files import newest_part, open_part
 from tape.exporters.mirrors.lines import dump, pair_line, router_health_line, summary_line
 from tape.exporters.mirrors.mirror import Lines
+from tape.store.home import state_in
 from tape.store.own_files import OwnFiles
 from tape.store.query.round import Row, fetch_rows
 
@@ -62,7 +63,7 @@ class RouterHealthMirror:
     tables: tuple[str, ...] = ()
 
     def __init__(self, logs: Path, own: OwnFiles | None = None) -> None:
-        self._published = _Published(logs / "state" / "router_health.json", own)
+        self._published = _Published(state_in(logs) / "router_health.json", own)
         log = newest_part(logs / self.name)
         last = _last_line(log)
         self._last = self._next = without_clocks(last)
@@ -136,7 +137,7 @@ class CompareMirror:
         self, cursor: duckdb.DuckDBPyConnection, logs: Path, not_imported: str, own: OwnFiles | None = None
     ) -> None:
         self._cursor = cursor
-        self._published = _Published(logs / "state" / "pipeline_v6_compare_summary.json", own)
+        self._published = _Published(state_in(logs) / "pipeline_v6_compare_summary.json", own)
         self._not_imported = not_imported
         self._log = logs / self.name
 

@@ -26,14 +26,18 @@ with current_policies as (
     where router_health.is_router_listed
 ),
 
+judged as (
+    select
+        *,
+        quality = 'broken' or regime = 'broken' as is_broken,
+        case when is_broken then 1e0 when quality = 'degraded' then 0.5 else 0 end as harm,
+    from current_policies
+),
+
 signals as (
     select
         *,
-        case
-            when quality = 'broken' or regime = 'broken' then 1e0
-            when quality = 'degraded' then 0.5
-            else 0
-        end
+        harm
         + case regime
             when 'fallback_heavy' then 0.75
             when 'slippage_hot' then 0.5
@@ -47,11 +51,7 @@ signals as (
             when strength <= -0.5 then 0.5
             else 0
         end as bias_signal,
-        case
-            when quality = 'broken' or regime = 'broken' then 1e0
-            when quality = 'degraded' then 0.5
-            else 0
-        end
+        harm
         + case regime
             when 'fallback_heavy' then 0.5
             when 'slippage_hot' then 0.75
@@ -60,9 +60,9 @@ signals as (
         end
         + case when strength >= 1.5 then -0.5 when strength <= -1.5 then 0.5 else 0 end as offset_signal,
         maker_first
-        and not (quality = 'broken' or regime = 'broken')
+        and not is_broken
         and not (regime = 'fallback_heavy' and fallback_ratio >= 0.6 and trade_count is null) as keeps_maker_first,
-    from current_policies
+    from judged
 ),
 
 proposed as (
@@ -106,7 +106,7 @@ select
         [
             case
                 when not has_router then 'No router row in 7 days: the policy stays.'
-                when quality = 'broken' or regime = 'broken'
+                when is_broken
                     then 'The router is broken (quality ' || quality || ', regime ' || regime || '): no maker first.'
                 when quality = 'degraded' then 'The router is degraded: lean to taker.'
             end,

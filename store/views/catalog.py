@@ -11,23 +11,18 @@ from dataclasses import dataclass
 from functools import cache
 
 from tape.store.schema import EVENT_TABLES, METADATA
+from tape.store.views.column_comments import COLUMNS_SQL
 from tape.store.views.sql_files import SqlObject, first_sentence, sql_objects
 
 GROUPS = ("events", "kept by the store", "views", "documents: one row, the keys of a published file", "views beneath")
 _GROUP_OF_LAYER = {"intel": GROUPS[2], "documents": GROUPS[3], "base": GROUPS[4]}
 _UNIT = re.compile(r" \[([^\]]+)\]\Z")
 
-CATALOG_SQL = """
+CATALOG_SQL = f"""
     select list(
-        {'relation': relation, 'name': name, 'type': type, 'comment': meaning} order by relation, column_index
+        {{'relation': relation, 'name': name, 'type': type, 'comment': comment}} order by relation, column_index
     )
-    from (
-        select
-            table_name as relation, column_name as name, data_type as type, coalesce(comment, '') as meaning,
-            column_index
-        from duckdb_columns()
-        where schema_name = 'main' and not internal and database_name not in ('system', 'temp')
-    )
+    from ({COLUMNS_SQL})
 """
 """One row, so that no limit of rows cuts it."""
 

@@ -17,6 +17,14 @@ from tape.store.views.sql_files import SqlObject
 Comments = Mapping[str, str]
 UNITS = {"_usd": "USD", "_bps": "bps", "_pct": "%", "_frac": "0..1", "_ms": "ms", "_s": "s"}
 """The unit of a column by the end of its name."""
+COLUMNS_SQL = """
+    select
+        table_name as relation, column_name as name, data_type as type, is_nullable,
+        coalesce(comment, '') as comment, column_index,
+    from duckdb_columns()
+    where schema_name = 'main' and not internal and database_name not in ('system', 'temp')
+"""
+"""Every column of the tables and views of a database; comment: empty where it has none."""
 
 
 def comment_columns(connection: duckdb.DuckDBPyConnection, objects: Iterable[SqlObject]) -> None:
@@ -30,13 +38,10 @@ def comment_columns(connection: duckdb.DuckDBPyConnection, objects: Iterable[Sql
 
 def catalog_comments(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str | None]]:
     """The columns of each table and view, in their order, with the comments that the catalog holds."""
-    rows = connection.execute(
-        "select table_name, column_name, comment from duckdb_columns() where schema_name = 'main' and not internal"
-        " and database_name = current_database() order by table_name, column_index"
-    ).fetchall()
+    rows = connection.execute(f"select relation, name, comment from ({COLUMNS_SQL}) order by relation, column_index")
     found: dict[str, dict[str, str | None]] = {}
-    for relation, column, comment in rows:
-        found.setdefault(relation, {})[column] = comment
+    for relation, column, comment in rows.fetchall():
+        found.setdefault(relation, {})[column] = comment or None
     return found
 
 

@@ -21,7 +21,7 @@ from tape.store.errors import StoreError
 from tape.store.home import Layout
 from tape.store.lineage.trace import trace
 from tape.store.views.catalog import unit_in
-from tape.store.views.column_comments import unit_by_name
+from tape.store.views.column_comments import COLUMNS_SQL, unit_by_name
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -88,10 +88,8 @@ def _unit(client: Client, plan: Plan) -> str | None:
     if plan.published_column is None:
         return by_name
     relation, column = plan.published_column
-    rows = client.query(
-        f"select comment from duckdb_columns() where table_name = '{relation}' and column_name = '{column}'"
-    ).rows
-    return next((unit_in(comment or "") for (comment,) in rows), None) or by_name
+    rows = client.query(f"select comment from ({COLUMNS_SQL}) where relation = '{relation}' and name = '{column}'").rows
+    return next((unit_in(comment) for (comment,) in rows), None) or by_name
 
 
 def _published(path: Path) -> dict[str, Any] | None:

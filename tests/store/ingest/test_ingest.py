@@ -511,6 +511,17 @@ def test_a_segment_of_nothing_but_poison_is_refused_batch_by_batch(spine: Spine)
     assert (spine.services(), len(spine.refusals())) == (["after"], 50)
 
 
+def test_equal_refused_lines_of_a_segment_are_each_kept_under_an_id_of_their_own(spine: Spine) -> None:
+    path = spine.write(item())
+    broken = b"00000000 2 1000000 []\n"
+    with path.open("ab") as file:
+        file.write(broken * 2)
+    spine.run()
+    rows = spine.rows("select line, raw, reason from rejected_events order by line")
+    assert [(line, raw) for line, raw, _ in rows] == [(3, broken[:-1].decode()), (4, broken[:-1].decode())]
+    assert spine.rows("select count(distinct event_id) from rejected_events") == [(2,)]
+
+
 @pytest.mark.parametrize(
     "error", [duckdb.IOException("disk"), duckdb.FatalException("gone"), duckdb.OutOfMemoryException("full")]
 )
