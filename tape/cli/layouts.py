@@ -120,7 +120,7 @@ _NEWEST_FIRST = {
                 "compare_pairs",
             ),
             *("heartbeats_24h", "latest_fills_7d", "nav_ticks", "router_metrics", "router_metrics_7d"),
-            *("shadow_decisions_24h", "trades_48h", "trades_7d", "veto_decisions", "vetoes_24h"),
+            *("shadow_decisions_24h", "told_navs", "trades_48h", "trades_7d", "veto_decisions", "vetoes_24h"),
         ),
         "ts desc, ingest_seq desc",
     ),

@@ -1,0 +1,32 @@
+-- Every NAV that a process told: equity of its ticks, and what its attempts and vetoes saw. Grain: one row per event.
+-- A runtime that does not know its NAV tells 0; 0 and less are left out. Reads ticks, order_attempts, vetoes.
+-- Columns:
+--   process: process that told it, `host:pid`
+--   source: tick, attempt or veto
+--   nav_usd: NAV that was told
+select
+    ts,
+    ingest_seq,
+    process_of(hostname, pid) as process,
+    'tick' as source,
+    equity_usd as nav_usd,
+from seen_ticks
+where equity_usd > 0
+union all
+select
+    ts,
+    ingest_seq,
+    process_of(hostname, pid) as process,
+    'attempt' as source,
+    json_number(nav_snapshot, '$.nav_usd') as nav_usd,
+from seen_order_attempts
+where json_number(nav_snapshot, '$.nav_usd') > 0
+union all
+select
+    ts,
+    ingest_seq,
+    process_of(hostname, pid) as process,
+    'veto' as source,
+    coalesce(json_number(context, '$.nav'), json_number(veto_detail, '$.nav_snapshot.nav_usd')) as nav_usd,
+from seen_vetoes
+where coalesce(json_number(context, '$.nav'), json_number(veto_detail, '$.nav_snapshot.nav_usd')) > 0
