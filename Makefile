@@ -78,7 +78,7 @@ soak: setup
 
 lock: setup
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-		--extra firestore --extra arrow --extra ccxt --group dev pyproject.toml -o requirements.lock
+		--extra firestore --extra arrow --extra ccxt --extra plot --group dev pyproject.toml -o requirements.lock
 
 clean:
 	rm -rf build $(VENV)

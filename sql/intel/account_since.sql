@@ -1,8 +1,9 @@
 -- The account between its tick at an instant and its newest tick. Grain: one row. USD, per cent.
 -- `apart`: processes whose events are left out, `host:pid`. The first tick is the latest at or before the instant, else
 -- the first after it. Between two ticks lie the events after the first and up to the second:
--- change = realized - fees + funding + rest, and rest = unrealized_change + unexplained.
--- Reads ticks, positions, order_closes, order_fills, funding_payments. Null: a tick, or what is needed, is missing.
+-- change = realized - fees + funding + transfers + rest, and rest = unrealized_change + unexplained.
+-- Reads ticks, positions, order_closes, order_fills, funding_payments, transfers.
+-- Null: a tick, or what is needed, is missing.
 -- Columns:
 --   ticks: ticks after the instant [1]
 --   start_ts: event time of the first tick
@@ -15,9 +16,10 @@
 --   fees_usd: fees of the orders filled between the two ticks, as far as they are priced
 --   unpriced_fees: orders with a fee without a known price; fees_usd leaves them out [1]
 --   funding_usd: funding between the two ticks, negative is paid
---   rest_usd: change that realised PnL, fees and funding do not explain
+--   transfers_usd: deposits less withdrawals between the two ticks, one transfer_id once
+--   rest_usd: change that realised PnL, fees, funding and transfers do not explain
 --   unrealized_change_usd: change of the unrealised PnL; null: it is not known at both ticks
---   unexplained_usd: the rest less the unrealised change: transfers, and what was not recorded
+--   unexplained_usd: the rest less the unrealised change: what was not recorded
 --   drawdown_pct: worst fall of the equity from its highest value so far, in per cent of that
 --   drawdown_usd: the same fall in USD
 --   peak_ts: the last time of that highest value before the fall
@@ -76,7 +78,7 @@ listed as (
     from seen_positions
     where
         ts in ((select start_at.ts from start_at), (select end_at.ts from end_at))
-        and tick_id in (select event_id from start_tick union all select event_id from end_tick)
+        and (tick_id in (select event_id from start_tick) or tick_id in (select event_id from end_tick))
     group by tick_id
 ),
 
@@ -99,63 +101,16 @@ unrealized as (
 ),
 
 span_ticks as (
-    select
-        *,
-        date_trunc('minute', ts) as minute,
+    select *
     from account_ticks
     where ts >= (select start_at.ts from start_at) and ts <= (select end_at.ts from end_at)
 ),
 
--- a running peak over each tick of a year takes half a minute: minutes first, then the ticks of those that may hold
--- the worst fall
-minutes as (
-    select
-        minute,
-        max(equity_usd) as high_usd,
-        min(equity_usd) as low_usd,
-    from span_ticks
-    group by minute
-),
-
-before_minutes as (
-    select
-        *,
-        max(high_usd) over (order by minute rows between unbounded preceding and 1 preceding) as peak_usd,
-    from minutes
-),
-
-sure as (
-    select coalesce(max((peak_usd - low_usd) / peak_usd), 0) as fall from before_minutes
-),
-
-wanted as (
-    select
-        minute,
-        peak_usd,
-    from before_minutes
-    where (greatest(peak_usd, high_usd) - low_usd) / greatest(peak_usd, high_usd) >= (select sure.fall from sure)
-),
-
-falls as (
-    select
-        ticks.ts,
-        ticks.ingest_seq,
-        ticks.equity_usd,
-        greatest(
-            wanted.peak_usd,
-            max(ticks.equity_usd) over (
-                partition by ticks.minute order by ticks.ts, ticks.ingest_seq
-                rows between unbounded preceding and current row
-            )
-        ) as peak_usd,
-    from span_ticks as ticks
-    inner join wanted on ticks.minute = wanted.minute
-),
-
 worst as (
     select *
-    from falls
-    order by (peak_usd - equity_usd) / peak_usd desc, ts, ingest_seq
+    from falls_since((select start_at.ts from start_at), apart)
+    where minute <= (select end_at.ts from end_at)
+    order by fall_pct desc, trough_ts
     limit 1
 ),
 
@@ -187,6 +142,16 @@ funded as (
         and not list_contains(apart, process_of(hostname, pid))
 ),
 
+moved as (
+    select coalesce(sum(amount_usd order by ts, ingest_seq), 0) as amount_usd
+    from (
+        select * from seen_transfers
+        where not list_contains(apart, process_of(hostname, pid))
+        qualify row_number() over (partition by coalesce(transfer_id, event_id) order by ts, ingest_seq) = 1
+    ) as transfers
+    where ts > (select start_at.ts from start_at) and ts <= (select end_at.ts from end_at)
+),
+
 together as (
     select
         (select count(*) from account_ticks where ts > since) as ticks,
@@ -200,10 +165,12 @@ together as (
         case when end_tick.ts is not null then paid.fees_usd end as fees_usd,
         case when end_tick.ts is not null then paid.unpriced end as unpriced_fees,
         case when end_tick.ts is not null then funded.amount_usd end as funding_usd,
+        case when end_tick.ts is not null then moved.amount_usd end as transfers_usd,
         ends.pnl_usd - starts.pnl_usd as unrealized_change_usd,
     from closed
     cross join paid
     cross join funded
+    cross join moved
     left join start_tick on true
     left join end_tick on true
     left join unrealized as starts on start_tick.event_id = starts.event_id
@@ -213,7 +180,7 @@ together as (
 summed as (
     select
         *,
-        change_usd - (realized_usd - fees_usd + funding_usd) as rest_usd,
+        change_usd - (realized_usd - fees_usd + funding_usd + transfers_usd) as rest_usd,
     from together
 )
 
@@ -229,15 +196,16 @@ select
     summed.fees_usd,
     summed.unpriced_fees,
     summed.funding_usd,
+    summed.transfers_usd,
     summed.rest_usd,
     summed.unrealized_change_usd,
     summed.rest_usd - summed.unrealized_change_usd as unexplained_usd,
-    100 * (worst.peak_usd - worst.equity_usd) / worst.peak_usd as drawdown_pct,
-    worst.peak_usd - worst.equity_usd as drawdown_usd,
-    (select max(ts) from span_ticks where ts <= worst.ts and equity_usd = worst.peak_usd) as peak_ts,
+    worst.fall_pct as drawdown_pct,
+    worst.peak_usd - worst.trough_usd as drawdown_usd,
+    (select max(ts) from span_ticks where ts <= worst.trough_ts and equity_usd = worst.peak_usd) as peak_ts,
     worst.peak_usd as peak_equity_usd,
-    worst.ts as trough_ts,
-    worst.equity_usd as trough_equity_usd,
-    (select min(ts) from span_ticks where ts > worst.ts and equity_usd >= worst.peak_usd) as recovered_ts,
+    worst.trough_ts,
+    worst.trough_usd as trough_equity_usd,
+    (select min(ts) from span_ticks where ts > worst.trough_ts and equity_usd >= worst.peak_usd) as recovered_ts,
 from summed
 left join worst on true;

@@ -17,7 +17,7 @@ from tape.cli.terminal import terminal
 from tape.client.instants import FORMS, Newest, shown
 from tape.client.json_values import plain
 from tape.client.report import Report, report_of
-from tape.client.symbols import UnknownSymbol, known_symbols, normal
+from tape.client.symbols import known_symbol
 from tape.exporters.state_files import finite
 from tape.store.status import NothingYet
 
@@ -52,7 +52,7 @@ def command(
     begin = session.at(since, zone) or to - _SPAN
     if begin >= to:
         raise typer.BadParameter(f"--from: expected an instant before {shown(to, zone)}, found {shown(begin, zone)}")
-    name = None if symbol is None else _known(session, symbol)
+    name = None if symbol is None else known_symbol(session.home, symbol)
     report = report_of(session.client, begin, to, symbol=name, with_runs_apart=all_runs)
     if as_json or output == "json":
         print(json.dumps(finite(_in_zone(report.told(), zone)), default=plain))
@@ -61,18 +61,6 @@ def command(
     else:
         print_report(report, zone)
         _say_why_empty(session, report, zone)
-
-
-def _known(session: Session, symbol: str) -> str:
-    """Return a symbol as it is stored.
-
-    Raises:
-        UnknownSymbol: nothing knows it.
-    """
-    known, fault = known_symbols(session.home)
-    if fault is None and normal(symbol) not in known:
-        raise UnknownSymbol(symbol, known)
-    return normal(symbol)
 
 
 def _say_why_empty(session: Session, report: Report, zone: tzinfo) -> None:

@@ -167,14 +167,15 @@ def _change_lines(account: Row) -> Iterator[tuple[str, str, str]]:
     unpriced = account["unpriced_fees"]
     yield "  fees", _usd(-account["fees_usd"], sign=True), f"{unpriced} orders not priced" if unpriced else ""
     yield "  funding", _usd(account["funding_usd"], sign=True), ""
+    yield "  transfers", _usd(account["transfers_usd"], sign=True), ""
     yield "  rest", _usd(account["rest_usd"], sign=True), _rest_told(account)
 
 
 def _rest_told(account: Row) -> str:
     if account["unrealized_change_usd"] is None:
-        return "unrealised PnL (not known), transfers, and what was not recorded"
+        return "unrealised PnL (not known), and what was not recorded"
     unrealized, unexplained = _usd(account["unrealized_change_usd"], sign=True), account["unexplained_usd"]
-    return f"unrealised PnL {unrealized}; {_usd(unexplained, sign=True)} not explained: transfers, or not recorded"
+    return f"unrealised PnL {unrealized}; {_usd(unexplained, sign=True)} not explained: not recorded"
 
 
 def _drawdown_lines(account: Row, zone: tzinfo) -> Iterator[tuple[str, str, str]]:

@@ -91,3 +91,8 @@ def zone(text: str) -> tzinfo:
 def shown(at: datetime, zone: tzinfo = UTC) -> str:
     """Return an instant as titles say it: ``2025-11-05 16:10:00 UTC``."""
     return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S} {zone}"
+
+
+def instant_sql(at: datetime) -> str:
+    """Return an instant as a literal of SQL."""
+    return f"timestamptz '{at.isoformat()}'"

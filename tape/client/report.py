@@ -13,8 +13,10 @@ from datetime import datetime
 from typing import Any
 
 from tape.client.client import Answer, Client
+from tape.client.instants import instant_sql
 from tape.client.runs import Run, runs_of
 from tape.store.schema import EVENT_TABLES
+from tape.store.views.column_comments import quoted
 
 Row = dict[str, Any]
 
@@ -87,7 +89,7 @@ def report_of(
     Raises:
         StoreError: the store cannot be asked.
     """
-    processes = _asked(client, [f"from processes_since({_instant(since)})"], until, known_seq)[0]
+    processes = _asked(client, [f"from processes_since({instant_sql(since)})"], until, known_seq)[0]
     runs = [run for run in runs_of(processes) if any(process["last_ts"] > since for process in run.processes)]
     apart = [] if with_runs_apart else [name for run in runs if run.kind == "apart" for name in run.names]
     account, derived, results, vetoes, veto_total, inputs, coverage = _asked(
@@ -111,9 +113,9 @@ def report_of(
 
 def _queries(since: datetime, apart: Sequence[str], symbol: str | None) -> list[str]:
     """Return the questions of a report, in the order of their answers."""
-    at = _instant(since)
-    names = f"cast([{', '.join(map(_text, apart))}] as varchar[])"
-    only = "" if symbol is None else f" where symbol = {_text(symbol)}"
+    at = instant_sql(since)
+    names = f"cast([{', '.join(map(quoted, apart))}] as varchar[])"
+    only = "" if symbol is None else f" where symbol = {quoted(symbol)}"
     reasons = f"veto_reasons_since({at}, {names}){only}"
     return [
         f"from account_since({at}, {names})",
@@ -148,11 +150,3 @@ def _asked(client: Client, queries: Sequence[str], until: datetime, known_seq: i
 
 def _rows(answer: Answer) -> list[Row]:
     return [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
-
-
-def _instant(at: datetime) -> str:
-    return f"timestamptz '{at.isoformat()}'"
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

@@ -68,6 +68,18 @@ def known_symbols(home: Path) -> tuple[list[str], str | None]:
     return _known(home, _SEEN)
 
 
+def known_symbol(home: Path, symbol: str) -> str:
+    """Return a symbol as it is stored.
+
+    Raises:
+        UnknownSymbol: the store could be asked, and nothing knows it.
+    """
+    known, fault = known_symbols(home)
+    if fault is None and normal(symbol) not in known:
+        raise UnknownSymbol(symbol, known)
+    return normal(symbol)
+
+
 def _known(home: Path, query: str) -> tuple[list[str], str | None]:
     settings: Settings | None = None
     fault: str | None = None

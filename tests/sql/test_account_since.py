@@ -33,14 +33,18 @@ def test_the_change_is_the_sum_of_its_parts(store: GivenRows) -> None:
     store.add("order_fills", ago(minutes=65), order_id="o1", fee_total=1.5, **order)
     store.add("order_fills", ago(minutes=5), order_id="o2", fee_total=9.0, **order)
     store.add("funding_payments", ago(minutes=30), symbol="BTCUSDT", amount_usd=-0.25)
+    for minutes in (31, 30):  # told twice
+        store.add("transfers", ago(minutes=minutes), transfer_id="t1", amount_usd=2.0)
+    store.add("transfers", ago(minutes=5), transfer_id="t2", amount_usd=77.0)
     found = account(store)
     assert (found["start_ts"], found["end_ts"], found["ticks"]) == (ago(minutes=70), ago(minutes=10), 1)
     assert (found["start_equity_usd"], found["end_equity_usd"], found["change_usd"]) == (1000.0, 1017.0, 17.0)
     assert (found["closes"], found["realized_usd"], found["fees_usd"], found["funding_usd"]) == (2, 14.0, 1.5, -0.25)
-    # 17 - (14 - 1.5 - 0.25) = 4.75, of which 8 - 5 are unrealised
-    assert found["rest_usd"] == pytest.approx(4.75)
+    assert found["transfers_usd"] == 2.0
+    # 17 - (14 - 1.5 - 0.25 + 2) = 2.75, of which 8 - 5 are unrealised
+    assert found["rest_usd"] == pytest.approx(2.75)
     assert found["unrealized_change_usd"] == pytest.approx(3.0)
-    assert found["unexplained_usd"] == pytest.approx(1.75)
+    assert found["unexplained_usd"] == pytest.approx(-0.25)
 
 
 def test_without_a_tick_before_the_span_its_first_one_is_the_start(store: GivenRows) -> None:

@@ -34,7 +34,8 @@ def check_sums(report: Report) -> None:
     assert sum(run["vetoes"] for run in counted) == report.veto_total["vetoes"]
     account = report.account
     if account["change_usd"] is not None:
-        parts_usd = account["realized_usd"] - account["fees_usd"] + account["funding_usd"] + account["rest_usd"]
+        moved_usd = account["funding_usd"] + account["transfers_usd"]
+        parts_usd = account["realized_usd"] - account["fees_usd"] + moved_usd + account["rest_usd"]
         assert account["change_usd"] == pytest.approx(parts_usd, abs=1e-9)
 
 
