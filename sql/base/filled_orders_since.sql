@@ -29,7 +29,9 @@ foreign_fees as (
         dollars.place,
     from orders
     cross join dollars
-    where orders.asset not in (select dollars.dollar from dollars) and orders.symbol <> orders.asset || dollars.dollar
+    where
+        orders.asset not in (select known.dollar from dollars as known)
+        and orders.symbol <> orders.asset || dollars.dollar
 ),
 
 pair_marks as (
@@ -61,8 +63,8 @@ select
     orders.executed_qty * orders.avg_price as notional_usd,
     orders.fee_total
     * case
-        when orders.asset in (select dollar from dollars) then 1
-        when orders.symbol in (select orders.asset || dollar from dollars) then orders.avg_price
+        when orders.asset in (select known.dollar from dollars as known) then 1
+        when orders.symbol in (select orders.asset || known.dollar from dollars as known) then orders.avg_price
         else asset_prices.price
     end as fee_usd,
     orders.event_id,

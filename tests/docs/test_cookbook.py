@@ -10,6 +10,7 @@ import pytest
 from docs.build.cookbook import CookbookInvalid, Recipe, answer_table, parse, written
 from docs.build.sample_home import make_home
 from tape.client.client import Client
+from tests.conftest import GivenRows, ago
 from tests.docs.pages import DOCS
 from tests.tape.owners import Serving
 
@@ -49,6 +50,16 @@ def test_a_running_owner_gives_the_same_answers(home: Path, tmp_path: Path) -> N
         for recipe in BOOK.recipes:
             answer = Client(owner.home).query(recipe.sql, as_of=recipe.as_of)
             assert "\n".join(answer_table(answer)) == recipe.answer, recipe.question
+
+
+def test_three_gains_are_no_verdict(store: GivenRows) -> None:
+    for at in range(3):
+        store.close("BTCUSDT", 5.0 + at, ago(hours=at + 1))
+    for question in ("Which symbols surely make or lose money?", "Which hours of the day lose money?"):
+        (recipe,) = (each for each in BOOK.recipes if each.question == question)
+        rows = store.rows(recipe.sql)
+        assert rows
+        assert {row["verdict"] for row in rows} == {"too few"}, question
 
 
 @pytest.mark.parametrize("part", ["## No SQL?\n\nLook.\n", "## Nothing said?\n\n```sql\nselect 1\n```\n\n| a |\n"])
