@@ -7,80 +7,94 @@ event that does not fit so is read once more, to keep what has no column and to 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from functools import cache, lru_cache
-from operator import attrgetter
+from functools import cache, lru_cache, reduce
+from operator import attrgetter, or_
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
 import orjson
 
 from tape.execution import values
-from tape.execution.events import EVENTS_BY_TYPE, Event, contract_layout
+from tape.execution.events import EVENTS, EVENTS_BY_TYPE, Event, contract_layout
 from tape.execution.values import normal_name
 from tape.store.canonical_json import quick_canonical_whole
 from tape.store.ingest.identity import id_of_whole
 from tape.store.journal.segments import REFUSED, Line
 from tape.store.schema import python_type
 
-Row = tuple[str, bytes, int, bool]
-"""An event of a batch: its table, its JSON, its number, and whether its id is one that a caller gave."""
+Fitting = tuple[type[Event], bytes, str | None]
+"""An event that fits its table: its class, the JSON of its fields behind the first brace, the id it came with."""
 
 
-def rows_of(line: Line, segment: int, run_id: str, count: int) -> tuple[list[Row], str]:
-    """The events of a batch of this run, numbered after ``count``, or why the batch is refused."""
-    rows: list[Row] = []
-    made = f"{run_id}-"
+def events_of(line: Line) -> tuple[Sequence[Fitting], str]:
+    """The events of a batch, or why the batch is refused."""
     try:
-        for event_type, fields in _BATCH.decode(line.body):
-            event = EVENTS_BY_TYPE[event_type]
-            count += 1
-            beside = b'{"segment":%d,"received_us":%d,"ingest_seq":%d,' % (segment, line.recorded_us, count)
-            fitting, event_id = _fitting(event, bytes(fields))
-            # An id that the journal made is unique by its place. Only ids that callers gave can come again.
-            is_given = event_id is not None and (event.by_content or not event_id.startswith(made))
-            rows.append((event.table, beside + fitting[1:] + b"\n", count, is_given))
+        return _fitting_events(line.body), ""
     except _Misfit as error:
-        # None of the rows, also not those before the misfit: a batch lands whole or not at all.
-        return [], str(error)
+        return (), str(error)
     except (msgspec.MsgspecError, ValueError, KeyError, RecursionError):
-        return [], _why_no_batch(line)
-    return rows, ""
+        return (), _why_no_batch(line)
+
+
+def _fitting_events(body: bytes) -> Sequence[Fitting]:
+    """The events of a batch.
+
+    A batch is decoded once, as what it nearly always is: events that fit their tables as they are.
+
+    Raises:
+        _Misfit: a field is missing or wrongly typed.
+        msgspec.MsgspecError: it is no batch.
+        KeyError: an event is of no known type.
+    """
+    try:
+        items = _fitting_batch().decode(body)
+    except (msgspec.MsgspecError, RecursionError):
+        return [_fitting(EVENTS_BY_TYPE[event_type], bytes(raw)) for event_type, raw in _BATCH.decode(body)]
+    if len(items) == 1 and body.startswith((shape := items[0].shape).head) and body.endswith(b"}]]"):
+        return (_checked(shape, items[0].fields, body[len(shape.head) : -2]),)
+    raws = [bytes(raw) for _, raw in _BATCH.decode(body)]
+    return [_checked(item.shape, item.fields, raw[1:]) for item, raw in zip(items, raws, strict=True)]
 
 
 class _Misfit(Exception):
     """An event does not fit its table."""
 
 
-def _fitting(event: type[Event], fields: bytes) -> tuple[bytes, str | None]:
-    """The fields of an event as JSON that fits its table: as they are, or with what has no column in ``extra``.
-
-    Beside them the id that the event was given, if any.
+def _fitting(event: type[Event], fields: bytes) -> Fitting:
+    """An event of which it is not known yet whether it fits; as ``_checked``.
 
     Raises:
         _Misfit: a field is missing or wrongly typed.
     """
     shape = _shape(event)
     try:
-        made = shape.decoder.decode(fields)
-        if _are_in_calendar(shape.instants_of(made)) and _are_normal(shape.names_of(made)):
-            # Here, where the document is at hand as bytes, and not in SQL, which would parse it once more.
-            if made.event_id is None and (whole := _hashed_whole(event)) is not None:
-                return _with_id(event, made.ts, getattr(made, whole), fields), None
-            return fields, made.event_id
+        return _checked(shape, shape.decoder.decode(fields), fields[1:])
     except (msgspec.MsgspecError, RecursionError):
-        pass
-    return _sorted_out(event, fields)
+        return _sorted_out(event, fields)
 
 
-def _hashed_whole(event: type[Event]) -> str | None:
-    """The field whose document is the content of an event, for those that are known by it."""
-    return event.whole if event.by_content else None
+def _checked(shape: _Shape, made: Any, fields: bytes) -> Fitting:
+    """An event whose fields have their types, as JSON that fits its table: as it is, or sorted out.
+
+    Raises:
+        _Misfit: a field is wrong.
+    """
+    if not _are_normal(shape.names_of(made)) or not _are_in_calendar(shape.instants_of(made)):
+        return _sorted_out(shape.event, b"{" + fields)
+    event_id: str | None = made.event_id
+    if event_id is None and shape.whole is not None:
+        # Here, where the document is at hand as bytes, and not in SQL, which would parse it once more.
+        try:
+            fields = _with_id(shape.event, made.ts, getattr(made, shape.whole), fields)
+        except (msgspec.MsgspecError, RecursionError):
+            return _sorted_out(shape.event, b"{" + fields)
+    return shape.event, fields, event_id
 
 
 def _with_id(event: type[Event], ts: datetime, document: msgspec.Raw, fields: bytes) -> bytes:
-    """The fields of an event that is a whole document, with its id.
+    """The fields of an event that is a whole document, behind their first brace, with its id.
 
     SQL would have to call back for each document, and wait for this thread to let the interpreter go. It gives the id
     to what has none here: the few documents that take the slow way.
@@ -93,10 +107,10 @@ def _with_id(event: type[Event], ts: datetime, document: msgspec.Raw, fields: by
     if (canonical := quick_canonical_whole(document)) is None:
         msgspec.json.decode(document)
         return fields
-    return b'{"event_id":"%b",%b' % (id_of_whole(event, ts, canonical).encode(), fields[1:])
+    return b'"event_id":"%b",%b' % (id_of_whole(event, ts, canonical).encode(), fields)
 
 
-def _sorted_out(event: type[Event], fields: bytes) -> tuple[bytes, str | None]:
+def _sorted_out(event: type[Event], fields: bytes) -> Fitting:
     """The slow way: what is unknown is left out, what has no column goes into ``extra``, the rest must fit."""
     given = orjson.loads(fields)
     if not isinstance(given, dict):
@@ -118,7 +132,8 @@ def _sorted_out(event: type[Event], fields: bytes) -> tuple[bytes, str | None]:
         for name, instant in zip(shape.instants, shape.instants_of(made), strict=True):
             if instant is not None:
                 _refuse_out_of_calendar(event, name, instant)
-        return orjson.dumps({**known, "extra": extra} if extra else known), made.event_id
+        fitting = orjson.dumps({**known, "extra": extra} if extra else known)
+        return event, fitting[1:], made.event_id
     except msgspec.ValidationError as error:
         found = re.search(r"field `(\w+)`|`\$\.(\w+)", str(error))
         name = (found[1] or found[2]) if found else "event_id"
@@ -180,11 +195,16 @@ def _why_no_batch(line: Line) -> str:
 class _Shape(NamedTuple):
     """How the JSON of an event is read: a strict decoder, its instants, and its names (symbols and sides)."""
 
+    event: type[Event]
     decoder: msgspec.json.Decoder[Any]
-    instants: tuple[str, ...]
-    names: tuple[str, ...]
+    head: bytes
+    """What stands before its first field in a batch of one, as the journal writes it."""
+    whole: str | None
+    """The field whose document is the content of the event, for those that are known by it."""
     instants_of: Callable[[Any], tuple[datetime | None, ...]]
     names_of: Callable[[Any], tuple[str | None, ...]]
+    instants: tuple[str, ...]
+    names: tuple[str, ...]
 
 
 @cache
@@ -192,8 +212,9 @@ def _shape(event: type[Event]) -> _Shape:
     """Built from the event's fields: each has the JSON type of its column, none besides."""
     fields: list[Any] = []
     kinds = {name: python_type(info.annotation) for name, info in event.model_fields.items()}
+    whole = event.whole if event.by_content else None
     for name, kind in kinds.items():
-        if name == _hashed_whole(event):
+        if name == whole:
             fields.append((name, msgspec.Raw, _NULL))
         elif event.model_fields[name].is_required() or (name == "event_id" and not event.by_content):
             fields.append((name, Annotated[str, msgspec.Meta(min_length=1)] if kind is str else _TYPES[kind]))
@@ -202,7 +223,28 @@ def _shape(event: type[Event]) -> _Shape:
     made = msgspec.defstruct(event.__name__, fields, kw_only=True, forbid_unknown_fields=True, gc=False)
     instants = tuple(name for name, kind in kinds.items() if kind is datetime)
     names = tuple(place.name for place in contract_layout(event).places if place.read is values.name)
-    return _Shape(msgspec.json.Decoder(made), instants, names, _values_of(instants), _values_of(names))
+    decoder, head = msgspec.json.Decoder(made), b'[["%b",{' % event.event_type.encode()
+    return _Shape(event, decoder, head, whole, _values_of(instants), _values_of(names), instants, names)
+
+
+@cache
+def _fitting_batch() -> msgspec.json.Decoder[Any]:
+    """A decoder of batches whose events all fit: each item has its ``fields``, and its class the ``shape``."""
+    items = [
+        msgspec.defstruct(
+            f"{event.__name__}Item",
+            [("fields", shape.decoder.type)],
+            namespace={"shape": shape},
+            tag=event.event_type,
+            array_like=True,
+            forbid_unknown_fields=True,
+            gc=False,
+        )
+        for event in EVENTS
+        for shape in [_shape(event)]
+    ]
+    one_of_them: Any = reduce(or_, items)
+    return msgspec.json.Decoder(list[one_of_them])
 
 
 def _values_of(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:

@@ -16,7 +16,8 @@ from __future__ import annotations
 import hashlib
 import logging
 from bisect import bisect
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -30,7 +31,7 @@ from tape.execution.events import EVENTS
 from tape.execution.values import shortened
 from tape.store.database import roll_back, transaction
 from tape.store.ingest.counter import last_ingest_seq, reject
-from tape.store.ingest.decode import Row, rows_of
+from tape.store.ingest.decode import events_of
 from tape.store.ingest.identity import content_id, take_out_doubles
 from tape.store.ingest.positions import Position, load_positions, save_positions, start_of
 from tape.store.ingest.roll_ups import roll_up
@@ -61,7 +62,7 @@ _SPLIT_FROM = 1_000
 class Slice:
     """What one transaction stores: rows by table as JSON lines, refusals, and the positions behind them."""
 
-    rows: dict[str, list[bytes]] = field(default_factory=dict)
+    rows: defaultdict[str, list[bytes]] = field(default_factory=lambda: defaultdict(list))
     count: int = 0
     rolled: list[str] = field(default_factory=list)
     """The roll-ups that changed with them."""
@@ -75,7 +76,7 @@ class Slice:
     """Of these, the same event once more; the others are refused."""
     size: int = 0
     """Journal read, bytes."""
-    given: dict[str, list[int]] = field(default_factory=dict)
+    given: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     """By table, the numbers of the rows whose id a caller gave."""
     places: list[tuple[int, str, int]] = field(default_factory=list)
     """Of each batch: the number of its first row, its segment and its line."""
@@ -92,8 +93,9 @@ class Slice:
         at.stored_batches, at.stored_events = at.stored_batches - 1, at.stored_events - self.count
         at.refused_batches += 1
         self.refused.append((at.segment, number, reason, _text(raw)))
-        self.rows, self.count, self.batches = {}, 0, 0
-        self.given, self.places = {}, []
+        self.count = self.batches = 0
+        for kept in (self.rows, self.given, self.places):
+            kept.clear()
 
     def row(self, number: int) -> tuple[str, str, int, str]:
         """Table, segment, line and JSON of the row of this number."""
@@ -268,9 +270,7 @@ class Ingest:
         at = replace(before)
         lines = read_lines(segment.path, at.read_bytes, at.read_lines + 1, self._limit - taken.size)
         taken.segments.append(segment)
-        for line in lines:
-            self._take_line(line, at, taken)
-            at.read_bytes, at.read_lines = line.end, line.number
+        self._take_lines(lines, at, taken)
         taken.size += at.read_bytes - before.read_bytes
         if can_finish or at != before:
             taken.positions.append(at)
@@ -292,29 +292,41 @@ class Ingest:
             at.read_bytes += len(torn)
         at.is_finished = True
 
-    def _take_line(self, line: Line, at: Position, taken: Slice) -> None:
-        reason, before = line.fault, at.last_seq
-        if not reason and line.seq <= before:
-            reason = f"batch {line.seq}: expected one behind {before}"
-        rows: list[Row] = []
-        if not reason:
-            rows, reason = rows_of(line, len(taken.segments), at.run_id, taken.count)
+    def _take_lines(self, lines: Iterable[Line], at: Position, taken: Slice) -> None:
+        """Adds the batches of one segment, and says in ``at`` how far they reach."""
+        made, segment = f"{at.run_id}-", len(taken.segments)
+        rows, given, count = taken.rows, taken.given, taken.count
+        for line in lines:
+            at.read_bytes, at.read_lines = line.end, line.number
+            if line.fault or line.seq <= at.last_seq:
+                self._refuse_line(line, line.fault or f"batch {line.seq}: expected one behind {at.last_seq}", at, taken)
+                continue
+            # All events of a batch before the first is taken: it lands whole or not at all.
+            events, reason = events_of(line)
+            if reason:
+                self._refuse_line(line, reason, at, taken)
+                continue
+            taken.places.append((count + 1, at.segment, line.number))
+            for event, fields, event_id in events:
+                count += 1
+                rows[event.table].append(
+                    b'{"segment":%d,"received_us":%d,"ingest_seq":%d,%b\n' % (segment, line.recorded_us, count, fields)
+                )
+                # An id that the journal made is unique by its place. Only ids that callers gave can come again.
+                if event_id is not None and (event.by_content or not event_id.startswith(made)):
+                    given[event.table].append(count)
+            at.last_seq = line.seq
+            at.stored_batches += 1
+            at.stored_events += len(events)
+            taken.batches, taken.last = taken.batches + 1, (at, line.number, line.raw)
+        taken.count = count
+
+    def _refuse_line(self, line: Line, reason: str, at: Position, taken: Slice) -> None:
+        # A number that does not grow is counted already: counted again, it would hide a gap.
+        at.refused_batches += line.seq > at.last_seq
         # Also for a refused batch: its number was given, so it is no gap.
-        at.last_seq = max(before, line.seq)
-        if reason:
-            # A number that does not grow is counted already: counted again, it would hide a gap.
-            at.refused_batches += line.seq > before
-            taken.refused.append((at.segment, line.number, reason, _text(line.raw)))
-            return
-        at.stored_batches += 1
-        at.stored_events += len(rows)
-        taken.count += len(rows)
-        taken.batches, taken.last = taken.batches + 1, (at, line.number, line.raw)
-        taken.places.append((taken.count - len(rows) + 1, at.segment, line.number))
-        for table, row, number, is_given in rows:
-            taken.rows.setdefault(table, []).append(row)
-            if is_given:
-                taken.given.setdefault(table, []).append(number)
+        at.last_seq = max(at.last_seq, line.seq)
+        taken.refused.append((at.segment, line.number, reason, _text(line.raw)))
 
     @contextmanager
     def _scratch_files(self, lines: list[bytes]) -> Iterator[list[str]]:
