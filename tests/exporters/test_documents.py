@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tape.exporters.documents import MAX_BYTES, DocumentRefused, digest, document, size_bytes, trim
+from tape.exporters.documents import MAX_BYTES, DocumentRefused, digest, document, sequence, size_bytes, trim
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 KEYS = st.text("abc", min_size=1, max_size=3)
@@ -87,3 +87,26 @@ def test_the_oldest_points_of_a_series_give_way_and_the_end_of_any_other_list() 
 def test_a_document_that_no_list_makes_too_large_is_refused() -> None:
     with pytest.raises(DocumentRefused, match="expected at most 1,000,000 bytes, found 1,2"):
         trim("state/x", {"text": "x" * 1_200_000, "few": [1]})
+
+
+@pytest.mark.parametrize(
+    ("clocks", "seq"),
+    [
+        ({"updated_ts": 1.0000009}, 1_000_001),
+        ({"updated_ts": 1750000000.1}, 1_750_000_000_100_000),
+        ({"updated_at": "1970-01-01T00:00:01.5+00:00", "generated_ts": 9}, 1_500_000),
+        ({"updated_at": "1970-01-01T00:00:01"}, 1_000_000),
+        ({"updated_ts": True, "ts": 2}, 2_000_000),
+        ({"updated_ts": None, "updated_at": "never", "ts": 3}, 3_000_000),
+    ],
+)
+def test_the_first_clock_that_says_an_instant_counts_to_the_nearest_microsecond(
+    clocks: dict[str, Any], seq: int
+) -> None:
+    assert sequence("state/x", clocks) == seq
+
+
+@pytest.mark.parametrize(("number", "kept"), [(2**63 - 1, int), (-(2**63), int), (2**63, float), (-(2**63) - 1, float)])
+def test_a_whole_number_beyond_64_bits_is_a_float(number: int, kept: type) -> None:
+    value = document("state/x", b'{"updated_ts": 1, "n": %d}' % number).fields["n"]
+    assert (value, type(value)) == (kept(number), kept)

@@ -48,7 +48,7 @@ def _one_line(text: str) -> str:
     return repr(" ".join(text.split()))
 
 
-_LIVE = "tests/exporters/mirrors/test_live.py"
+_IMPORT = ("tests/store/legacy/test_importer.py",)
 
 MISTAKES: tuple[Mistake, ...] = (
     # sql/base
@@ -228,4 +228,208 @@ MISTAKES: tuple[Mistake, ...] = (
         "where new_ids.ingest_seq > first_ids.ingest_seq",
         "where new_ids.ingest_seq >= first_ids.ingest_seq",
     ),
+    # store/legacy
+    Mistake("store/legacy/staged.py", "ordinal > first", "ordinal > first + 1", _IMPORT),
+    Mistake(
+        "store/legacy/staged.py",
+        "where staged.rowid = ordinal and place <= times",
+        "where staged.rowid = ordinal",
+        _IMPORT,
+    ),
+    Mistake("store/legacy/staged.py", "told.ordinal >= blanks.ordinal", "told.ordinal > blanks.ordinal", _IMPORT),
+    Mistake("store/legacy/staged.py", "strlen(raw) <= {MAX_LINE}", "strlen(raw) < {MAX_LINE}", _IMPORT),
+    Mistake(
+        "store/legacy/importer.py",
+        "row_number() over (order by ts, ordinal) as number",
+        "row_number() over (order by ordinal) as number",
+    ),
+    Mistake(
+        "store/legacy/importer.py",
+        "count.known = count.read - count.stored - count.rejected",
+        "count.known = count.read - count.stored",
+    ),
+    Mistake(
+        "store/legacy/config_files.py",
+        "order by ts desc, ingest_seq desc limit 1",
+        "order by ts, ingest_seq desc limit 1",
+    ),
+    Mistake("store/legacy/config_files.py", "arg_max(payload, (ts, ingest_seq))", "arg_max(payload, ts)"),
+    Mistake("store/legacy/config_files.py", "not 0 <= found <= highest", "not 0 <= found < highest"),
+    Mistake("store/legacy/log_lines.py", "if torn and _is_object(torn.encode()):", "if torn:"),
+    Mistake(
+        "store/legacy/logs.py",
+        "{log.name for log in LOGS if log.stem.startswith",
+        "{log.stem for log in LOGS if log.stem.startswith",
+        ("tests/store/legacy/test_find_logs.py",),
+    ),
+    # store/recovery
+    Mistake(
+        "store/recovery/backup.py",
+        'return sorted(path for path in folder.glob(f"{_PREFIX}*.duckdb") if _DATED.fullmatch(path.name))',
+        'return sorted(folder.glob(f"{_PREFIX}*.duckdb"))',
+    ),
+    Mistake(
+        "store/recovery/backup.py",
+        "if not dated or dated_name(now) > dated[-1]:",
+        "if not dated or dated_name(now) >= dated[-1]:",
+    ),
+    Mistake("store/recovery/backup.py", "not timedelta(0) <= now - made < every", "not now - made < every"),
+    Mistake("store/recovery/backup.py", "last_import > _held(found[-1])", "last_import >= _held(found[-1])"),
+    Mistake(
+        "store/recovery/backup.py", "set.intersection(*map(_finished_in, kept))", "set.union(*map(_finished_in, kept))"
+    ),
+    Mistake("store/recovery/rebuild.py", "if last < was_read_to:", "if last <= was_read_to:"),
+    Mistake(
+        "store/recovery/packed_segments.py",
+        "not in finished and not path.with_name(name).exists()",
+        "not in finished",
+        ("tests/store/recovery/test_rebuild.py",),
+    ),
+    # store/views, store/query, store
+    Mistake("store/views/column_comments.py", 'if unit is None or text.endswith("]")', "if unit is None"),
+    Mistake(
+        "store/views/sql_files.py",
+        "*(other.code_digest for other in beneath)",
+        "*(other.digest for other in beneath)",
+        ("tests/store/views/test_apply.py",),
+    ),
+    Mistake("store/query/guard.py", "if len(query) > _MAX_CHARS:", "if len(query) > 2 * _MAX_CHARS:"),
+    Mistake("store/query/guard.py", 'if place == ("", "") and name in ctes:', "if name in ctes:"),
+    Mistake("store/query/round.py", "kept.since <= as_of < kept.until", "kept.since <= as_of <= kept.until"),
+    Mistake(
+        "store/query/round.py", "min([until, *(ends[window] for window in _windows(name) if window in ends)])", "until"
+    ),
+    Mistake(
+        "store/status.py",
+        "if whole.last is None or whole.last <= now:",
+        "if whole.last is None or whole.last < now:",
+        ("tests/store/ingest/test_ahead.py",),
+    ),
+    Mistake(
+        "store/canonical_json.py",
+        "if isinstance(value, float) and value.is_integer():",
+        "if isinstance(value, float):",
+        ("tests/store/ingest/test_identity.py",),
+    ),
+    Mistake("store/own_files.py", "said][-2:]", "said][-1:]"),
+    # exporters
+    Mistake(
+        "exporters/mirrors/computed.py", "_PAIR_AGE = timedelta(seconds=120)", "_PAIR_AGE = timedelta(seconds=119)"
+    ),
+    Mistake(
+        "exporters/mirrors/computed.py", "and ts <= $ripe order by ingest_seq", "and ts < $ripe order by ingest_seq"
+    ),
+    Mistake("exporters/mirrors/computed.py", "and not is_heartbeat and not is_test", "and not is_heartbeat"),
+    Mistake("exporters/mirrors/computed.py", 'if pair["ts"] > last_ripe]', 'if pair["ts"] >= last_ripe]'),
+    Mistake("exporters/mirrors/events.py", "first <= spans[-1][1] + 1", "first <= spans[-1][1]"),
+    Mistake("exporters/mirrors/events.py", "are_all=len(rows) < _SLICE", "are_all=len(rows) <= _SLICE"),
+    Mistake("exporters/mirrors/lines.py", '"heartbeat": diff_count == 0', '"heartbeat": diff_count <= 1'),
+    Mistake(
+        "exporters/mirrors/lines.py",
+        '"slippage_bps": pair["expected_slippage_bps"]',
+        '"slippage_bps": pair["realized_slippage_bps"]',
+    ),
+    Mistake(
+        "exporters/mirrors/lines.py",
+        '"ts": pair["ts"].timestamp(),\n        "shadow"',
+        '"ts": None if pair["live_ts"] is None else pair["live_ts"].timestamp(),\n        "shadow"',
+    ),
+    Mistake("exporters/mirrors/files.py", "if reached > last_seq]", "if reached >= last_seq]"),
+    Mistake("exporters/mirrors/files.py", "if size < self._rotate_bytes:", "if size <= self._rotate_bytes:"),
+    Mistake("exporters/publisher.py", "if age_s >= self.max_age_s:", "if age_s > self.max_age_s:"),
+    Mistake("exporters/publisher.py", "min(self.every_s, _RETRY_S)", "max(self.every_s, _RETRY_S)"),
+    Mistake(
+        "exporters/firestore/sync.py",
+        '**vars(self.counts),\n            "problems": self._problems(),\n            "documents"',
+        '"problems": self._problems(),\n            "documents"',
+    ),
+    Mistake(
+        "exporters/firestore/sync.py",
+        "each.newest.seq / 1e6 for each in self.mirrored",
+        "each.newest.seq / 1e3 for each in self.mirrored",
+    ),
+    Mistake("exporters/firestore/sync.py", '.get("disabled_ts", 0.0) >= since', '.get("disabled_ts", 0.0) > since'),
+    Mistake("exporters/firestore/sync.py", "self.digest = self.newest.digest if self.newest else None", "pass"),
+    Mistake("exporters/documents.py", "return round(value * 1e6)", "return int(value * 1e6)"),
+    Mistake("exporters/nav_caches.py", 'minutes[minute]["t"] <= point["t"]', 'minutes[minute]["t"] < point["t"]'),
+    Mistake(
+        "exporters/state_files.py",
+        "return value if math.isfinite(value) else None",
+        "return None if math.isnan(value) else value",
+    ),
+    # execution
+    Mistake(
+        "execution/risk_limits.py",
+        "case.seen.now - stop >= timedelta(minutes=wait_min)",
+        "case.seen.now - stop > timedelta(minutes=wait_min)",
+    ),
+    Mistake(
+        "execution/risk_limits.py", "sum(since < attempt <= case.seen.now", "sum(since <= attempt <= case.seen.now"
+    ),
+    Mistake("execution/risk_limits.py", "case.of_nav(own.trade_cap_frac),\n", ""),
+    Mistake(
+        "execution/risk_limits.py",
+        "- sign(case.intent.side) * case.before_usd",
+        "+ sign(case.intent.side) * case.before_usd",
+    ),
+    Mistake("execution/risk_limits.py", "own_after = 1 + (case.apart_usd != 0)", "own_after = 1"),
+    Mistake(
+        "execution/risk_limits.py",
+        "after_usd = abs(case.after_usd) + case.apart_usd",
+        "after_usd = abs(case.after_usd)",
+    ),
+    Mistake("execution/slips.py", "if self.near is None or self.near[0] in _NAMES:", "if self.near is None:"),
+    Mistake("execution/slips.py", "(([section], _LIKE), (others, _SLIP))", "(([section], _SLIP), (others, _LIKE))"),
+    Mistake("execution/slips.py", '1 if key.endswith("bias") else 100', "100"),
+    Mistake("execution/slips.py", "if key in _SHARES and value == 1:", "if value == 1:"),
+    Mistake(
+        "execution/positions.py", "int((Decimal(repr(float(qty))) * UNITS).to_integral_value())", "int(qty * UNITS)"
+    ),
+    # tape/doctor
+    Mistake("tape/doctor/checks.py", "if len(findings) < 2:", "if len(findings) <= 2:"),
+    Mistake("tape/doctor/checks.py", "all(each.follows for each in ordered)", "any(each.follows for each in ordered)"),
+    Mistake("tape/doctor/differences.py", "rel_tol=rules.rel, abs_tol=rules.abs", "rel_tol=rules.rel"),
+    Mistake(
+        "tape/doctor/differences.py", "rel_tol=rules.rel, abs_tol=rules.abs", "rel_tol=rules.abs, abs_tol=rules.rel"
+    ),
+    Mistake("tape/doctor/differences.py", "== len(items) == len(set(map(str, names)))", "== len(items)"),
+    Mistake("tape/doctor/store.py", 'worker["idle_s"] > STUCK_S', 'worker["idle_s"] >= STUCK_S'),
+    Mistake("tape/doctor/store.py", "old > 1.1 * every + timedelta(hours=1)", "old > 1.1 * every"),
+    Mistake(
+        "tape/doctor/store.py",
+        '"back" if clock["step_by_s"] < 0 else "forward"',
+        '"forward" if clock["step_by_s"] < 0 else "back"',
+    ),
+    # tape/client
+    Mistake("tape/client/instants.py", "parsed.replace(tzinfo=zone)", "parsed.replace(tzinfo=UTC)"),
+    Mistake("tape/client/instants.py", "(now - before).astimezone(UTC)", "(now + before).astimezone(UTC)"),
+    Mistake("tape/client/limits_in_force.py", "order by ts desc, ingest_seq desc limit 1", "order by ts desc limit 1"),
+    Mistake(
+        "tape/client/limits_in_force.py",
+        "return min((share for share in shares if share is not None), default=None)",
+        "return max((share for share in shares if share is not None), default=None)",
+    ),
+    Mistake("tape/client/empty.py", "where not is_test and ts <=", "where ts <="),
+    Mistake(
+        "tape/client/empty.py",
+        "if latest < (as_of or now) else",
+        "if latest <= (as_of or now) else",
+        ("tests/tape/client/test_empty.py",),
+    ),
+    # tape/owner
+    Mistake("tape/owner/clock.py", "timedelta(0) < last - now <= KEPT", "timedelta(0) < last - now < KEPT"),
+    Mistake("tape/owner/clock.py", "self.steps_forward += not is_back", "self.steps_forward += is_back"),
+    Mistake("tape/owner/disk.py", "free_bytes(self._logs) < enough", "free_bytes(self._logs) <= enough"),
+    Mistake("tape/owner/disk.py", "if is_low and not self._was_low:", "if is_low:"),
+    # tape/cli
+    Mistake("tape/cli/values.py", "if len(entry) <= _MAX_ENTRY else", "if len(entry) < _MAX_ENTRY else"),
+    Mistake("tape/cli/values.py", "max(least, min(_MAX_DECIMALS, needed))", "min(_MAX_DECIMALS, needed)"),
+    Mistake("tape/cli/values.py", 'return self.kind in ("number", "whole")', 'return self.kind == "number"'),
+    Mistake(
+        "tape/cli/tables.py",
+        '["" if value is None else cell(value) for value in row]',
+        "[cell(value) for value in row]",
+    ),
+    Mistake("tape/cli/tables.py", 'file.write("]\\n" if count else "[]\\n")', 'file.write("]\\n")'),
+    Mistake("tape/cli/tables.py", "if zone is UTC or not places:", "if zone is UTC:"),
 )

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tape.cli.limits import print_limits
-from tape.client.limits_in_force import InForce, limits_in_force
+from tape.client.limits_in_force import InForce, ShownSymbol, limits_in_force
+from tape.execution.config import SymbolLimits
 from tape.execution.events import ConfigChanged
 from tape.runtime.executor import live_executor
 from tape.settings import load_settings
@@ -120,3 +121,22 @@ def test_the_first_imported_limits_are_said_to_hold_for_the_whole_history(
     _imported(tmp_path, {"global": {"max_leverage": 4}}, ["X"])
     print_limits(limits_in_force(tmp_path), tmp_path, as_of=None, as_json=False)
     assert "on record for the whole history, from risk_limits.json\n" in capsys.readouterr().out
+
+
+def test_of_two_limits_at_one_instant_the_one_stored_last_holds(tmp_path: Path) -> None:
+    with Journal(tmp_path, "executor") as journal:
+        for most in (7, 5):
+            payload = {"global": {"max_leverage": most}}
+            journal.record([ConfigChanged(ts=NOW, kind="limits", payload=payload)], durable=True)
+    _ingest(tmp_path)
+    assert _values(limits_in_force(tmp_path))["global.max_leverage"][0] == "5 times"
+
+
+@pytest.mark.parametrize(
+    ("own", "any_symbol", "expected"), [(0.2, 0.1, 0.1), (0.1, 0.2, 0.1), (None, 0.2, 0.2), (None, None, None)]
+)
+def test_the_lower_of_the_two_shares_bounds_a_position(
+    own: float | None, any_symbol: float | None, expected: float | None
+) -> None:
+    limits = SymbolLimits(None, None, None, own, None, any_symbol, None)
+    assert ShownSymbol("X", True, limits).position_frac == expected

@@ -110,3 +110,25 @@ def test_a_machine_that_slept_is_told_and_its_clock_was_not_set(caplog: pytest.L
     assert machine.clock.now() == NOON + timedelta(hours=2)
     assert (machine.clock.sleeps, machine.clock.steps_forward, machine.clock.breaks) == (1, 0, 1)
     assert caplog.messages == ["the machine slept for 2.0 h: nothing was stored or published meanwhile"]
+
+
+@pytest.mark.parametrize("by_s", [2.1, -2.1])
+def test_steps_are_counted_by_their_way_and_kept_with_their_size(wall: Wall, by_s: float) -> None:
+    clock = Clock(None, wall, boot_s=lambda: 100.0, awake_s=lambda: 50.0)
+    clock.now()
+    wall.now += timedelta(seconds=by_s)
+    clock.now()
+    assert (clock.steps_forward, clock.steps_back, clock.sleeps, clock.breaks) == (by_s > 0, by_s < 0, 0, 1)
+    assert clock.last_step is not None
+    assert (clock.last_step.at, round(clock.last_step.by_s, 6), clock.last_step.boot_s) == (wall.now, by_s, 100.0)
+
+
+@pytest.mark.parametrize(("asleep_s", "sleeps"), [(2.0, 0), (2.1, 1)])
+def test_time_asleep_is_a_sleep_and_no_step(wall: Wall, asleep_s: float, sleeps: int) -> None:
+    boot = [100.0]
+    clock = Clock(None, wall, boot_s=lambda: boot[0], awake_s=lambda: 50.0)
+    clock.now()
+    boot[0] += asleep_s
+    wall.now += timedelta(seconds=asleep_s)
+    clock.now()
+    assert (clock.sleeps, clock.steps_forward, clock.steps_back) == (sleeps, 0, 0)
