@@ -1,1 +1,1 @@
-"""The way of an event from the journal into rows, and what is counted on that way."""
+"""Ingest: reads events from the journal, stores them as rows, and counts what it does."""

@@ -1,8 +1,7 @@
-"""Events whose time has not come: their producer's clock is ahead, or a log holds a wrong instant.
+"""Events with a time in the future: their producer's clock is ahead, or a log holds a wrong instant.
 
-No window holds such an event before its time (``ts <= as_of``). Whoever asks how new the newest event is must pass it
-over too, and whoever looks after the store must hear of it: a clock that is five hours ahead looks like a producer
-that has stopped.
+No window holds such an event before its time (``ts <= as_of``). Code that asks for the newest event must skip such
+events too, and ``tape doctor`` must report them: a clock that is 5 hours ahead looks like a producer that has stopped.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ TOLERATED = timedelta(seconds=5)
 
 @dataclass(frozen=True)
 class Ahead:
-    """The rows of one table from one source that are stamped later than now."""
+    """The rows of one table from one source whose time is later than now."""
 
     table: str
     source: str
@@ -38,9 +37,9 @@ class Ahead:
 
 
 def events_ahead(connection: duckdb.DuckDBPyConnection, now: datetime, tables: Iterable[str] = ()) -> list[Ahead]:
-    """Return what is stamped later than now, of these tables or of all, worst first; test noise is left out.
+    """Return the rows with a time later than now, of these tables or of all, worst first; test noise is left out.
 
-    Cheap where there is nothing: row groups whose newest event is over are not read.
+    Cheap when there are none: row groups whose newest event is in the past are not read.
     """
     parts = [
         f"""

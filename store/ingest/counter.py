@@ -1,4 +1,4 @@
-"""What every writer of the store shares: the one number line of stored rows, the record of an import, the rejected."""
+"""Shared by every writer of the store: the counter of stored rows, the record of an import, the rejected events."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tape.store.ingest.roll_ups import roll_up
 
 @dataclass
 class FileCount:
-    """What became of the lines of one file: ``read`` is the sum of the other three."""
+    """How many lines of one file were stored, known and rejected; ``read`` is their sum."""
 
     read: int = 0
     stored: int = 0
@@ -22,7 +22,7 @@ class FileCount:
 
 
 def sum_of(counts: Iterable[FileCount]) -> FileCount:
-    """What became of the lines of all the files."""
+    """Return the sum of the counts of all files."""
     total = FileCount()
     for count in counts:
         total.read += count.read
@@ -33,7 +33,7 @@ def sum_of(counts: Iterable[FileCount]) -> FileCount:
 
 
 def last_ingest_seq(connection: duckdb.DuckDBPyConnection) -> int:
-    """The last number given to a stored row; 0 in an empty store. Its one row is made on first use."""
+    """Return the last number given to a stored row; 0 in an empty store. The counter's row is created on first use."""
     row = connection.execute("select last_ingest_seq from ingest_counter").fetchone()
     if row is None:
         # In the caller's transaction: two writers cannot both find none, because one at a time holds the write lock.
@@ -43,7 +43,7 @@ def last_ingest_seq(connection: duckdb.DuckDBPyConnection) -> int:
 
 
 def end_import(connection: duckdb.DuckDBPyConnection, log: str, base: int, count: int, now: datetime) -> None:
-    """Moves the counter over the numbers an import gave out, says that they are imported, and rolls them up."""
+    """Move the counter past the numbers that an import used, record the import, and update the roll-ups."""
     if count:
         connection.execute("update ingest_counter set last_ingest_seq = ?", [base + count])
         connection.execute("insert into imports values (?, ?, ?, ?)", [now, log, base + 1, base + count])
@@ -60,7 +60,7 @@ def reject(
     reason: str,
     raw: str,
 ) -> None:
-    """Keeps a refused line whole, with where it stood and why it was refused."""
+    """Keep a refused line whole, with its place and the reason."""
     connection.execute(
         "insert into rejected_events values (?, ?, ?, ?, ?, ?)", [event_id, now, source, line, reason, raw]
     )

@@ -1,7 +1,7 @@
-"""From a line of the journal to rows: the JSON of each event, as the reader of its table takes it.
+"""Decoding: from a line of the journal to rows, the JSON of each event in the form that the reader of its table takes.
 
-A field of an event as it stands in the journal has the JSON type of its column, so its bytes go on as they are; only an
-event that does not fit so is read once more, to keep what has no column and to say what is wrong.
+In the journal, a field normally has the JSON type of its column, so its bytes are passed on unchanged. Only an event
+that does not fit is read a second time, to keep fields without a column and to say what is wrong.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class _Misfit(Exception):
 
 
 def _fitting(event: type[Event], fields: bytes) -> Fitting:
-    """An event of which it is not known yet whether it fits; as ``_checked``.
+    """Return the fields of an event as JSON that fits its table: unchanged, or with unknown fields moved to ``extra``.
 
     Raises:
         _Misfit: a field is missing or wrongly typed.
@@ -94,13 +94,13 @@ def _checked(shape: _Shape, made: Any, fields: bytes) -> Fitting:
 
 
 def _with_id(event: type[Event], ts: datetime, document: msgspec.Raw, fields: bytes) -> bytes:
-    """The fields of an event that is a whole document, behind their first brace, with its id.
+    """Return the fields of an event that is a whole document, with its id.
 
-    SQL would have to call back for each document, and wait for this thread to let the interpreter go. It gives the id
-    to what has none here: the few documents that take the slow way.
+    Computed here, because SQL would have to call back into Python for each document and wait for the interpreter lock.
+    SQL gives an id only to rows that have none here: the few documents that need ``_sorted_out``.
 
     Raises:
-        msgspec.MsgspecError: the document is none.
+        msgspec.MsgspecError: the document is not valid.
     """
     if document == _NULL:
         return fields
@@ -111,7 +111,7 @@ def _with_id(event: type[Event], ts: datetime, document: msgspec.Raw, fields: by
 
 
 def _sorted_out(event: type[Event], fields: bytes) -> Fitting:
-    """The slow way: what is unknown is left out, what has no column goes into ``extra``, the rest must fit."""
+    """The slow path: leave out unknown values, move fields without a column to ``extra``, and check the rest."""
     given = orjson.loads(fields)
     if not isinstance(given, dict):
         raise _Misfit(f"{event.event_type}: expected an object, found {type(given).__name__}")
@@ -143,7 +143,7 @@ def _sorted_out(event: type[Event], fields: bytes) -> Fitting:
 
 
 def _are_in_calendar(instants: tuple[datetime | None, ...]) -> bool:
-    """Whether all are so far from the ends of the calendar that no offset leads out of it."""
+    """Return whether all instants are far enough from the ends of the calendar that no offset leads outside."""
     for instant in instants:  # noqa: SIM110 (runs for each event, and a generator costs three times as much)
         # The first and the last year are left to the slow way, which looks whether the offset leads out of them.
         if instant is not None and not 1 < instant.year < 9999:
@@ -153,15 +153,15 @@ def _are_in_calendar(instants: tuple[datetime | None, ...]) -> bool:
 
 @lru_cache(4096)
 def _are_normal(names: tuple[str | None, ...]) -> bool:
-    """Whether symbol and sides are written as they are compared: an older version trimmed none."""
+    """Return whether symbol and sides are already in the form that is compared; older versions did not trim them."""
     return all(name is None or name == normal_name(name) for name in names)
 
 
 def _refuse_out_of_calendar(event: type[Event], name: str, instant: datetime) -> None:
-    """Refuse an instant whose offset leads out of the calendar, as it can at either end.
+    """Refuse an instant whose offset leads outside the calendar, as it can at either end.
 
     Raises:
-        _Misfit: it does.
+        _Misfit: the instant lies outside.
     """
     try:
         instant.astimezone(UTC)
@@ -193,7 +193,7 @@ def _why_no_batch(line: Line) -> str:
 
 
 class _Shape(NamedTuple):
-    """How the JSON of an event is read: a strict decoder, its instants, and its names (symbols and sides)."""
+    """How the JSON of an event type is read: a strict decoder, its instants, and its names (symbols and sides)."""
 
     event: type[Event]
     decoder: msgspec.json.Decoder[Any]
@@ -209,7 +209,7 @@ class _Shape(NamedTuple):
 
 @cache
 def _shape(event: type[Event]) -> _Shape:
-    """Built from the event's fields: each has the JSON type of its column, none besides."""
+    """Build the shape from the event's fields: each has the JSON type of its column, and no other field is allowed."""
     fields: list[Any] = []
     kinds = {name: python_type(info.annotation) for name, info in event.model_fields.items()}
     whole = event.whole if event.by_content else None
@@ -248,7 +248,7 @@ def _fitting_batch() -> msgspec.json.Decoder[Any]:
 
 
 def _values_of(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
-    """What gets the attributes of these names, as a tuple however many they are."""
+    """Return a function that reads the attributes of these names as a tuple, for any number of names."""
     if len(names) > 1:
         return attrgetter(*names)
     if not names:

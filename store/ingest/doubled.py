@@ -1,9 +1,9 @@
-"""Finds stored rows that share an identity, in the whole history: ids that came again, events that stand twice.
+"""Finds stored rows that share an identity in the whole history: ids used twice, events stored twice.
 
-Ingest and import look for an id that comes again with another time among the newest million ids only, and a home that
-an older version filled may hold more. This search reads every table whole: it is for ``tape doctor --deep``.
+Ingest and import look for an id that is used again with another time among the newest million ids only, and a home
+filled by an older version may hold more such ids. This search reads every table whole; ``tape doctor --deep`` uses it.
 
-Ids that the journal made are left out of the search for ids: they are unique by their place.
+The search for ids skips ids that the journal made: these are unique by construction.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _IS_MADE = f"({_IS_OF_JOURNAL} or regexp_full_match(event_id, '[0-9a-f]{{32}}'))
 
 @dataclass(frozen=True)
 class Doubled:
-    """Rows of the same tables that share an id, or a content under ids that nobody gave."""
+    """Rows of the same tables that share an id, or share their content under generated ids."""
 
     tables: tuple[str, ...]
     events: int
@@ -39,7 +39,7 @@ class Doubled:
 
 
 def shared_ids(connection: duckdb.DuckDBPyConnection) -> list[Doubled]:
-    """Return the ids that several rows have, by the tables that hold these rows."""
+    """Return the ids that several rows have, grouped by the tables that hold these rows."""
     hashes = " union all ".join(
         f"select hash(event_id) from {each.table} where not {_IS_OF_JOURNAL}" for each in EVENTS
     )
@@ -81,7 +81,7 @@ def shared_ids(connection: duckdb.DuckDBPyConnection) -> list[Doubled]:
 
 
 def shared_contents(connection: duckdb.DuckDBPyConnection) -> list[Doubled]:
-    """Return the order events that stand several times under ids that nobody gave, by table."""
+    """Return the order events that are stored several times under generated ids, by table."""
     add_functions(connection)
     return [found for event in EVENTS if event.by_content and (found := _contents_of(connection, event))]
 

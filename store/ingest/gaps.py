@@ -1,7 +1,7 @@
-"""What is missing of the journal, by name: which batches of which run, and which segments held them.
+"""Gaps of the journal: which batches of which run are missing, and which segments held them.
 
-Law kept here: per run, the batches of its gaps are those that its certificate says are missing; only what a segment
-would still have held that is gone before it was read to its end cannot be counted.
+Law kept here: the gaps of a run add up to the missing batches in its certificate. Only the unread end of a segment that
+was deleted too early cannot be counted.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from tape.store.journal.segments import journal_folder, segment_name
 
 @dataclass(frozen=True)
 class Gap:
-    """Batches of a run that are not stored: ``count`` of those from ``first_seq`` to ``last_seq``, and where they were.
+    """Missing batches of a run: ``count`` of ``first_seq`` to ``last_seq``, and the segments that held them.
 
-    ``count`` and ``last_seq`` are ``None`` where nobody knows how many there were.
+    ``count`` and ``last_seq`` are ``None`` if the number of batches is unknown.
     """
 
     producer: str
@@ -45,7 +45,7 @@ class Gap:
 
 
 def gaps(connection: duckdb.DuckDBPyConnection, home: Path | None = None) -> list[Gap]:
-    """What is missing of the journal, by producer and run; ``home``: look as well which segments are there."""
+    """Return the gaps by producer and run. With ``home``, also check which segments exist."""
     positions = sorted(load_positions(connection).values(), key=lambda each: (each.producer, each.run_id, each.number))
     damaged = damaged_ends(connection)
     found: list[Gap] = []

@@ -1,19 +1,19 @@
-"""What makes two events one: the id that a producer gives, or a hash of what the event says.
+"""The identity of an event: the id that a producer gives, or a hash of the event's content.
 
 Laws kept here:
-- an id that a caller gives stands; the same id with the same event time is stored once, whatever way it comes in;
-- an order event without an id gets the md5 of its type and its typed fields, computed by one SQL expression for
-  every way in: two such events that are equal in all fields are one event;
-- where and when a line was written (producer, run, host, process, arrival) is no part of an event's identity;
-- what comes a second time under one id with other content is refused, never dropped without a word.
+- an id that a caller gives is kept; the same id with the same event time is stored once, from journal or import;
+- an order event without an id gets the md5 of its type and its typed fields, computed by one SQL expression for journal
+  and import: two such events that are equal in all fields are one event;
+- where and when a line was written (producer, run, host, process, arrival) is not part of an event's identity;
+- an event with a known id and other content is refused and kept, never dropped silently.
 
 The text that is hashed is the event type and, for each field in the order of ``events.py``, ``|`` and its value.
 Instants are whole microseconds since 1970; numbers are doubles in their shortest form; texts are preceded by their
 length in bytes and a colon, so that no text can pass for a separator; symbols are trimmed and in upper case; documents
 are canonical JSON (keys sorted, no white space, every number a double). An unknown field leaves its place empty.
 
-The hash is stored, so it must never change. A field that a later version added to an event (``added_in``) stands in the
-text only where it is known, behind all others, with its name: ``|``, the name, ``|`` and the value. A test holds the
+The hash is stored, so it must never change. A field that a later version added to an event (``added_in``) is in the
+text only if it is known, after all other fields, with its name: ``|``, the name, ``|`` and the value. A test holds the
 hash of one event of each type.
 """
 
@@ -49,7 +49,7 @@ _SPANS = 8
 
 @cache
 def content_id(event: type[Event], row: str = "") -> str:
-    """SQL: the id of an event that came without one; ``row``: the name of its row, with a dot."""
+    """SQL: the id of an event that came without one; ``row`` is the name of its row, with a dot."""
     names = [name for name in _content_fields(event) if name != event.whole]
     begun = [_value(event, name, row) for name in names if not added_in(event.model_fields[name])]
     added = [_added_value(event, name, row) for name in names if added_in(event.model_fields[name])]
@@ -62,19 +62,19 @@ def content_id(event: type[Event], row: str = "") -> str:
 
 
 def id_of_whole(event: type[Event], ts: datetime, canonical: str) -> str:
-    """The same id, of an event that is a whole document, given in its canonical form."""
+    """Return the same id for an event that is a whole document, given in its canonical form."""
     ts_us = (ts - _EPOCH) // timedelta(microseconds=1)
     return hashlib.md5(f"{event.event_type}|{ts_us}|{canonical}".encode(), usedforsecurity=False).hexdigest()
 
 
 def _hash(event: type[Event], values: list[str], added: Iterable[str] = ()) -> str:
-    """One call of ``concat``, which leaves out what is null: measured at half the cost of joining names and values."""
+    """One call of ``concat``, which leaves out nulls: measured at half the cost of joining names and values."""
     parts = ", ".join([", '|', ".join(values), *added])
     return f"md5(concat('{event.event_type}|', {parts}))"
 
 
 def _content_fields(event: type[Event]) -> list[str]:
-    """The fields that an event says something with, those that a later version added last, oldest version first."""
+    """The fields that are hashed; fields added by later versions come last, oldest version first."""
     names = [name for name in event.model_fields if name not in _NO_CONTENT]
     return sorted(names, key=lambda name: added_in(event.model_fields[name]) or "")
 
@@ -90,7 +90,7 @@ def _added_value(event: type[Event], name: str, row: str) -> str:
 
 
 def _value(event: type[Event], name: str, row: str) -> str:
-    """SQL: what ``concat`` is given of a field, one expression or several."""
+    """SQL: the arguments of ``concat`` for a field, one expression or several."""
     info = event.model_fields[name]
     column, kind = f"{row}{name}", python_type(info.annotation)
     if kind is float:
@@ -126,7 +126,7 @@ def _text(event: type[Event], name: str, row: str) -> str:
 
 
 class Doubles(NamedTuple):
-    """What was taken out of a table again because it was there already, by ``ingest_seq``."""
+    """Rows removed from a table because they were stored already, by ``ingest_seq``."""
 
     known: list[int]
     """The same event once more."""
@@ -137,11 +137,11 @@ class Doubles(NamedTuple):
 def take_out_doubles(
     connection: duckdb.DuckDBPyConnection, given: Mapping[type[Event], Collection[int]], first: int, last: int
 ) -> Doubles:
-    """Delete the rows numbered ``first`` to ``last`` that are stored already; belongs in their transaction.
+    """Delete those of the rows ``first`` to ``last`` that are stored already; belongs in the transaction of these rows.
 
-    ``given``: by event, the numbers of its rows whose id a caller gave; of events that are not known by their content
-    only these are looked at. Rows stored in this transaction are deleted before anything of them reaches the log, so
-    nothing is deleted that was ever committed.
+    ``given``: by event, the numbers of its rows whose id a caller gave. For event types without a content hash, only
+    these rows are checked. The deleted rows were stored in the same transaction and are not in the write-ahead log yet,
+    so no committed row is ever deleted.
     """
     pairs: dict[int, int] = {}
     refused: dict[int, str] = {}
@@ -166,7 +166,7 @@ def take_out_doubles(
 
 
 def _taken(connection: duckdb.DuckDBPyConnection, given: Mapping[type[Event], Collection[int]]) -> dict[int, str]:
-    """Remember the ids that callers gave to rows; those that another event has are returned, each with the reason."""
+    """Remember the ids that callers gave to rows; return those that another event already has, each with the reason."""
     given = {event: numbers for event, numbers in given.items() if numbers}
     if not given:
         return {}
@@ -218,7 +218,7 @@ def _taken(connection: duckdb.DuckDBPyConnection, given: Mapping[type[Event], Co
 
 
 def _numbered(table: str, numbers: Collection[int]) -> str:
-    """SQL: the rows of these numbers; those between the first and the last are read."""
+    """SQL: the rows with these numbers; only rows between the first and the last number are read."""
     rows = f"(from {table} where ingest_seq between {min(numbers)} and {max(numbers)}"
     # Numbers without a hole need no list, which would be planned number by number.
     if len(numbers) == max(numbers) - min(numbers) + 1:
@@ -236,9 +236,9 @@ def _why_taken(event_id: str, ts_us: int, known_us: int) -> str:
 def _suspects(
     connection: duckdb.DuckDBPyConnection, given: Mapping[type[Event], Collection[int]], first: int, last: int
 ) -> list[tuple[type[Event], str, str]]:
-    """The events of which rows may be doubles, and SQL: their new rows, and the stored ones that these may double.
+    """The events whose rows may be doubles, and SQL for their new rows and the stored rows that these may double.
 
-    Two cheap questions, put for all tables at once: nearly always nothing is there twice.
+    Two cheap queries, asked for all tables at once: nearly always there are no doubles.
     """
     new = {
         event: f"(from {event.table} where ingest_seq between {first} and {last})"
@@ -258,10 +258,11 @@ def _suspects(
 
 
 def _pairs(event: type[Event], new: str, stored: str, first: int) -> str:
-    """SQL: the number of each new row that is a double, and the number of the row that it doubles.
+    """SQL: the number of each new row that is a double, and the number of the stored row that it doubles.
 
-    Ids that older versions made say nothing: the md5 of an imported line, or the run and a number for a row of the
-    journal. Such a row is known by its content as well, so that a log imported after an upgrade doubles none of them.
+    Ids that older versions made carry no content: they are the md5 of an imported line, or the run and a number for a
+    row of the journal. Such a row is also identified by its content, so that a log imported after an upgrade doubles no
+    row.
     """
     content, of_journal = "event_id", "starts_with(event_id, run_id || '-')"
     old_content = content
@@ -293,10 +294,12 @@ def _pairs(event: type[Event], new: str, stored: str, first: int) -> str:
 def _spans(
     connection: duckdb.DuckDBPyConnection, new: Mapping[type[Event], str]
 ) -> dict[type[Event], tuple[str, bool]]:
-    """Per event with new rows: SQL, a condition on ``ts`` that their doubles meet; whether they share an instant.
+    """Per event with new rows: an SQL condition on ``ts`` that their doubles meet, and whether new rows share an
+    instant.
 
-    The condition takes as little of the history as can be. A slice with one late row spans all the time between; so
-    the widest gaps between the hours of its rows are left out. New rows that share no instant double none of their own.
+    The condition reads as little of the history as possible. One late row would stretch the span of a slice over a long
+    time, so the widest gaps between the hours of its rows are left out. If no two new rows share an instant, none is a
+    double of another new row.
     """
     if not new:
         return {}
@@ -324,7 +327,7 @@ def _spans(
 def _other_content(
     connection: duckdb.DuckDBPyConnection, event: type[Event], pairs: Mapping[int, int]
 ) -> dict[int, str]:
-    """Of pairs that have one id, those that say different things; in words."""
+    """Return the pairs with one id and different content, described in words."""
     keys = {name: contract_key(name, info) for name, info in event.model_fields.items()}
     names = [name for name in _content_fields(event) if name not in ("ts", event.whole)]
     documents = [
@@ -372,7 +375,9 @@ def _differ(one: str | None, two: str | None, left_out: Collection[str]) -> bool
 
 
 def _meaning(text: str | None, left_out: Collection[str]) -> Any:
-    """What a document says: absent, null and an object without content are the same; ``left_out``: keys not asked."""
+    """Return the content of a document; absent, null and an empty object are equal. ``left_out``: keys that are
+    ignored.
+    """
     if text is None:
         return None
     found = _without_nothing(loaded(text))

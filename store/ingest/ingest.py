@@ -1,14 +1,14 @@
-"""Ingest: what the journal holds becomes rows, exactly once.
+"""Ingest: stores the events of the journal as rows, exactly once.
 
 Laws kept here:
-- rows, roll-ups and how far the journal is read commit in one transaction, so nothing is lost or stored twice whatever
-  dies when; after a failed commit the position is read again from the database, never trusted in memory;
-- a batch lands whole or not at all; one that cannot be stored is kept among the rejected with segment, line and
-  reason, and the rest goes on;
-- a backlog is taken in slices, so memory stays bounded;
-- nothing that a segment holds keeps the rest from being stored: what DuckDB will not take is looked for by halves.
+- rows, roll-ups and the read position in the journal commit in one transaction, so nothing is lost or stored twice when
+  a process dies; after a failed commit the position is read again from the database, not kept from memory;
+- a batch is stored whole or not at all; a batch that cannot be stored is kept among the rejected with segment, line and
+  reason, and the following batches are stored;
+- a backlog is stored in slices, so memory stays bounded;
+- one bad batch does not stop the others: if DuckDB refuses a slice, the bad batch is found by halving.
 
-Rows go in through DuckDB's JSON reader over a scratch file: measured faster than parameters by an order of magnitude.
+Rows are inserted with DuckDB's JSON reader over a scratch file: measured ten times faster than parameters.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ _SPLIT_FROM = 1_000
 
 @dataclass
 class Slice:
-    """What one transaction stores: rows by table as JSON lines, refusals, and the positions behind them."""
+    """The content of one transaction: rows by table as JSON lines, refusals, and the positions after them."""
 
     rows: defaultdict[str, list[bytes]] = field(default_factory=lambda: defaultdict(list))
     count: int = 0
@@ -86,7 +86,7 @@ class Slice:
     """The last of them: the position that counts it, its line number and the line."""
 
     def refuse_last(self, reason: str) -> None:
-        """Refuses the last batch, of a slice that holds no other."""
+        """Refuse the last batch, of a slice that holds no other."""
         if self.last is None:
             return
         at, number, raw = self.last
@@ -98,7 +98,7 @@ class Slice:
             kept.clear()
 
     def row(self, number: int) -> tuple[str, str, int, str]:
-        """Table, segment, line and JSON of the row of this number."""
+        """Return table, segment, line and JSON of the row with this number."""
         _, segment, line = self.places[bisect(self.places, number, key=lambda place: place[0]) - 1]
         mark = b'"ingest_seq":%d,' % number
         table, raw = next((table, row) for table, rows in self.rows.items() for row in rows if mark in row[:80])
@@ -107,9 +107,10 @@ class Slice:
 
 @dataclass(frozen=True)
 class Ingested:
-    """What a transaction stored: events, refused batches; the tables and roll-ups it changed, up to ``last_seq``.
+    """The result of a transaction: counts of events and refused batches; the tables and roll-ups changed, up to
+    ``last_seq``.
 
-    ``known``: events that were stored already.
+    ``known`` counts events that were stored before.
     """
 
     events: int = 0
@@ -121,7 +122,7 @@ class Ingested:
 
 
 class Ingest:
-    """Reads the segments of a home's journal into its database. ``scratch``: a private folder, best in memory."""
+    """Reads the segments of a home's journal into its database. ``scratch`` is a private folder, best in memory."""
 
     def __init__(
         self,
@@ -152,9 +153,9 @@ class Ingest:
         """Events that came again since this was made, and were not stored again."""
 
     def run_once(self) -> Ingested:
-        """Stores what is new, one slice at the most, in one transaction; nothing new costs no transaction.
+        """Store new events, at most one slice, in one transaction; without new events no transaction is made.
 
-        While a slice of a backlog is stored, the next one is read.
+        While a slice of a backlog is stored, the next slice is read.
 
         Raises:
             duckdb.Error: the slice could not be stored; the next call begins where the last commit ended.
@@ -217,7 +218,7 @@ class Ingest:
         return load_positions(self._connection)
 
     def _take(self, positions: dict[str, Position]) -> tuple[Slice, bool]:
-        """Reads what is new in the segments, about a slice of it; whether there may be more."""
+        """Read new lines of the segments, about one slice; return it with whether there may be more."""
         taken = Slice()
         paths = segment_paths(self._folder)
         for name in self.unreadable.keys() - {path.name for path in paths}:
@@ -243,7 +244,7 @@ class Ingest:
         return taken, taken.size >= self._limit
 
     def _segment(self, path: Path, position: Position | None, taken: Slice) -> Segment | None:
-        """Header of a segment; where that is damaged, it is refused, and what its name says is taken."""
+        """Return the header of a segment; a damaged header is refused and replaced by what the file name tells."""
         if _whole(path.name) in self._damaged:
             return None
         if path.name not in self._segments:
@@ -260,7 +261,7 @@ class Ingest:
         return self._segments[path.name]
 
     def _take_segment(self, segment: Segment, before: Position, taken: Slice) -> None:
-        """Adds what is new in a segment."""
+        """Add the new lines of a segment to the slice."""
         # asked before reading: a writer that is gone by now has nothing to add to what is read next
         can_finish = is_finished(segment.path)
         # A segment that has not grown is not read: an owner looks at every open segment several times a second.
@@ -278,7 +279,7 @@ class Ingest:
             self._finish(segment, at, taken)
 
     def _finish(self, segment: Segment, at: Position, taken: Slice) -> None:
-        """Nothing follows: what stands behind the last whole line is torn, and set aside."""
+        """End a finished segment: bytes after the last complete line are a torn line, which is set aside."""
         with segment.path.open("rb") as file:
             file.seek(at.read_bytes)
             torn = file.readline()
@@ -330,7 +331,7 @@ class Ingest:
 
     @contextmanager
     def _scratch_files(self, lines: list[bytes]) -> Iterator[list[str]]:
-        """The lines where the database reads them, until the block ends: many in two files, so that two threads do."""
+        """Write the lines to scratch files for the block; many lines go into two files, read by two threads."""
         half = len(lines) if len(lines) < _SPLIT_FROM else (len(lines) + 1) // 2
         files = [self._scratch / f"{at}.ndjson" for at in range(0, len(lines), half)]
         try:
@@ -358,7 +359,7 @@ class Ingest:
         return base + taken.count
 
     def _take_out_doubles(self, base: int, taken: Slice) -> None:
-        """Takes out of the tables what they have twice now; what has an id that is taken is kept among the rejected."""
+        """Remove new rows that are stored already; rows whose id belongs to another event go to the rejected."""
         given = {
             _EVENTS_BY_TABLE[table]: [base + number for number in taken.given.get(table, ())] for table in taken.rows
         }
@@ -381,7 +382,7 @@ def _text(raw: bytes) -> str:
 
 
 def _whole(text: str) -> str:
-    """Text as the database takes it: the name of a foreign file may have bytes that are none."""
+    """Return text that the database accepts: the name of a foreign file may hold bytes that are not UTF-8."""
     return text.encode(errors="backslashreplace").decode()
 
 
@@ -391,10 +392,10 @@ _ENVELOPE = ("producer", "run_id", "hostname", "pid")
 
 @cache
 def insert_from_json(table: str) -> str:
-    """SQL: rows from a file of JSON lines, empty text made null.
+    """SQL: insert rows from files of JSON lines, with empty text as null.
 
-    Parameters: ``base``, added to each ``ingest_seq``; ``files``; and for each name of ``_ENVELOPE`` the list of what
-    the segments say, which a row's ``segment`` chooses from.
+    Parameters: ``base``, added to each ``ingest_seq``; ``files``; and for each name of ``_ENVELOPE`` a list with one
+    value per segment, indexed by a row's ``segment``.
     """
     kinds = {column.name: str(column.type) for column in EVENT_TABLES[table].columns}
     read = {name: _READ_AS.get(kind, kind) for name, kind in kinds.items() if name != "received_ts"}

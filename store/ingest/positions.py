@@ -1,4 +1,4 @@
-"""How far each segment of the journal is stored, and what the store can certify of each producer's journal."""
+"""The stored position in each segment of the journal, and a certificate of each producer's journal."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class Position:
 
 
 def load_positions(connection: duckdb.DuckDBPyConnection) -> dict[str, Position]:
-    """How far each segment is stored, by file name."""
+    """Return how far each segment is stored, by file name."""
     names = ", ".join(Position.__dataclass_fields__)
     rows = connection.execute(f"select {names} from journal_segments").fetchall()
     return {row[0]: Position(*row) for row in rows}
 
 
 def save_positions(connection: duckdb.DuckDBPyConnection, positions: Iterable[Position]) -> None:
-    """Writes down how far segments are stored; belongs in the transaction of what is stored of them."""
+    """Save how far segments are stored; call it in the transaction that stores their rows."""
     for position in positions:
         values = {name: getattr(position, name) for name in Position.__dataclass_fields__}
         moved = [name for name in values if name not in ("segment", "producer", "run_id", "number", "first_seq")]
@@ -52,7 +52,7 @@ def save_positions(connection: duckdb.DuckDBPyConnection, positions: Iterable[Po
 
 
 def start_of(segment: Segment) -> Position:
-    """The position of a segment of which nothing is stored."""
+    """Return the position of a segment of which nothing is stored."""
     return Position(
         segment=segment.path.name,
         producer=segment.producer,
@@ -71,7 +71,7 @@ def start_of(segment: Segment) -> Position:
 
 @dataclass(frozen=True)
 class Certificate:
-    """Per producer: batches recorded, stored, refused (kept among the rejected), and missing."""
+    """Batches of one producer: recorded, stored, refused (kept among the rejected), and missing."""
 
     producer: str
     runs: int
@@ -89,7 +89,7 @@ class Certificate:
 
 
 def damaged_ends(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """The segments whose last line is damaged: it was a batch, whose number no line behind it tells."""
+    """Return the segments whose last line is damaged: the batch in it has no number that a later line would confirm."""
     rows = connection.execute(
         """
         select segment
@@ -103,7 +103,7 @@ def damaged_ends(connection: duckdb.DuckDBPyConnection) -> list[str]:
 
 
 def certificates(connection: duckdb.DuckDBPyConnection) -> list[Certificate]:
-    """What the store knows of each producer's journal; read after the backlog is stored."""
+    """Return what the store knows of each producer's journal; read it after the backlog is stored."""
     rows = connection.execute(
         """
         with runs as (

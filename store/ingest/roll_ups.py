@@ -1,7 +1,7 @@
-"""Roll-ups by minute of ticks and marks, kept in the transaction that stores the rows.
+"""Roll-ups by minute of ticks and marks, updated in the transaction that stores the rows.
 
-Law kept here: what lies before the end of a roll-up's last minute is in it, all of it. So views read whole minutes from
-it and rows only behind it, whenever they look. A late row has its minute made again.
+Law kept here: a roll-up is complete up to the end of its last minute. Views therefore read whole minutes from it, and
+single rows only for the time after. For a late row, its minute is computed again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _MINUTE = timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class RollUp:
-    """A table of minutes, the table it sums up, and how a minute is made of its rows."""
+    """A table of minutes, the table that it summarises, and the SQL that makes a minute of its rows."""
 
     table: str
     source: str
@@ -64,9 +64,9 @@ ROLL_UPS = (
 
 
 def roll_up(connection: duckdb.DuckDBPyConnection, after_seq: int, tables: Container[str] = EVENT_TABLES) -> list[str]:
-    """Brings the roll-ups up to date with the rows stored behind ``after_seq``; belongs in their transaction.
+    """Update the roll-ups with the rows stored after ``after_seq``; call it in the transaction that stores them.
 
-    ``tables``: those that have such rows. Returns the names of the roll-ups that changed.
+    ``tables`` are the tables with such rows. Returns the names of the roll-ups that changed.
     """
     return [each.table for each in ROLL_UPS if each.source in tables and _roll_up(connection, each, after_seq)]
 
@@ -100,7 +100,7 @@ def _roll_up(connection: duckdb.DuckDBPyConnection, each: RollUp, after_seq: int
 
 
 def _span(connection: duckdb.DuckDBPyConnection, each: RollUp, after_seq: int) -> tuple[Any, Any, Any]:
-    """First and last instant of the new rows, null without any, and the end of the roll-up's last minute."""
+    """Return first and last instant of the new rows (null without any), and the end of the roll-up's last minute."""
     row = connection.execute(
         f"""
         select min(ts), max(ts), (select max(minute) + interval 1 minute from {each.table})

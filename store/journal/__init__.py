@@ -1,1 +1,1 @@
-"""The journal of producers: what they record is on disk before the store has seen it."""
+"""The journal: producers write events to disk here, before the store has read them."""

@@ -1,4 +1,4 @@
-"""The files of a journal, as those read them who store what they hold.
+"""The files of a journal, and functions that read them.
 
 Layout, under ``logs/journal/``::
 
@@ -6,13 +6,13 @@ Layout, under ``logs/journal/``::
     TAPE1 <crc> {"producer":..,"run_id":..,"hostname":..,"pid":..,"segment":..,"first_seq":..}
     <crc> <seq> <recorded_us> [["<event_type>",{"<field>":<value>,..}],..]
 
-Lines end with a newline and contain no other. ``crc`` is the CRC-32 of the rest of the line behind the blank that
-follows it, 8 hex digits. ``seq`` numbers the batches of a run from 1, over all its segments. ``recorded_us`` is
-microseconds since 1970; instants of events are RFC 3339; fields that are ``None`` are left out. A batch whose event
-type is ``refused`` holds what ``write_event`` refused, with its reason.
+Lines end with a newline and contain no other. ``crc`` is 8 hex digits: the CRC-32 of the line after the space that
+follows ``crc``. ``seq`` numbers the batches of a run from 1, over all its segments. ``recorded_us`` is microseconds
+since 1970; instants of events are RFC 3339; fields that are ``None`` are left out. A batch with the event type
+``refused`` holds an event that ``write_event`` refused, with the reason.
 
-A writer holds ``flock`` on its segment from before it has its name until it is done with it, so a reader that gets the
-lock knows that no line will follow.
+A writer takes ``flock`` on its segment before the file gets its name, and holds the lock until the segment is complete.
+A reader that gets the lock therefore knows that no line will follow.
 """
 
 from __future__ import annotations
@@ -43,18 +43,18 @@ _LINE = re.compile(rb"([0-9a-f]{8}) (\d{1,18}) (-?\d{1,18}) ")
 
 
 class JournalError(StoreError):
-    """A batch could not be written, or not be made durable."""
+    """A batch could not be written or made durable."""
 
 
 class HeaderDamaged(JournalError):
-    """The first line of a segment is no header."""
+    """The first line of a segment is not a valid header."""
 
 
 @dataclass(frozen=True)
 class Segment:
-    """What the name and header of a segment say; ``first_seq`` is the number of its first batch.
+    """The name and header of a segment; ``first_seq`` is the number of its first batch.
 
-    Host and pid are ``None`` where the header is damaged.
+    Host and pid are ``None`` if the header is damaged.
     """
 
     path: Path
@@ -69,9 +69,9 @@ class Segment:
 
 
 class Line(NamedTuple):
-    """One line of a segment as read: ``seq`` and ``body``, its events as JSON, where it is whole, else ``fault``.
+    """One line of a segment: ``seq`` and ``body`` (its events as JSON) if it is intact, else ``fault``.
 
-    ``number`` counts from 1, the header is line 1; ``end`` is the offset behind its newline, bytes.
+    ``number`` is the line number; the header is line 1. ``end`` is the offset after its newline, in bytes.
     """
 
     number: int
@@ -84,21 +84,21 @@ class Line(NamedTuple):
 
     @property
     def items(self) -> Any:
-        """The events: type and fields of each.
+        """Return the type and fields of each event.
 
         Raises:
-            ValueError: the body is no JSON.
+            ValueError: the body is not JSON.
         """
         return orjson.loads(self.body)
 
 
 def journal_folder(home: Path) -> Path:
-    """Where the journal of a home folder lies."""
+    """Return the journal folder of a home."""
     return Layout(home).journal
 
 
 def segment_paths(folder: Path) -> list[Path]:
-    """The segments in a folder, by producer, run and number; none where it does not exist.
+    """Return the segments in a folder, by producer, run and number; an empty list if the folder does not exist.
 
     Raises:
         OSError: the folder cannot be read.
@@ -111,16 +111,16 @@ def segment_paths(folder: Path) -> list[Path]:
 
 
 def segment_name(producer: str, run_id: str, number: int) -> str:
-    """The file name of a segment."""
+    """Return the file name of a segment."""
     return f"{producer}-{run_id}-{number:06d}{SUFFIX}"
 
 
 def read_header(path: Path) -> Segment:
-    """The header of a segment.
+    """Read the header of a segment.
 
     Raises:
-        HeaderDamaged: it has none, or a damaged one.
-        JournalError: it has that of another segment, whose copy it is.
+        HeaderDamaged: the header is missing or damaged.
+        JournalError: the header belongs to another segment, so the file is a copy.
         OSError: the file cannot be read.
     """
     with path.open("rb") as file:
@@ -149,9 +149,9 @@ def read_header(path: Path) -> Segment:
 
 
 def header_of_name(path: Path) -> Segment | None:
-    """What a segment whose header is damaged says without it: by its name, and its first whole batch.
+    """Return what the name and the first intact batch of a segment tell, for a segment whose header is damaged.
 
-    ``None`` where it has none, or its name is not that of a segment.
+    ``None`` if there is no intact batch, or the name is not that of a segment.
 
     Raises:
         OSError: the file cannot be read.
@@ -167,7 +167,7 @@ def header_of_name(path: Path) -> Segment | None:
 
 
 def is_finished(path: Path) -> bool:
-    """Whether no line can follow in a segment: its writer is done with it, or dead."""
+    """Return whether a segment is complete: its writer has finished it or is dead, so no line can follow."""
     with path.open("rb") as file:
         try:
             # Shared, so that two readers who ask at once do not take each other for the writer.
@@ -178,7 +178,9 @@ def is_finished(path: Path) -> bool:
 
 
 def read_lines(path: Path, offset: int, number: int, limit_bytes: int) -> Iterator[Line]:
-    """The whole lines of a segment from ``offset`` on, about ``limit_bytes`` of them; ``number`` is the first one's."""
+    """Read the complete lines of a segment from ``offset`` on, about ``limit_bytes`` of them. The first has number
+    ``number``.
+    """
     with path.open("rb") as file:
         file.seek(offset)
         # The limit may fall within a line: the line is read to its end, so that every call makes progress.

@@ -1,11 +1,11 @@
-"""The journal: what producers record, durable before the store has seen it.
+"""The journal that producers write: events are durable here before the store has read them.
 
 Laws kept here:
-- one process writes one segment at a time and shares no lock with another; nothing here waits for a database;
-- one ``record()`` is one batch, one ``write(2)``, one line: it lands whole or not at all;
-- a batch is safe from a crash of its process when ``record()`` returns, and from a power cut after the next group
-  fsync, for which ``durable=True`` waits;
-- a batch that cannot be written is an exception or a counted drop, never silence: its number stays missing in the log.
+- one process writes one segment at a time and shares no lock with another; recording never waits for a database;
+- one ``record()`` is one batch, one ``write(2)``, one line: it is written whole or not at all;
+- a batch survives a crash of its process once ``record()`` returns, and a power cut after the next group fsync;
+  ``durable=True`` waits for that fsync;
+- a batch that cannot be written raises an exception or counts as a drop, never silently: its number stays missing.
 """
 
 from __future__ import annotations
@@ -37,20 +37,21 @@ if TYPE_CHECKING:
 
 FSYNC_EVERY_S = 0.05
 _FAILURES = 100
-"""Failed syncs, of batches in a row, that are kept for those who wait: these ask within milliseconds."""
+"""How many failed syncs are remembered for callers that wait; callers ask within milliseconds."""
 _LOG = logging.getLogger(__name__)
 
 
 class Journal:
-    """The writing end: ``with Journal(home, producer="executor") as journal: journal.record([..])``.
+    """The writing end of the journal: ``with Journal(home, producer="executor") as journal: journal.record([..])``.
 
-    Any thread of the process may record; a forked child opens its own. ``on_error="drop"``: what cannot be written is
-    counted in ``dropped``, and its number stays missing in the journal, instead of raised. ``run_id`` identifies this
-    run of the producer; it is made up unless given. ``clock_ns`` tells when a batch is recorded: a replay has its own.
+    Any thread of the process may record; a forked child opens a journal of its own. With ``on_error="drop"``, a batch
+    that cannot be written raises nothing: it is counted in ``dropped``, and its number stays missing in the journal.
+    ``run_id`` identifies this run of the producer and is generated unless given. ``clock_ns`` gives the time at which a
+    batch is recorded; a replay passes its own clock.
 
     Raises:
         JournalError: the segment cannot be created.
-        ValueError: ``producer`` or ``run_id`` is no plain name.
+        ValueError: ``producer`` or ``run_id`` is not a plain name.
     """
 
     def __init__(
@@ -66,8 +67,8 @@ class Journal:
     ) -> None:
         self.producer = producer
         self.run_id = run_id or f"{datetime.now(UTC):%Y%m%dT%H%M%S}.{os.urandom(4).hex()}"
-        # The events take longer to load than all the rest. They load when a journal is opened, so that importing it is
-        # cheap and no event is late for them.
+        # The events take longer to import than everything else. They load when a journal is opened: importing this
+        # module stays cheap, and the first event does not wait for the load.
         from tape.execution import events
 
         events.build_models()
@@ -100,52 +101,51 @@ class Journal:
             raise JournalError(f"journal {self._folder}: cannot create a segment: {error}") from error
 
     def new_id(self) -> str:
-        """An event id that no other event has: the run, and a number that grows."""
+        """Return an event id that no other event has: the run id and a growing number."""
         return f"{self.run_id}-{next(self._ids)}"
 
     def record(self, batch: Iterable[Event], *, durable: bool = False) -> int:
-        """Writes events as one batch and returns its number; ``durable=True`` returns when it is on disk.
+        """Write events as one batch and return its number; with ``durable=True``, return once the batch is on disk.
 
-        Events without an ``event_id`` get one: order events when they are stored, by what they say; others here, by
-        their place. An empty batch writes nothing and returns 0, as a dropped one does.
+        Events without an ``event_id`` get one. Order events get it from their content when they are stored; other
+        events get the run id and a number here. An empty or dropped batch returns 0.
 
         Raises:
-            JournalError: it could not be written (unless dropped), or not be synced.
+            JournalError: the batch could not be written (unless dropped) or synced.
         """
         return self._append([self._encode(event) for event in batch], durable=durable)
 
     def write_event(self, event_type: str, payload: Mapping[str, Any], *, durable: bool = False) -> int:
-        """Records one event given as the contract's dictionary.
+        """Record one event given as the contract's dictionary.
 
         Raises:
-            EventRefused: a required field is missing, or a field wrongly typed; the payload is kept in the journal.
+            EventRefused: a required field is missing or a field has the wrong type; the payload is kept in the journal.
             JournalError: as in ``record``.
         """
         try:
             event = self._events.parse_event(event_type, payload)
         except self._events.EventRefused as refusal:
-            # Kept in the journal like any batch: what a producer sent wrongly can be seen, and counted, where all else
-            # is.
+            # Kept in the journal like any batch, so that wrong events are seen and counted in the store too.
             kept = {"event_type": event_type, "reason": str(refusal), "payload": payload}
             self._append([to_json([REFUSED, kept])])
             raise
         return self._append([self._encode(event)], durable=durable)
 
     def sync(self) -> None:
-        """Waits until everything recorded so far is on disk.
+        """Wait until everything recorded so far is on disk.
 
         Raises:
-            JournalError: some of it, written since the last ``sync()``, could not be synced.
+            JournalError: a batch written since the last ``sync()`` could not be synced.
         """
         self._check_process()
-        # Failures up to here were told by the last call. Each failure is told once.
+        # The last call raised failures up to this batch. Each failure is raised once.
         before, self._synced_to = self._synced_to, self._syncer.written_to
         self._syncer.wait_for(self._synced_to, before)
 
     def close(self) -> None:
-        """Syncs what is written and ends the segment; a closed journal records nothing more.
+        """Sync what is written and end the segment; a closed journal records nothing more.
 
-        In a forked child it does nothing: the segment is its parent's.
+        In a forked child this does nothing: the segment belongs to the parent.
         """
         if os.getpid() != self._pid:
             return
@@ -168,7 +168,7 @@ class Journal:
         fields = {name: value for name, value in event.__dict__.items() if value is not None}
         if event.__pydantic_extra__:
             fields = {**event.__pydantic_extra__, **fields}
-        # The store names an order event by its content, so that it is the same event by every way in.
+        # The store derives the id of an order event from its content, so that an imported log line gets the same id.
         if "event_id" not in fields and not event.by_content:
             fields["event_id"] = self.new_id()
         return to_json([event.event_type, fields])
@@ -180,7 +180,7 @@ class Journal:
         with self._writing:
             if self._is_closed:
                 raise JournalError(f"journal of {self.producer}: closed")
-            # taken before it is written: where an interrupt ends the write, nobody gets the number again
+            # taken before the write: if an interrupt ends the write, no other batch gets this number
             seq = self._seq = self._seq + 1
             try:
                 self._write(seq, b"%d %d [%b]" % (seq, self._clock_ns() // 1000, b",".join(items)))
@@ -215,20 +215,20 @@ class Journal:
             self._take_back()
             raise
         except BaseException:
-            # interrupted: nobody knows what stands there now, so nothing is written behind it
+            # interrupted: the end of the file is unknown, so nothing more is written to this segment
             self._retire_segment()
             raise
 
     def _take_back(self) -> None:
-        """Takes half a line out of the segment; where that fails too, the next batch begins a new one."""
+        """Truncate half a line from the segment; if that fails too, the next batch begins a new segment."""
         try:
-            # A later line behind half a line would be lost with it.
+            # A line written after half a line would be unreadable too.
             os.ftruncate(self._fd, self._size)
         except OSError:
             self._retire_segment()
 
     def _open_segment(self, first_seq: int) -> None:
-        """A segment gets its name when its lock and its header are there; a name that is taken stays with its owner."""
+        """Create a segment; the file gets its name once it is locked and has its header, and never replaces another."""
         number = self._number + 1
         header = {
             "producer": self.producer,
@@ -242,7 +242,7 @@ class Journal:
         hidden = path.with_name(f".{path.name}")
         fd = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
-            # Locked before it has its name: a reader that finds the name never sees it without a writer.
+            # Locked before the file gets its name: a reader that finds the file never sees it without a writer.
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             body = orjson.dumps(header)
             self._size = write_whole(fd, b"%b%08x %b\n" % (MAGIC, crc32(body), body))
@@ -263,16 +263,16 @@ class Journal:
 
 
 class _Syncer:
-    """The group fsync: one thread that syncs what was written, at the latest ``every_s`` after it was.
+    """The group fsync: one thread that syncs written batches, at the latest ``every_s`` after the write.
 
-    It alone closes segments, so that none is closed under its hands. After a failed fsync the kernel may forget what
-    was not written: the segment is left, and whoever waits for its batches is told. So it is where somebody has deleted
-    the segment: what is written there nobody will read.
+    Only this thread closes segments, so none is closed during a sync. After a failed fsync the kernel may forget
+    unwritten data: the segment is abandoned, and callers that wait for its batches get an error. A deleted segment is
+    abandoned in the same way, because no reader can find its batches.
     """
 
     def __init__(self, folder: Path, every_s: float) -> None:
         self.lock = threading.Lock()
-        """Held while a batch is written, and for the moment in which the syncer looks what is new."""
+        """Held while a batch is written, and for the moment in which the syncer reads what is new."""
         self.must_rotate = False
         self.written_to = 0
         self._folder = folder
@@ -280,12 +280,12 @@ class _Syncer:
         self._fd = -1
         self._retired: list[int] = []
         self._named = self._named_for_good = 0
-        """How many segments got their name, and of how many it is synced."""
+        """How many segments have got their name, and how many of these names are synced."""
         self._wanted = threading.Event()
         self._passed = threading.Condition()
         self._covered = 0
         self._failures: deque[tuple[int, int, str]] = deque(maxlen=_FAILURES)
-        """Behind which batch, up to which, and why; oldest first."""
+        """Failed syncs, oldest first: the last batch before the failed ones, the last failed one, and the reason."""
         self._is_closed = False
         self._thread = threading.Thread(target=self._run, name="journal-fsync", daemon=True)
         self._thread.start()
@@ -300,7 +300,7 @@ class _Syncer:
         self.must_rotate = False
 
     def wait_for(self, seq: int, before: int) -> None:
-        """Waits until ``seq`` has been synced; raises where that failed for a batch behind ``before`` up to ``seq``."""
+        """Wait until ``seq`` is synced; raise if that failed for a batch after ``before``, up to ``seq``."""
         self._wanted.set()
         with self._passed:
             self._passed.wait_for(lambda: self._covered >= seq)
@@ -311,7 +311,7 @@ class _Syncer:
                 raise JournalError(f"journal {self._folder}: batch {at} is written, but not synced: {reason}")
 
     def close(self) -> None:
-        """Syncs and closes the retired segments, and ends."""
+        """Sync and close the retired segments, and end the thread."""
         self._is_closed = True
         self._wanted.set()
         self._thread.join()
