@@ -18,6 +18,7 @@ from tape.cli.options import AsOf, Json, Zone, home_of
 from tape.cli.session import Session
 from tape.cli.tables import print_table
 from tape.cli.terminal import new_table, print_whole, shown, terminal
+from tape.cli.values import short
 from tape.client.empty import why_empty
 from tape.client.json_values import plain
 from tape.explain.explain import explain as explain_number
@@ -165,7 +166,7 @@ def _inputs(found: Explanation) -> Iterator[RenderableType]:
 
 
 def _number(value: Any) -> str:
-    text = f"{value:,.10g}" if isinstance(value, float) else shown(value)
+    text = short(value, 10) if isinstance(value, float) else shown(value)
     return text if len(text) <= _LONG else f"{text[:_LONG]} .."
 
 

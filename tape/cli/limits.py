@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tape.cli.terminal import new_table, terminal
+from tape.cli.terminal import shown as shown_value
 from tape.client.instants import shown
 from tape.client.limits_in_force import InForce, Shown, ShownSymbol, of_nav
 
@@ -60,13 +61,13 @@ def _symbols(symbols: Sequence[ShownSymbol]) -> Table:
         own = each.limits
         table.add_row(
             each.symbol,
-            "yes" if each.is_enabled else "no",
-            _number(own.min_notional_usd),
-            _number(own.max_order_notional_usd),
+            shown_value(each.is_enabled),
+            shown_value(own.min_notional_usd),
+            shown_value(own.max_order_notional_usd),
             _of_nav(own.trade_cap_frac),
             _of_nav(each.position_frac),
-            _number(own.max_leverage),
-            _number(own.max_concurrent_positions),
+            shown_value(own.max_leverage),
+            shown_value(own.max_concurrent_positions),
         )
     return table
 
@@ -76,7 +77,3 @@ _OF_SYMBOL = ("least order USD", "largest order USD", "largest order", "position
 
 def _of_nav(share: float | None) -> str:
     return "-" if share is None else of_nav(share)
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:,g}"

@@ -11,6 +11,7 @@ from rich import box
 from rich.console import Console, RenderableType
 from rich.table import Table
 
+from tape.cli.values import short
 from tape.client.json_values import plain
 
 WIDTH = 100
@@ -56,7 +57,7 @@ def shown(value: Any) -> str:
     if value is None:
         return "-"
     if isinstance(value, float):
-        return f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.2f}"
+        return short(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(cell(value))

@@ -204,6 +204,11 @@ def number(value: float, unit: str, decimals: int | None = None) -> str:
     return text.removeprefix("-") if not text.strip("-0.,") else text
 
 
+def short(value: float, digits: int = 6) -> str:
+    """A number whose unit nobody knows, with so many digits, beyond them with two decimals; never ``-0``."""
+    return f"{value + 0.0:,.{digits}g}" if abs(value) < 10**digits else f"{value:,.2f}"
+
+
 def _parsed(value: Any) -> Any:
     """JSON columns come as texts."""
     if isinstance(value, str) and value[:1] in ("{", "["):
@@ -220,7 +225,7 @@ def _inner(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value + 0.0:,.6g}" if abs(value) < 1e6 else f"{value:,.2f}"
+        return short(value)
     if isinstance(value, Mapping):
         return f"{{{', '.join(_entries(value))}}}"
     if isinstance(value, list):

@@ -189,6 +189,15 @@ def test_a_decision_that_was_passed_over_comes_with_the_first_run_after_its_time
     assert compared.pairs(compared.lines(after, after_s=151)) == []
 
 
+def test_what_was_ripe_to_the_instant_in_a_run_is_no_pair_of_the_next(compared: Compared) -> None:
+    future = compared.decide(-30, received_ts=AT - timedelta(seconds=500))
+    at_the_edge = compared.decide(120)
+    lines = compared.lines()
+    compared.write(lines)
+    assert compared.pairs(lines) == [f"e{at_the_edge}"]
+    assert compared.pairs(compared.lines(at_the_edge, after_s=150)) == [f"e{future}"]
+
+
 @pytest.mark.parametrize(
     "harm",
     [

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tape.cli.values import Kind, Shown, compact, kind_of, lines_of, style_of, text_of, texts_of
+from tape.cli.values import Kind, Shown, compact, kind_of, lines_of, short, style_of, text_of, texts_of
 
 
 def shown(unit: str | None, *values: float | None) -> list[str]:
@@ -187,3 +187,19 @@ def test_instants_are_shown_in_the_zone_of_their_column() -> None:
     assert text_of(column, 0.0) == "1970-01-01 02:00:00"
     assert text_of(column, datetime(2025, 11, 5, 23, 30)) == "2025-11-05 23:30:00"
     assert column.label == "UTC+02:00"
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [
+        (0.123456789, 6, "0.123457"),
+        (999_999.4, 6, "999,999"),
+        (1_000_000.0, 6, "1,000,000.00"),
+        (-1_234_567.891, 6, "-1,234,567.89"),
+        (-0.0, 6, "0"),
+        (1_234_567.891, 10, "1,234,567.891"),
+        (1e-9, 6, "1e-09"),
+    ],
+)
+def test_a_number_of_no_known_unit_has_so_many_digits(value: float, digits: int, text: str) -> None:
+    assert short(value, digits) == text
