@@ -500,3 +500,46 @@ def test_a_veto_without_a_quote_has_no_prices_and_never_nan_in_its_json() -> Non
 def test_the_default_limits_let_a_small_trade_of_each_symbol_through() -> None:
     limits, universe = parse_limits(DEFAULT_LIMITS), parse_universe(DEFAULT_UNIVERSE)
     assert [reasons(buy(300, symbol=symbol), WELL, limits, universe) for symbol in universe.enabled] == [()] * 6
+
+
+# --- hedge mode: LONG and SHORT of a symbol are two positions ---
+
+
+@pytest.mark.parametrize(
+    ("own_limit", "apart_usd", "expected"),
+    [
+        (1, {}, ()),
+        (1, {"BTCUSDT": -500.0}, ("position_limit",)),
+        (2, {"BTCUSDT": -500.0}, ()),
+        (1, {"ETHUSDT": -500.0}, ()),
+        (1, {"BTCUSDT": 0.0}, ()),
+    ],
+)
+def test_the_other_position_of_a_symbol_is_one_of_its_own(
+    own_limit: int, apart_usd: dict[str, float], expected: tuple[str, ...]
+) -> None:
+    seen = replace(WELL, apart_usd=apart_usd)
+    assert reasons(buy(), seen, own(max_concurrent_positions=own_limit)) == expected
+    veto = check(buy(), seen, own(max_concurrent_positions=own_limit), UNIVERSE)
+    assert veto is None or veto.observed["positions_of_symbol_after"] == 2
+
+
+@pytest.mark.parametrize(("apart_usd", "expected"), [(-1000.0, ()), (1000.0, ()), (-1001.0, ("symbol_cap",))])
+def test_the_other_position_of_a_symbol_takes_of_its_room(apart_usd: float, expected: tuple[str, ...]) -> None:
+    limits = overall(max_symbol_exposure_pct=20)
+    seen = replace(WELL, apart_usd={"BTCUSDT": apart_usd})
+    assert reasons(buy(1000.0), seen, limits) == expected
+    assert largest_allowed_qty(buy(5000.0), seen, limits, UNIVERSE) == pytest.approx((2000.0 - abs(apart_usd)) / 100)
+
+
+@pytest.mark.parametrize(("apart_usd", "expected"), [(-1000.0, ()), (-1001.0, ("portfolio_cap",))])
+def test_the_other_position_of_a_symbol_counts_in_the_portfolio(apart_usd: float, expected: tuple[str, ...]) -> None:
+    limits = overall(max_gross_exposure_pct=30)
+    seen = replace(WELL, notional_usd={"ETHUSDT": -1000.0}, apart_usd={"BTCUSDT": apart_usd})
+    assert reasons(buy(1000.0), seen, limits) == expected
+
+
+def test_positions_of_both_sides_count_in_the_number_of_all() -> None:
+    seen = replace(WELL, notional_usd={"ETHUSDT": 5.0}, apart_usd={"BTCUSDT": -5.0, "ETHUSDT": 0.0})
+    assert reasons(buy(), seen, overall(max_concurrent_positions=3)) == ()
+    assert reasons(buy(), seen, overall(max_concurrent_positions=2)) == ("position_limit",)

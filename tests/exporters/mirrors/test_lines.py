@@ -11,7 +11,8 @@ import orjson
 import pytest
 
 from examples.sample_logs import DEFAULT_END, write_sample
-from tape.exporters.mirrors.lines import write_logs
+from tape.execution.events import HeartbeatSent
+from tape.exporters.mirrors.lines import contract_line, pair_line, summary_line, write_logs
 from tape.exporters.state_files import publish
 from tape.store.query.round import open_round
 from tests.conftest import AS_OF, GivenRows, ago
@@ -208,3 +209,86 @@ def test_what_json_can_hold_can_be_written_again(imported: LogStore, tmp_path: P
     with open_round(imported.connection, as_of=NOW) as reading:
         write_logs(reading, tmp_path)
     assert (tmp_path / "execution/risk_vetoes.jsonl").read_bytes().count(b"\n") == 1
+
+
+PAIR: dict[str, Any] = {
+    "event_id": "d1",
+    "ts": AS_OF,
+    "symbol": "BTCUSDT",
+    "attempt_id": "a1",
+    "shadow_allowed": True,
+    "shadow_notional_usd": 100.0,
+    "expected_slippage_bps": 1.5,
+    "live_event_id": "l1",
+    "live_attempt_id": "a2",
+    "live_ts": ago(seconds=7),
+    "live_allowed": False,
+    "live_notional_usd": 80.0,
+    "realized_slippage_bps": -0.5,
+    "is_veto_mismatch": True,
+    "size_pct_diff": 25.0,
+    "slippage_diff_bps": 2.0,
+}
+
+
+def test_a_pair_is_a_line_with_both_sides_apart() -> None:
+    assert pair_line(PAIR) == {
+        "symbol": "BTCUSDT",
+        "ts": AS_OF.timestamp(),
+        "shadow": {
+            "event_id": "d1",
+            "attempt_id": "a1",
+            "allowed": True,
+            "notional_usd": 100.0,
+            "slippage_bps": 1.5,
+        },
+        "live": {
+            "attempt_id": "a2",
+            "ts": AS_OF.timestamp() - 7,
+            "allowed": False,
+            "notional_usd": 80.0,
+            "slippage_bps": -0.5,
+        },
+        "veto_mismatch": True,
+        "size_pct_diff": 25.0,
+        "slippage_diff_bps": 2.0,
+        "event_id": "computed:d1",
+    }
+    assert pair_line({**PAIR, "live_event_id": None, "live_ts": None})["live"] is None
+
+
+@pytest.mark.parametrize(("count", "is_heartbeat"), [(0, True), (1, False), (2, False)])
+def test_a_run_is_a_heartbeat_where_it_has_no_new_pair(count: int, is_heartbeat: bool) -> None:
+    line = summary_line({"generated_ts": 5.0, "sample_size": 3}, count)
+    assert line.pop("event_id").startswith("computed:")
+    assert line == {
+        "ts": 5.0,
+        "diff_count": count,
+        "heartbeat": is_heartbeat,
+        "summary": {"generated_ts": 5.0, "sample_size": 3},
+    }
+
+
+def test_a_stored_row_is_a_line_of_the_contract_with_what_else_came_with_it() -> None:
+    row = {
+        **dict.fromkeys((*HeartbeatSent.model_fields, "extra")),
+        "event_id": "h1",
+        "ts": AS_OF,
+        "received_ts": ago(seconds=-1),
+        "service": "executor",
+        "lag_s": 0.0,
+        "is_test": True,
+        "producer": "p",
+        "extra": '{"lag_secs": 9, "note": "x", "event_type": "other"}',
+    }
+    line = contract_line(HeartbeatSent, row)
+    assert line == {
+        "ts": "2025-06-15T12:30:00+00:00",
+        "service": "executor",
+        "lag_secs": 0.0,
+        "event_type": "heartbeat",
+        "is_test": True,
+        "note": "x",
+        "event_id": "h1",
+    }
+    assert "is_test" not in contract_line(HeartbeatSent, {**row, "is_test": False})
