@@ -1,1 +1,1 @@
-"""The import of the logs that older runtimes wrote."""
+"""The import of logs that older runtimes wrote."""

@@ -1,4 +1,4 @@
-"""Imports limits and universe, which are one JSON document each."""
+"""Imports limits and universe, each of them one JSON document."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from tape.store.ingest.counter import FileCount, end_import, last_ingest_seq, re
 
 
 def import_config(connection: duckdb.DuckDBPyConnection, path: Path, kind: str, now: datetime) -> FileCount:
-    """Stores limits or universe when they differ from the newest on record: the first as of 1970, a later as of now.
+    """Store limits or universe if they differ from the newest on record: the first as of 1970, later ones as of now.
 
-    NaN and the infinities in the document are unknown: null, as by ``write_event``.
+    NaN and infinities in the document become null (unknown), as in ``write_event``.
     """
     raw = path.read_text(encoding="utf-8", errors="backslashreplace")
     try:
@@ -52,12 +52,12 @@ def import_config(connection: duckdb.DuckDBPyConnection, path: Path, kind: str, 
 
 
 def kept_in_range(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Return the caps and biases of the newest limits and universe that are used otherwise than they stand there."""
+    """Return the caps and biases of the newest limits and universe whose value is clipped when it is used."""
     return [sentence for kind, document in _newest(connection) for sentence in _out_of_range(kind, document)]
 
 
 def without_use(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Return what in the newest limits and universe is kept, and limits nothing: unknown keys, impossible values."""
+    """Return the entries of the newest limits and universe that limit nothing: unknown keys, impossible values."""
     return [
         sentence
         for kind, document in _newest(connection)
@@ -79,7 +79,7 @@ _OWN_CAPS = ("max_nav_pct", "max_trade_nav_pct")
 
 
 def _out_of_range(kind: str, document: object) -> list[str]:
-    """Return the caps and biases of an imported document that are kept within 0..1 instead of refused, in words.
+    """Return, in words, the caps and biases of an imported document that are clipped to 0..1 instead of refused.
 
     ``kind``: ``limits`` or ``universe``. SQL keeps the values within their range (``as_fraction``, ``limits``).
     """
@@ -113,7 +113,7 @@ def _items(document: object) -> list[tuple[object, object]]:
 
 
 def _finite(value: object) -> float | None:
-    """A number, also as text; as SQL reads it."""
+    """Return a number, also one given as text, as SQL reads it."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:

@@ -1,14 +1,14 @@
 """Imports a folder of old logs into the store.
 
 Laws kept here:
-- a line is one event; its identity is its own ``event_id``, else what an order event says (``identity.py``), else the
-  md5 of the line, so importing twice stores nothing new and a longer snapshot stores only what is new;
+- a line is one event; its identity is its own ``event_id``, else the content of an order event (``identity.py``), else
+  the md5 of the line, so importing a log twice stores nothing new, and a longer copy stores only its new lines;
 - rows are numbered by (ts, file, line), rotated files oldest first;
-- a line that cannot be stored is kept whole in ``rejected_events`` with file, line and reason; the rest goes on;
+- a line that cannot be stored is kept whole in ``rejected_events`` with file, line and reason; other lines are stored;
 - every file in the folder is read, or listed as not read with the reason.
 
-A log is staged (``staged.py``) outside any transaction, as a broken file aborts only its own reading, then stored in
-one.
+A log is first staged (``staged.py``) outside any transaction, so that a broken file aborts only its own reading. Then
+it is stored in one transaction.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _ODD_LINES = 5_000
 
 @dataclass
 class ImportReport:
-    """Per file, in the order read, what became of its lines; which files were not read; what else there is to say."""
+    """The result of an import: counts per file, in the order read; files that were not read; further notes."""
 
     files: dict[str, FileCount] = field(default_factory=dict)
     unread: list[Unread] = field(default_factory=list)
@@ -53,7 +53,7 @@ class ImportReport:
         return sum_of(self.files.values())
 
     def listed(self, most: int) -> list[tuple[str, FileCount]]:
-        """The files with their counts; of very many the first, and the sum of the others."""
+        """Return the files with their counts; of very many files only the first, and the sum of the others."""
         files = list(self.files.items())
         if len(files) <= most:
             return files
@@ -68,12 +68,12 @@ def import_logs(
     found: FoundLogs | None = None,
     on_file: Callable[[Path], None] = lambda _: None,
 ) -> ImportReport:
-    """Imports every known log of ``folder``; ``on_file`` is called before each file is read.
+    """Import every known log of ``folder``; ``on_file`` is called before each file is read.
 
-    ``found``: what lies there, where the caller has looked before.
+    ``found`` is the content of the folder, if the caller has looked already.
 
     Raises:
-        NoLogs: the folder holds none of them.
+        NoLogs: the folder holds no known log.
     """
     found = found or find_logs(folder)
     if not found.count:
@@ -93,7 +93,7 @@ def import_logs(
 
 
 class _LogImport:
-    """The reading of one log: stage its lines, drop what is known, type the rest, store it."""
+    """The import of one log: stage its lines, drop known ones, type the others, store them."""
 
     def __init__(
         self, connection: duckdb.DuckDBPyConnection, folder: Path, log: Log, now: datetime, report: ImportReport
@@ -132,9 +132,9 @@ class _LogImport:
         self._lines.drop()
 
     def _number(self) -> None:
-        """Makes the table of the lines in their order (ts, file, line); refused ones will leave a gap.
+        """Number the lines by (ts, file, line); refused lines will leave gaps.
 
-        ``place``: the same among the lines of the same event.
+        ``place`` is a line's number among the lines of the same event type.
         """
         events_of = " ".join(
             f"when {number} then {at}" for at, shapes in enumerate(self._log.tables.values()) for number in shapes
@@ -155,9 +155,10 @@ class _LogImport:
         end_import(self._connection, self._log.name, base, count, self._now)
 
     def _store_event(self, event: type[events.Event], where: str, base: int) -> None:
-        """Types and inserts the lines of an event in their order, a slice at a time, so that memory stays bounded.
+        """Type and insert the lines of an event type in their order, one slice at a time, so that memory stays bounded.
 
-        What the quick form of ``typed_rows`` leaves goes through the other, and what that leaves is read line by line.
+        Lines that the quick form of ``typed_rows`` cannot type go through the full form; the lines that remain are read
+        one by one in Python.
         """
         shapes = self._log.tables[event]
         found = [(shape, names) for number, shape in shapes.items() for names in self._lines.key_sets(number)]
@@ -181,7 +182,7 @@ class _LogImport:
         self._sql("drop table if exists temp.numbers")
 
     def _read_odd_lines(self, event: type[events.Event]) -> None:
-        """Reads what is left of the slice line by line; what that refuses is noted."""
+        """Read the remaining lines of the slice one by one; refused lines are noted."""
         while left := self._rows(
             "select ordinal, event_id, shape, raw from slice join objects using (ordinal)"
             f" where ordinal not in (select ordinal from refused) order by ordinal limit {_ODD_LINES}"
@@ -212,10 +213,10 @@ class _LogImport:
         return None if low is None else f"(from objects where ordinal between {low} and {high})"
 
     def _insert(self, event: type[events.Event], rows: str) -> None:
-        """Moves the rows of the slice that are not odd into their table.
+        """Move the rows of the slice that are not odd into their table.
 
-        Whether they are is asked by a value from either side of the join: a filter on ``is_odd`` alone would be
-        planned below it, where every line is parsed once more.
+        The filter uses a value from each side of the join: a filter on ``is_odd`` alone would be planned below the
+        join, where every line is parsed again.
         """
         event_id = f"replace (coalesce(event_id, {content_id(event)}) as event_id)" if event.by_content else ""
         with self._threads_for(event):
@@ -238,7 +239,7 @@ class _LogImport:
 
     @contextmanager
     def _threads_for(self, event: type[events.Event]) -> Iterator[None]:
-        """Uses one thread while events with documents are hashed.
+        """Use one thread while events with documents are hashed.
 
         Python writes the canonical form of a document, and threads that wait for the interpreter cost twice the time.
         """
@@ -255,7 +256,7 @@ class _LogImport:
             self._sql(f"set threads = {threads}")
 
     def _take_out_doubles(self, event: type[events.Event]) -> None:
-        """Takes out of a table what the slice has brought twice; what has an id that is taken is refused."""
+        """Remove rows of the slice that are stored already; rows whose id belongs to another event are refused."""
         low, high = self._rows("select min(ingest_seq), max(ingest_seq) from numbers")[0]
         given = self._rows(
             f"select numbers.ingest_seq from numbers inner join {event.table} using (ingest_seq)"
@@ -277,7 +278,7 @@ class _LogImport:
             )
 
     def _remember_lines(self) -> None:
-        """Notes the lines whose event has another id than their md5, so that they are known without being typed."""
+        """Store the md5 of lines whose event has another id, so that a later import knows them without typing them."""
         self._sql(
             "insert into imported_lines select line_id from objects where event_id is distinct from line_id"
             " and ordinal not in (select ordinal from refused)"

@@ -1,4 +1,4 @@
-"""Reads a JSON array item by item, so that one of any size takes little memory."""
+"""Reads a JSON array item by item, so that an array of any size takes little memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LONGEST = 16_777_216
 
 
 class NoArray(Exception):
-    """The text is not, or from some item on no longer, a JSON array. ``is_at_start``: it does not begin as one."""
+    """The text is not a JSON array, or stops being one. ``is_at_start``: it does not even begin as one."""
 
     def __init__(self, reason: str, *, is_at_start: bool = False) -> None:
         self.is_at_start = is_at_start
@@ -20,10 +20,10 @@ class NoArray(Exception):
 
 
 def array_items(blocks: Iterator[str]) -> Iterator[str]:
-    """The items of an array that comes in blocks, each as JSON in one line; of a key given twice the last counts.
+    """Yield the items of an array that comes in blocks, each as one line of JSON; the last of repeated keys counts.
 
     Raises:
-        NoArray: after the items before the place that is wrong.
+        NoArray: the text is wrong at some place; all items before it were yielded.
     """
     text = _Text(blocks)
     if text.next_sign() != "[":
@@ -44,7 +44,7 @@ def array_items(blocks: Iterator[str]) -> Iterator[str]:
 
 
 class _Text:
-    """The text from the place that was read so far."""
+    """The text that is not read yet."""
 
     def __init__(self, blocks: Iterator[str]) -> None:
         self._blocks = blocks
@@ -52,7 +52,7 @@ class _Text:
         self._decoder = json.JSONDecoder()
 
     def next_sign(self) -> str:
-        """The next character that is not blank; empty at the end."""
+        """Return the next character that is not white space; empty at the end."""
         while True:
             found = _SPACE.match(self._text, self._at)
             self._at = self._at if found is None else found.end()
@@ -62,7 +62,7 @@ class _Text:
                 return ""
 
     def skip(self) -> None:
-        """Go on by one character."""
+        """Skip one character."""
         self._at += 1
 
     def item(self, number: int) -> str:
@@ -85,7 +85,7 @@ class _Text:
         return len(self._text) - self._at > _LONGEST
 
     def _more(self) -> bool:
-        """Append as much as is already there: a long item is then tried few times."""
+        """Append as many blocks as there is text already, so that a long item is retried only a few times."""
         # Twice the text with each try: a long item is decoded from its beginning each time, and so costs twice its
         # length.
         wanted, parts = max(1, len(self._text) - self._at), [self._text[self._at :]]

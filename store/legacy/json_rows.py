@@ -1,16 +1,15 @@
 """From lines of JSON to typed rows: one ``select`` per event type for plain lines, Python for the others.
 
-What a value may be is stated once, in ``tape.execution.values``. The SQL generated here types only values in their
-plainest form, where it cannot differ from that: numbers, ids and names as they usually come, RFC 3339 instants, epoch
-seconds and milliseconds. A line with anything else is *odd*: its row says so, and ``read_line`` reads it as
-``write_event`` would, or says why it is refused.
+The rules for values are in ``tape.execution.values`` only. The SQL generated here types only values in their plainest
+form, where it cannot differ from these rules: plain numbers, ids and names, RFC 3339 instants, epoch seconds and
+milliseconds. A line with any other value is *odd*: its row is marked, and ``read_line`` then reads the line as
+``write_event`` would, or returns the reason for refusing it.
 
-Every line is parsed once (``json_transform`` into text), and each field is cast from there. Numbers written out as text
-and read again are the dearest part of it, so the same ``select`` has a quick form that parses them straight to doubles
-and takes only lines whose numbers are numbers in the JSON, too.
+Every line is parsed once (``json_transform`` into text), and each field is cast from that text. Casting numbers to text
+and back is the most expensive part. The same ``select`` therefore has a quick form, which parses numbers straight to
+doubles and accepts only lines whose numbers are JSON numbers.
 
-Nothing here comes from user input but file contents, which are only ever data: the SQL is built from ``events.py`` and
-``legacy.py`` alone.
+The SQL is built from ``events.py`` and ``logs.py`` alone; file contents are only ever data.
 """
 
 from __future__ import annotations
@@ -28,10 +27,10 @@ from tape.store.schema import EVENT_TABLES
 
 
 def typed_rows(tree: LineTree, shapes: Mapping[int, Shape], staged: str, *, with_extra: bool = True) -> str:
-    """SQL: the staged lines (raw, event_id, number of their shape, and ordinal, their order) of these shapes, typed.
+    """SQL: the staged lines of these shapes (raw, event_id, number of their shape, and ordinal, their order), typed.
 
-    Besides the event's columns: ``ordinal`` and ``is_odd`` (the line is not typed here). ``with_extra=False``: the
-    lines have no key without a column.
+    Besides the event's columns, the rows have ``ordinal`` and ``is_odd`` (the line is not typed here).
+    ``with_extra=False`` says that the lines have no key without a column.
     """
     return " union all by name ".join(
         _TypedRows(tree, shape).select(f"{staged} where shape = {number}", with_extra=with_extra)
@@ -40,14 +39,14 @@ def typed_rows(tree: LineTree, shapes: Mapping[int, Shape], staged: str, *, with
 
 
 def time_paths(shapes: Iterable[Shape]) -> list[str]:
-    """The paths at which lines of these shapes may have their event time."""
+    """Return the paths at which lines of these shapes may have their event time."""
     return list(dict.fromkeys(path for shape in shapes for path in shape.paths("ts")))
 
 
 def with_shape_and_ts(shapes: Sequence[Shape], lines: str) -> str:
-    """SQL: the lines (json, kind, and times: the texts found at ``time_paths``) with the number of their shape and ts.
+    """SQL: the lines (json, kind, and times: the texts found at ``time_paths``) with number of their shape and ts.
 
-    Both are null where no shape takes the line.
+    Both are null if no shape fits the line.
     """
     paths = time_paths(shapes)
     number = " ".join(f"when {shape.condition} then {at}" for at, shape in enumerate(shapes))
@@ -77,9 +76,9 @@ def _paths(paths: Iterable[str]) -> str:
 class _TypedRows:
     """The typed ``select`` of one shape: text of each field -> numbers -> values -> oddness, one level of SQL each.
 
-    Each level names what the next one uses, so that no expression is written, planned or computed twice. The line is
-    parsed again only for the types of values that look odd, and for what has no column. As a double, what is no number
-    is null, or 0 or 1 if it is a flag, so that only those look odd.
+    Each level names what the next level uses, so that no expression is written, planned or computed twice. The line is
+    parsed again only to look up the types of values that look odd, and to find keys without a column. Read as a double,
+    a value that is not a number is null, or 0 or 1 if it is a flag, so only these values look odd.
     """
 
     def __init__(self, tree: LineTree, shape: Shape) -> None:
@@ -179,7 +178,7 @@ class _TypedRows:
         return f"case when has_odd_double then json_type(raw, {_paths(self._doubles)}) end" if self._doubles else "null"
 
     def _is_odd(self, *, with_extra: bool) -> str:
-        """SQL: whether anything about the line is not in its plainest form."""
+        """SQL: whether any value of the line is not in its plainest form."""
         odd = [
             *(f"v_{name} is null" for name in self._kinds if name in self._required),
             *(f"not (abs(n_{name}) <= {values.LARGEST})" for name in self._of_kind(float)),
@@ -228,7 +227,7 @@ class _TypedRows:
         return "case when t_own_id is null then raw else json_merge_patch(raw, '{\"event_id\":null}') end"
 
     def _left(self) -> str:
-        """SQL: the line without what has a column."""
+        """SQL: the line without the keys that have a column."""
         if self._shape.whole is not None:
             return NOTHING
         patch: dict[str, Any] = dict.fromkeys((*ALWAYS_KNOWN, "event_type"))
@@ -242,7 +241,7 @@ class _TypedRows:
         return f"json_merge_patch(raw, '{json.dumps(patch)}')"
 
     def _emptied(self) -> str:
-        """SQL: a patch that takes out the objects of which nothing is left, and other keys whose value counts."""
+        """SQL: a patch that removes objects of which nothing is left, and other keys whose value counts."""
         keys = [
             f"case when json_extract_string(left_over, '$.{parent}') = '{{}}' then '\"{parent}\":null' end"
             for parent in self._parents
@@ -252,7 +251,7 @@ class _TypedRows:
 
     @property
     def _other_keys(self) -> dict[str, list[str]]:
-        """The keys beside the first that the lines have for a field, with the paths that are tried before them."""
+        """Return the lines' further keys for a field, each with the paths that are tried before it."""
         others: dict[str, list[str]] = {}
         for name in self._kinds:
             paths = self._shape.paths(name)
@@ -262,12 +261,12 @@ class _TypedRows:
         return others
 
     def _extra(self) -> str:
-        """SQL: what is left of the line; null when that is nothing."""
+        """SQL: the rest of the line; null if nothing is left."""
         return "cast(nullif(json_merge_patch(left_over, emptied), '{}') as json)"
 
 
 def read_ts(shape: Shape, raw: str) -> datetime | None:
-    """Read the event time of a line; ``None`` where it has none."""
+    """Read the event time of a line; ``None`` if it has none."""
     try:
         line = json.loads(raw)
         return next((found for path in shape.paths("ts") if (found := values.instant(line.get(path)))), None)
@@ -279,7 +278,7 @@ def read_line(shape: Shape, raw: str) -> str:
     """Type one line as ``write_event`` would and return its columns as JSON for ``typed_lines``.
 
     Raises:
-        EventRefused: a required field is missing, or a field is wrongly typed.
+        EventRefused: a required field is missing, or a field has the wrong type.
     """
     line = json.loads(raw)
     fields, rest = read_fields(shape.event, line, shape.layout)
@@ -298,7 +297,7 @@ def read_line(shape: Shape, raw: str) -> str:
 
 
 def typed_lines(event: type[Event], read: str) -> str:
-    """SQL: the rows of lines (ordinal, event_id, fields: what ``read_line`` made of them)."""
+    """SQL: rows from the results of ``read_line`` (ordinal, event_id, fields)."""
     kinds = {column.name: str(column.type) for column in EVENT_TABLES[event.table].columns}
     kinds = {name: _READ_AS.get(kind, kind) for name, kind in kinds.items() if name not in _NOT_OF_LINE}
     columns = ", ".join(f'fields."{name}" as "{name}"' for name in kinds)

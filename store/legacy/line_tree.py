@@ -1,7 +1,7 @@
-"""The shapes in which lines come, and the structure they are parsed into: which keys a field may stand under.
+"""The shapes of log lines, and the structure that lines are parsed into: under which keys each field may be found.
 
-A shape is stated in ``logs.py``, beside the log whose lines have it. The tree is made of all shapes of a log, so that
-each line is parsed once whatever its shape.
+A shape is declared in ``logs.py``, with the log whose lines have it. The tree combines all shapes of a log, so that
+each line is parsed only once.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _STORE_FIELDS = ("event_id", "is_test", "producer")
 class Shape:
     """How lines of one kind become rows of one event's table.
 
-    ``kind``: their ``event_type``; ``None``: any. ``when``: further SQL over ``json``, the line, that tells them.
-    ``keys``: for columns whose key is not the contract's, the paths to try in order (a true 0 or false is a value, only
-    null goes on to the next). ``optional``: required fields that lines of this kind never had. ``whole``: the column
-    that takes the whole line.
+    ``kind`` is the ``event_type`` of the lines; ``None`` means any. ``when`` is a further SQL condition on ``json``,
+    the line. ``keys`` lists, for columns whose key differs from the contract's, the paths to try in order (0 and false
+    are values; only null tries the next path). ``optional`` names required fields that lines of this kind never had.
+    ``whole`` is the column that takes the whole line.
     """
 
     event: type[Event]
@@ -41,28 +41,28 @@ class Shape:
 
     @cached_property
     def layout(self) -> Layout:
-        """Where its fields stand and how they are read."""
+        """For each field, the paths at which it is found and how it is read."""
         return layout_of(self.event, self.keys, self.optional, ("producer", *([self.whole] if self.whole else [])))
 
     @property
     def kinds(self) -> dict[str, type]:
-        """The Python type of each field that is read from the line."""
+        """Return the Python type of each field that is read from the line."""
         skipped = (*_STORE_FIELDS, self.whole)
         fields = self.event.model_fields.items()
         return {name: python_type(info.annotation) for name, info in fields if name not in skipped}
 
     @property
     def all_paths(self) -> list[str]:
-        """Every path at which a field may stand."""
+        """Return every path at which a field may be found."""
         return [path for name in self.kinds for path in self.paths(name)]
 
     @property
     def condition(self) -> str:
-        """SQL: whether a line is of this shape."""
+        """SQL: whether a line has this shape."""
         return self.when if self.kind is None else f"kind = '{self.kind}' and {self.when}"
 
     def paths(self, name: str) -> tuple[str, ...]:
-        """The paths at which a field may stand, in the order they are tried."""
+        """Return the paths at which a field may be found, in the order in which they are tried."""
         return self._paths[name]
 
     @cached_property
@@ -73,8 +73,9 @@ class Shape:
 class LineTree:
     """The structure that the lines of a log are parsed into: a struct of text, documents as JSON.
 
-    A path below a document is read from the document. SQL names the parsed line ``line``. ``keys``: the keys that the
-    lines have, others are not looked for; ``None``: any. ``quick``: numbers are doubles, not text.
+    A path below a document is read from the document. SQL names the parsed line ``line``. ``keys`` are the keys that
+    the lines have; other keys are not looked for; ``None`` means any. ``quick``: numbers are parsed as doubles, not as
+    text.
     """
 
     def __init__(self, shapes: Iterable[Shape], keys: Container[str] | None = None, *, quick: bool = False) -> None:
@@ -89,7 +90,7 @@ class LineTree:
                     )
 
     def has(self, path: str) -> bool:
-        """Whether lines may have something at a path."""
+        """Return whether lines may have a value at a path."""
         return self._keys is None or path.split(".")[0] in self._keys
 
     def _add(self, path: str, kind: str) -> None:
@@ -106,12 +107,12 @@ class LineTree:
 
     @property
     def parents(self) -> list[str]:
-        """The keys of objects that are parsed into their parts."""
+        """Return the keys of objects that are parsed into their parts."""
         return [key for key, below in self._tree.items() if isinstance(below, dict)]
 
     @property
     def levels(self) -> str:
-        """SQL: the JSON paths of the objects in which keys stand, the line itself first."""
+        """SQL: the JSON paths of the objects that hold keys, the line itself first."""
         return ", ".join(f"'{path}'" for path in ["$", *(f"$.{parent}" for parent in self.parents)])
 
     def parse(self, json_text: str) -> str:
@@ -119,27 +120,27 @@ class LineTree:
         return f"json_transform({json_text}, '{json.dumps(self._tree)}')"
 
     def text(self, paths: Iterable[str]) -> str:
-        """SQL: the first of the paths of ``line`` that is known, as text; empty text is unknown."""
+        """SQL: the first known value among the paths of ``line``, as text; empty text is unknown."""
         return f"coalesce({', '.join(self.known(path) for path in paths)}, null)"
 
     def known(self, path: str) -> str:
-        """SQL: what is at one path of ``line``; null where it is empty text."""
+        """SQL: the value at one path of ``line``; null if it is empty text."""
         return f"nullif({self.leaf(path)}, '')"
 
     def document(self, paths: Iterable[str]) -> str:
-        """SQL: the first of the paths of ``line`` that is not null, as it stands."""
+        """SQL: the first value among the paths of ``line`` that is not null, unchanged."""
         return f"coalesce({', '.join(self.leaf(path) for path in paths)}, null)"
 
     def number(self, paths: Iterable[str]) -> str:
-        """SQL: the first of the paths of ``line`` that is not null, as a double."""
+        """SQL: the first value among the paths of ``line`` that is not null, as a double."""
         return f"coalesce({', '.join(map(self.double, paths))}, null)"
 
     def double(self, path: str) -> str:
-        """SQL: what is at one path of ``line``, as a double."""
+        """SQL: the value at one path of ``line``, as a double."""
         return f"try_cast({self.leaf(path)} as double)"
 
     def leaf(self, path: str) -> str:
-        """SQL: what is at one path of ``line``."""
+        """SQL: the value at one path of ``line``."""
         if not self.has(path):
             return NOTHING
         node: Any = self._tree
@@ -151,12 +152,12 @@ class LineTree:
         return sql
 
     def own_parents(self, shape: Shape) -> list[str]:
-        """The objects that hold fields of a shape."""
+        """Return the objects that hold fields of a shape."""
         first = {path.split(".")[0] for path in shape.all_paths if "." in path}
         return [parent for parent in self.parents if parent in first]
 
     def knows(self, shape: Shape, names: Iterable[list[str] | None]) -> bool:
-        """Whether every key has a column; ``names``: the keys of a line, level by level as in ``levels``."""
+        """Return whether every key has a column; ``names``: the keys of a line, level by level as in ``levels``."""
         known = {parent: set[str]() for parent in ("$", *self.parents)}
         known["$"].update(ALWAYS_KNOWN, ("event_type",))
         for path in shape.all_paths:
@@ -170,5 +171,5 @@ class LineTree:
 
 
 def keys_are_distinct(names: Iterable[list[str] | None]) -> bool:
-    """Whether no key is there twice; ``names``: the keys of a line, level by level as in ``LineTree.levels``."""
+    """Return whether no key occurs twice; ``names``: the keys of a line, level by level as in ``LineTree.levels``."""
     return all(level is None or len(level) == len(set(level)) for level in names)

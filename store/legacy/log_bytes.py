@@ -1,10 +1,10 @@
-"""Opens a log file, compressed or not, and gives its content block by block.
+"""Opens a log file, compressed or not, and yields its content block by block.
 
 Laws kept here:
-- what a file is follows from its first bytes; its name may be wrong (a plain ``.gz``, a plain name that is gzip);
-- memory is bounded whatever the file holds: one block of the file and one of its content at a time;
-- a hole (bytes that were never written, which read as NULs) is passed over without being read, and comes out as its
-  length. Copying and truncating a log leaves one where the writer keeps its offset.
+- the first bytes of a file decide its format; its name may be wrong (plain text named ``.gz``, gzip without it);
+- memory is bounded for any file: one block of the file and one of its content at a time;
+- a hole (bytes that were never written, and read as NULs) is skipped without being read; only its length is yielded.
+  Copying and truncating a log leaves a hole if the writer keeps its offset.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ _XZ_MEMORY = 160_000_000
 
 
 class LogDamaged(Exception):
-    """The rest of a file cannot be read: its archive is cut or damaged, or its disk fails."""
+    """The rest of a file cannot be read: its archive is truncated or damaged, or its disk fails."""
 
 
 class _Unpacker(Protocol):
-    """What the decompressors of the standard library have in common."""
+    """The common interface of the decompressors of the standard library."""
 
     @property
     def eof(self) -> bool: ...
@@ -48,7 +48,7 @@ class _Unpacker(Protocol):
 
 
 class _Gunzip:
-    """``zlib``'s decompressor in the words of the others."""
+    """``zlib``'s decompressor with the interface of the others."""
 
     def __init__(self) -> None:
         self._engine = zlib.decompressobj(zlib.MAX_WBITS | 16)
@@ -87,7 +87,7 @@ class LogBytes:
         """Open the file.
 
         Raises:
-            OSError: it cannot be opened.
+            OSError: the file cannot be opened.
         """
         self._file = io.FileIO(path)
         self._head = os.pread(self._file.fileno(), 6, 0)
@@ -103,12 +103,12 @@ class LogBytes:
 
     @property
     def device_path(self) -> str:
-        """A path that opens this file, and has no character of a pattern in it whatever the file is called."""
+        """Return a path that opens this file and has no pattern character, whatever the name of the file."""
         return f"/dev/fd/{self._file.fileno()}"
 
     @property
     def is_plain_text(self) -> bool:
-        """Whether the file is neither packed nor UTF-16, and shows no hole."""
+        """Return whether the file is neither compressed nor UTF-16, and has no hole."""
         number, size = self._file.fileno(), os.fstat(self._file.fileno()).st_size
         if self._packing or self._head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, b"\0")) or not size:
             return False
@@ -116,7 +116,7 @@ class LogBytes:
         return os.pread(number, 1, size - 1) != b"\0" and _seek(number, 0, os.SEEK_HOLE) in (None, size)
 
     def blocks(self) -> Iterator[bytes | int]:
-        """The content from its start, as UTF-8 where it begins with a mark of UTF-16; a number is that of NULs.
+        """Yield the content from its start, as UTF-8 (UTF-16 is recognised by its mark); an int counts skipped NULs.
 
         Raises:
             LogDamaged: the rest cannot be read.
@@ -151,7 +151,7 @@ class LogBytes:
             raise LogDamaged(error.strerror or str(error)) from error
 
     def _unpacked(self, magic: bytes) -> Iterator[bytes | int]:
-        """The content of one archive, or of several written behind one another. NULs behind the last are padding."""
+        """Yield the content of one archive, or of several one after another. NULs after the last one are padding."""
         kind, unpacker = _PACKINGS[magic]
         self._file.seek(0)
         engine, data = unpacker(), b""
@@ -179,7 +179,7 @@ class LogBytes:
             raise LogDamaged(str(error)) from error
 
     def _after(self, data: bytes, count: int) -> bytes:
-        """What follows the end of an archive, without NULs before it: enough to see whether it is another one."""
+        """Return what follows the end of an archive, without leading NULs: enough to see whether it is an archive."""
         data = data.lstrip(b"\0")
         while len(data) < count and (more := self._file.read(BLOCK)):
             data = (data + more).lstrip(b"\0")
@@ -191,7 +191,7 @@ def _counted(block: bytes) -> bytes | int:
 
 
 def _seek(number: int, at: int, whence: int) -> int | None:
-    """Where the next data or hole of a file begins; its size where only a hole is left; None where nobody knows."""
+    """Return where the next data or hole of a file begins; the file's size if only a hole is left; None if unknown."""
     try:
         return os.lseek(number, at, whence)
     except OSError:

@@ -1,8 +1,8 @@
-"""Reads the lines of an old log, or the items of an array, each with its number and, if it is no line, the reason.
+"""Reads the lines of an old log, or the items of an array, each with its number and the reason if it is not valid.
 
-A line ends with a newline and with nothing else: neither a lone carriage return nor U+2028 ends one. DuckDB's reader,
-which takes a whole file at once, holds the same. NULs are no part of a line: they are what a hole in the file reads as.
-They are counted and left out, and a line that is nothing else is refused as lost.
+Only a newline ends a line: neither a lone carriage return nor U+2028 does. DuckDB's reader, which reads a whole file at
+once, follows the same rule. NULs are not part of a line, because a hole in the file reads as NULs. NULs are counted and
+left out, and a line of NULs only is refused as lost.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _BATCH_LINES, _BATCH_CHARACTERS = 20_000, 8_388_608
 
 
 class LogLine(NamedTuple):
-    """A line that is not blank. ``flaw``: why the reader refuses it; None: it is read on."""
+    """A line that is not blank. ``flaw``: why the reader refuses the line; None: it is parsed further."""
 
     number: int
     raw: str
@@ -37,7 +37,7 @@ class LogLine(NamedTuple):
 
 
 class LogReader:
-    """The reading of one open file, from its start; ``nul_count`` grows by the NULs that were left out."""
+    """The reader of one open file, from its start; ``nul_count`` counts the NULs that were left out."""
 
     def __init__(self, file: LogBytes, *, is_array: bool) -> None:
         self._file = file
@@ -45,11 +45,11 @@ class LogReader:
         self.nul_count = 0
 
     def lines(self) -> Iterator[LogLine]:
-        """The lines, numbered from 1, blank ones left out; of an array its items, numbered from 1."""
+        """Yield the lines, numbered from 1, without blank ones; for an array its items, numbered from 1."""
         return self._items() if self._is_array else self._lines()
 
     def batches(self) -> Iterator[list[LogLine]]:
-        """The lines, as many at a time as memory allows."""
+        """Yield the lines in batches of bounded size."""
         batch: list[LogLine] = []
         size = 0
         for line in self.lines():
@@ -107,7 +107,7 @@ class LogReader:
             yield LogLine(number, raw, "expected one JSON object per line, found NUL bytes in it")
 
     def _before_damage(self, number: int, line: _Line, error: LogDamaged) -> Iterator[LogLine]:
-        """The torn line where a file becomes unreadable is told together with the damage, unless it is whole."""
+        """Yield the last line before the damage if it is complete, then a refused line that names the damage."""
         torn = _text(line.kept.strip(b"\0"))
         if torn and _is_object(torn.encode()):
             yield from self._taken(number, line)
@@ -120,7 +120,7 @@ class LogReader:
         )
 
     def _items(self) -> Iterator[LogLine]:
-        """The items of an array; a file that is none and does not begin with a line either is one line."""
+        """Yield the items of an array; a file that is neither an array nor begins with a line is one line."""
         whole = _Line()
         try:
             for number, item in enumerate(array_items(self._characters(whole)), 1):
@@ -134,7 +134,7 @@ class LogReader:
                 yield LogLine(1, whole.beginning() if whole.is_longer else raw, str(error))
 
     def _characters(self, whole: _Line) -> Iterator[str]:
-        """The text of the file without NULs; what was read is added to ``whole``."""
+        """Yield the text of the file without NULs, and add the text to ``whole``."""
         decode = codecs.getincrementaldecoder("utf-8-sig")("backslashreplace").decode
         try:
             for block in self._file.blocks():
@@ -151,7 +151,7 @@ class LogReader:
 
 
 class _Line:
-    """The bytes between two newlines, of which a bounded part is kept."""
+    """The bytes between two newlines; only a bounded part is kept."""
 
     def __init__(self) -> None:
         self.kept = bytearray()
@@ -160,7 +160,7 @@ class _Line:
 
     @property
     def is_longer(self) -> bool:
-        """Whether only the beginning is kept."""
+        """Return whether only the beginning is kept."""
         return self.length > _KEPT_WHOLE
 
     def add(self, piece: bytes) -> None:
@@ -175,21 +175,21 @@ class _Line:
         self._digest.update(piece)
 
     def add_hole(self, count: int) -> int:
-        """Add NULs; returns how many were left out: one stays, so that what is around them stays apart."""
+        """Add NULs and return how many were left out; one is kept, so that the text around the hole stays apart."""
         if not self.kept or self.is_longer:
             return count
         self.add(b"\0")
         return count - 1
 
     def beginning(self) -> str:
-        """The beginning of a longer line, and what tells it from others that begin alike."""
+        """Return the beginning of a longer line, with what distinguishes it from other lines that begin alike."""
         digest = "" if self._digest is None else self._digest.hexdigest()
         kept = _text(self.kept.replace(b"\0", b"\\x00"))
         return f"{kept} (the first {_KEPT_OF_LONGER:,} of {self.length:,} bytes, md5 {digest})"
 
 
 def as_python_reads(raw: str) -> str | None:
-    """Write an object anew as Python reads it, so that every other reader finds the same; ``None``: it is none."""
+    """Return an object rewritten as Python reads it, so that all readers find the same; ``None``: it is no object."""
     try:
         line = json.loads(raw)
     except (ValueError, RecursionError):
@@ -198,7 +198,7 @@ def as_python_reads(raw: str) -> str | None:
 
 
 def why_not_json(raw: str) -> str:
-    """What is wrong with a line that DuckDB's reader does not take."""
+    """Return what is wrong with a line that DuckDB's reader refuses."""
     try:
         json.loads(raw)
     except RecursionError:
@@ -212,9 +212,9 @@ def why_not_json(raw: str) -> str:
 
 
 def blank_lines(path: Path, last: int) -> Iterator[tuple[int, int]]:
-    """Before which lines of a file blank ones stand: the place among those that are not blank, and the count so far.
+    """Return before which lines of a file blank lines stand: the place among the other lines, and the count so far.
 
-    ``last``: the place to which the file is read. A file that cannot be read any more has none.
+    ``last`` is the place up to which the file is read. The result is empty if the file cannot be read any more.
     """
     count = 0
     try:

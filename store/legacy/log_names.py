@@ -1,8 +1,8 @@
-"""What the name of a log file says: which log it belongs to, and how old a part of it the file is.
+"""What the name of a log file tells: which log it belongs to, and how old this part of the log is.
 
 Rotation tools name parts in many ways: ``x.jsonl.1``, ``x.1.jsonl``, ``x.jsonl-20251104.gz``, ``x.2025-11-04_13.jsonl``
-or ``x.jsonl.old``. A name is taken apart from left to right into dates, numbers, extensions and compressions. A name
-with anything else in it (``x_backup.jsonl``, ``x.jsonl.bak``, ``x (1).jsonl``) is no part of the log.
+or ``x.jsonl.old``. A name is split from left to right into dates, numbers, extensions and compressions. A file with
+anything else in its name (``x_backup.jsonl``, ``x.jsonl.bak``, ``x (1).jsonl``) is not part of the log.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _COUNTER_DIGITS = 6
 
 @dataclass(frozen=True)
 class LogName:
-    """The log that a file name begins with; ``refusal``: why the file is no part of it, else ``None``."""
+    """The log that a file name begins with; ``refusal``: why the file is not part of that log, else ``None``."""
 
     stem: str
     age: Age = (_LIVE, "", 0)
@@ -42,7 +42,7 @@ class LogName:
 
 
 def log_name(name: str, extensions: dict[str, str]) -> LogName | None:
-    """Take a file name apart. ``extensions``: the extension of each known log, by its stem.
+    """Split a file name. ``extensions``: the extension of each known log, by its stem.
 
     Returns None for a name that begins with no known stem.
     """
@@ -75,7 +75,7 @@ def log_name(name: str, extensions: dict[str, str]) -> LogName | None:
 
 
 def _date(rest: str, at: int) -> tuple[str, int] | None:
-    """The date at a place of a name as 14 digits (month, day or time 00 where the name has none), and its end."""
+    """Return the date at a place of a name as 14 digits (missing month, day or time as 00), and where it ends."""
     for pattern in _DATES:
         if found := pattern.match(rest, at):
             parts = found.groupdict()
@@ -99,7 +99,7 @@ def _age(dates: list[str], numbers: list[str], words: list[str]) -> Age:
 
 
 def _instant(number: str) -> str:
-    """Epoch seconds, ms, us or ns as 14 digits; any other number in its order, before all dates."""
+    """Return epoch seconds, ms, us or ns as 14 digits; any other number keeps its order, before all dates."""
     for digits, unit in ((10, 1), (13, 1e3), (16, 1e6), (19, 1e9)):
         if len(number) == digits:
             return datetime.fromtimestamp(int(number) / unit, UTC).strftime("%Y%m%d%H%M%S")
@@ -107,13 +107,13 @@ def _instant(number: str) -> str:
 
 
 def is_array(name: str) -> bool:
-    """Whether a file of this name holds one JSON array, not lines."""
+    """Return whether a file of this name holds one JSON array, not lines."""
     words = {word.lower() for word in _EXTENSION.findall(name)}
     return "json" in words
 
 
 def is_archive(folder: str) -> bool:
-    """Whether a folder of this name holds rotated parts: ``archive``, ``old``, ``2025-11``."""
+    """Return whether a folder of this name holds rotated parts: ``archive``, ``old``, ``2025-11``."""
     return _ARCHIVE.fullmatch(folder) is not None
 
 

@@ -1,7 +1,7 @@
-"""The old logs of a trading runtime: which file holds what, in which shapes, and where its parts lie.
+"""The old logs of a trading runtime: which file holds which events, in which shapes, and where its parts are.
 
-``importer.py`` does the reading. A shape names the event its lines become and the keys under which older
-lines hid a field; everything else follows from ``tape.execution.events``.
+``importer.py`` reads them. A shape names the event that its lines become, and the keys that older lines used for a
+field; everything else follows from ``tape.execution.events``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tape.store.legacy.log_names import OLD, Age, is_archive, log_name
 
 @dataclass(frozen=True)
 class Log:
-    """One log: where it lies below the folder, and the shapes its lines come in."""
+    """One log: its place below the folder, and the shapes of its lines."""
 
     stem: str
     shapes: tuple[Shape, ...]
@@ -33,12 +33,12 @@ class Log:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """The ``event_type`` values its lines may have; empty where lines of one kind need none."""
+        """Return the ``event_type`` values that its lines may have; empty if lines of one kind need none."""
         return tuple(dict.fromkeys(kind for shape in self.shapes if (kind := shape.kind)))
 
     @property
     def tables(self) -> dict[type[events.Event], dict[int, Shape]]:
-        """Its shapes by the event they become, with their numbers."""
+        """Return its shapes, with their numbers, by the event that they become."""
         return {
             event: {number: shape for number, shape in enumerate(self.shapes) if shape.event is event}
             for event in dict.fromkeys(shape.event for shape in self.shapes)
@@ -163,7 +163,7 @@ _DEPTH = 6
 
 @dataclass(frozen=True)
 class Unread:
-    """Files that are not read for one reason: the first of them, as paths below the folder, and how many they are."""
+    """Files that are not read for one reason: the first of them, as paths below the folder, and their number."""
 
     paths: tuple[str, ...]
     reason: str
@@ -172,7 +172,7 @@ class Unread:
 
 @dataclass
 class FoundLogs:
-    """What lies in a folder of logs: the files of each log, oldest first; limits and universe; what is not read."""
+    """The content of a folder of logs: the files of each log, oldest first; limits and universe; unread files."""
 
     logs: list[tuple[Log, list[Path]]]
     configs: dict[Path, str]
@@ -180,7 +180,7 @@ class FoundLogs:
 
     @property
     def count(self) -> int:
-        """The number of files to read."""
+        """Return the number of files to read."""
         return sum(len(paths) for _, paths in self.logs) + len(self.configs)
 
 
@@ -192,12 +192,12 @@ def find_logs(folder: Path) -> FoundLogs:
 
 
 def name_below(path: Path, folder: Path) -> str:
-    """The name of a file below a folder as text, whatever bytes it is made of."""
+    """Return the path of a file below a folder as text; the name may hold any bytes."""
     return os.fsencode(path.relative_to(folder)).decode("utf-8", "backslashreplace")
 
 
 def logs_nearby(folder: Path) -> list[Path]:
-    """The folders one level up and down that could be imported, for somebody who gave the wrong one."""
+    """Return the folders one level up and down that could be imported, to help a user who gave the wrong folder."""
     above = folder.parent
     with suppress(OSError):
         near = [above, *sorted(path for path in folder.iterdir() if path.is_dir())[:1000]]
@@ -206,7 +206,7 @@ def logs_nearby(folder: Path) -> list[Path]:
 
 
 def log_folder(file: Path) -> Path | None:
-    """The folder to import for one of its files; None where the name is not that of a log."""
+    """Return the folder to import, given one of its files; None if the name is not that of a log."""
     name = log_name(file.name, _EXTENSIONS)
     if (name is None or name.refusal is not None) and file.name not in CONFIGS:
         return None
@@ -220,7 +220,7 @@ def _holds_logs(folder: Path) -> bool:
 
 
 class _Search:
-    """One walk through a folder of logs; every file and folder met is read, entered, or listed with a reason."""
+    """One walk through a folder of logs: every file and folder met is read, entered, or listed with a reason."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -230,7 +230,7 @@ class _Search:
         self._seen: dict[tuple[int, int], str] = {}
 
     def found(self) -> FoundLogs:
-        """What the walk found."""
+        """Return the result of the walk."""
         logs = []
         for log in LOGS:
             names = (log.name, NAV_ARRAY) if log.name == "nav" else (log.name,)
@@ -306,7 +306,7 @@ class _Search:
         return None
 
     def _met_before(self, path: Path, known: os.stat_result) -> str | None:
-        """Why a file or folder is not taken once more under another name: links must not double what they hold."""
+        """Return why a file or folder is skipped that was met under another name: links must not double events."""
         # By device and inode: whatever the links are called, what they lead to is one.
         before = self._seen.setdefault((known.st_dev, known.st_ino), self._name(path))
         return None if before == self._name(path) else f"the same as {before}"
@@ -322,7 +322,7 @@ _IN_EXECUTION = {log.name for log in LOGS if log.stem.startswith(f"{_EXECUTION}/
 
 
 def _by_age(part: tuple[str, Age, Path]) -> tuple[Age, int, str]:
-    """Parts of one age: those in archives first."""
+    """Sort parts of one age: those in archives first."""
     _, age, path = part
     return age, -len(path.parts), str(path)
 
@@ -341,7 +341,7 @@ def _why_unreadable(path: Path, known: os.stat_result) -> str | None:
 
 
 def _looks_like_logs(folder: Path) -> bool:
-    """Whether a folder, or the ``execution`` folder in it, has a file named like a log."""
+    """Return whether a folder, or the ``execution`` folder in it, has a file named like a log."""
     for inside in (folder, folder / _EXECUTION):
         with suppress(OSError), os.scandir(inside) as entries:
             # A few names are enough to say what a folder is. One of millions of files must not hold the import up.

@@ -1,13 +1,13 @@
-"""The lines of one log in temporary tables, before anything of them is stored: read, known or new, refused or typed.
+"""The lines of one log in temporary tables before they are stored: read, known or new, refused or typed.
 
 Laws kept here:
-- files are read in bulk; only packed ones, and files with a hole or with a line that is no JSON, are read line by
-  line, and only a file with a refused line is read again to number it;
-- a refused line is known by its md5 and its place among the equal lines of its log: equal broken lines are each kept,
-  and a log that was rotated since tells nothing new.
+- files are read in bulk; only compressed files, and files with a hole or a line that is not JSON, are read line by
+  line, and only a file with a refused line is read a second time, to number that line;
+- a refused line is identified by its md5 and its place among the equal lines of its log: equal broken lines are each
+  kept, and importing the log again after a rotation adds none.
 
-The tables: ``staged`` has a row for each line, whose ``rowid`` is its *ordinal*; ``repeats`` the equal lines beside the
-first of them; ``refused`` an ordinal and the reason. The view ``objects`` has the lines that are typed.
+The tables: ``staged`` has a row for each line, whose ``rowid`` is its *ordinal*; ``repeats`` holds further equal lines
+of a line in ``staged``; ``refused`` an ordinal and the reason. The view ``objects`` has the lines to be typed.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _BLANKS = 5_000
 
 
 class StagedLog:
-    """The lines of one log. ``unread`` and ``notes`` are added to; ``counts``: per file, in the order read."""
+    """The lines of one log. Methods add to ``unread`` and ``notes``; ``counts`` is per file, in the order read."""
 
     def __init__(
         self, connection: duckdb.DuckDBPyConnection, folder: Path, log: Log, unread: list[Unread], notes: list[str]
@@ -72,7 +72,7 @@ class StagedLog:
         return self._connection.execute(statement, parameters).fetchall()
 
     def stage(self, path: Path) -> None:
-        """Read a file into the table. One that cannot be read is noted, and the rest goes on."""
+        """Read a file into the table. A file that cannot be read is noted, and the import goes on."""
         source = name_below(path, self._folder)
         file, before = len(self.counts), self._staged_count()
         try:
@@ -89,7 +89,7 @@ class StagedLog:
         self.counts[source] = FileCount(read=self._staged_count() - before)
 
     def settle(self) -> None:
-        """Tell, once all files are staged, what is known, what is refused, and when each of the others happened."""
+        """Decide, once all files are staged, which lines are known or refused, and find the times of the others."""
         self._restage_odd_json()
         self._drop_known()
         if self._log.name == "nav":
@@ -104,7 +104,7 @@ class StagedLog:
             self.sql(f"drop table temp.{table}")
 
     def key_sets(self, shape: int) -> list[list[list[str] | None]]:
-        """The distinct keys of the lines of a shape, level by level."""
+        """Return the distinct sets of keys of the lines of a shape, level by level."""
         examples = f"select min(ordinal) from objects where shape = {shape} group by keys"
         found = self.rows(f"select json_keys(raw, [{self.tree.levels}]) from objects where ordinal in ({examples})")
         return [names for (names,) in found]
@@ -143,7 +143,7 @@ class StagedLog:
         self.sql("drop table temp.blanks")
 
     def _note_blank_lines(self, file: int, source: str, last: int) -> None:
-        """Notes from which lines of a file on how many blank ones stand before; of a file that is gone, none."""
+        """Note before which lines of a file blank lines stand; nothing is noted if the file is gone."""
         base = self._bulk_base[source]
         found = blank_lines(self._paths[source], last - base)
         while batch := list(islice(found, _BLANKS)):
@@ -156,7 +156,7 @@ class StagedLog:
         return int(self.rows("select count(*) from staged")[0][0])
 
     def _batches(self, condition: str, parameters: object = None) -> Iterator[list[tuple[int, str]]]:
-        """The staged lines (ordinal, raw) that meet a condition, some megabytes at a time: a log may be all broken."""
+        """Yield the staged lines (ordinal, raw) that meet a condition, some megabytes at a time: they may be many."""
         self.sql(
             "create or replace temp table chosen as select rowid as ordinal,"
             f" sum(strlen(raw) + {_BESIDE_LINE}) over (order by rowid) // {_BATCH_BYTES} as batch"
@@ -172,7 +172,7 @@ class StagedLog:
         self.sql("drop table temp.chosen")
 
     def _stage_in_bulk(self, opened: LogBytes, file: int) -> bool:
-        """False, with nothing staged, when the file is no clean text or a line of it is no JSON."""
+        """Stage a whole file; return False, with nothing staged, if it is not clean text or a line is not JSON."""
         lines = (
             "(select cast(json as varchar) as raw, raw as json, cast(null as bigint) as line_no,"
             " cast(null as varchar) as flaw from read_ndjson_objects(?))"
@@ -184,9 +184,9 @@ class StagedLog:
         return True
 
     def _staged(self, lines: str, *also: str) -> str:
-        """SQL: lines (raw, line_no, and json: the line where it is JSON, else null) as they are staged.
+        """SQL: the columns of ``staged`` for lines (raw, line_no, and json: the line if it is JSON, else null).
 
-        ``keys`` is a hash of the names of its keys, level by level; ``json`` is null where it is the line.
+        ``keys`` is a hash of the line's key names, level by level; ``json`` is null if it equals the line.
         """
         heads = ", ".join(f"'$.{path}'" for path in ("event_id", "event_type", *time_paths(self._log.shapes)))
         passed = ", ".join(("line_no", "flaw", *also))
@@ -203,7 +203,7 @@ class StagedLog:
         )
 
     def _stage_by_line(self, opened: LogBytes, path: Path, file: int) -> None:
-        """The slower way. Lines that the reader refuses are not taken apart: they may be large."""
+        """Stage a file line by line, the slower way. Refused lines are not parsed, because they may be large."""
         lines = (
             "(select raw, case when flaw is null and json_valid(raw) then raw end as json, line_no, flaw from"
             " (select unnest(?::varchar[]) as raw, unnest(?::bigint[]) as line_no, unnest(?::varchar[]) as flaw))"
@@ -218,9 +218,9 @@ class StagedLog:
             )
 
     def _restage_odd_json(self) -> None:
-        """Stages lines once more that Python reads as JSON and DuckDB reads differently, or not at all.
+        """Stage again the lines that Python reads as JSON and DuckDB reads differently, or not at all.
 
-        Of a key that is there twice the last counts; half a surrogate pair is a question mark.
+        Of a repeated key the last value counts; half a surrogate pair becomes a question mark.
         """
         examples = self.rows(
             f"select keys, json_keys(raw, [{self.tree.levels}]) from staged"
@@ -237,7 +237,7 @@ class StagedLog:
                 self._restage(cleaned)
 
     def _restage(self, cleaned: list[tuple[int, str, str]]) -> None:
-        """Stages lines (ordinal, raw, the JSON that Python reads in it) once more."""
+        """Stage lines (ordinal, raw, the JSON that Python reads in it) again."""
         lines = (
             "(select unnest(?::bigint[]) as ordinal, unnest(?::varchar[]) as raw, unnest(?::varchar[]) as json,"
             " cast(null as bigint) as line_no, cast(null as varchar) as flaw)"
@@ -250,10 +250,10 @@ class StagedLog:
         )
 
     def _drop_known(self) -> None:
-        """Leaves one staged line of equal ones, the first, and none that an import has read before.
+        """Keep only the first of equal staged lines, and no line that an earlier import has read.
 
-        Equal lines are set aside: should the first be refused, each of them is. Of the lines that are among the
-        rejected already, as many are known as there are: a log that has one more has one more broken line.
+        Further equal lines are set aside: if the first is refused, each of them is refused. If N equal lines are among
+        the rejected already, N of these lines are known: a log with N + 1 of them has one new broken line.
         """
         for event in self._log.tables:
             self.sql(f"delete from staged where line_id in (select event_id from {event.table})")
@@ -278,10 +278,10 @@ class StagedLog:
         self.sql("delete from staged where rowid in (select ordinal from repeats)")
 
     def _drop_known_points(self) -> None:
-        """Leaves out a NAV point that is on record: one instant with one equity and one NAV is one tick.
+        """Remove NAV points that are stored already: the same instant, equity and NAV is the same tick.
 
-        ``nav.jsonl`` and ``nav_log.json`` have the same points, each in its own words, and so may two of their parts.
-        A line with an ``event_id`` of its own stands.
+        ``nav.jsonl`` and ``nav_log.json`` hold the same points in different formats, and so may two of their parts. A
+        line with an ``event_id`` of its own is kept.
         """
         numbers = {
             name: ", ".join(
@@ -339,7 +339,7 @@ class StagedLog:
             )
 
     def _read_odd_times(self) -> None:
-        """Reads the event times that are not written as usual; a line without one keeps none, and comes last."""
+        """Read event times that are written unusually; a line without a time keeps none and comes last."""
         odd = self.rows("select ordinal, shape, raw from objects where ts is null and shape is not null")
         times = [(ordinal, ts) for ordinal, shape, raw in odd if (ts := read_ts(self._log.shapes[shape], raw))]
         if times:

@@ -1,1 +1,1 @@
-"""Where the values of a view come from: its formulas, their inputs, and the rows behind them."""
+"""The lineage of the values of a view: its formulas, their inputs, and the rows behind them."""

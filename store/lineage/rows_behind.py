@@ -15,7 +15,7 @@ KEYS = ("ts", "event_id", "symbol")
 
 @dataclass(frozen=True)
 class RowsQuery:
-    """Rows of a relation; the most telling first."""
+    """Rows of a relation, the most relevant first."""
 
     relation: str
     columns: tuple[str, ...]
@@ -33,7 +33,7 @@ class RowsQuery:
 
 
 def rows_query(rows: Rows) -> RowsQuery:
-    """The rows of one source: its columns that count behind those of ``KEYS``."""
+    """Return the query for the rows of one source: the columns ``KEYS``, then the columns that the value uses."""
     pinned = {ref.column for ref in rows.conditions if ref.alias == rows.alias}
     names = [name for name in KEYS if name in rows.source.columns and name not in pinned]
     names += [name for name in rows.columns if name not in names]
@@ -44,7 +44,7 @@ def rows_query(rows: Rows) -> RowsQuery:
 
 
 def _ungrouped(rows: Rows, names: list[str]) -> Node:
-    """The select without what makes one row of many; what it picks stays."""
+    """Return the select without its grouping; picks of rows stay."""
     select = rows.select
     node: Node = json.loads(json.dumps(select.node))
     columns = [_column(Ref(rows.alias, name)) for name in names]
@@ -63,20 +63,20 @@ def _ungrouped(rows: Rows, names: list[str]) -> Node:
 
 
 def _outer_ctes(select: Select) -> list[Node]:
-    """The CTEs of its view that a select inside may name: those it does not define itself."""
+    """Return the CTEs of the view that an inner select may name, without those that it defines itself."""
     outer = select_tree(select.view)["cte_map"]["map"]
     own = {cte["key"] for cte in select.node["cte_map"]["map"]}
     return [cte for cte in outer if cte["key"] in select.ctes and cte["key"] not in own]
 
 
 def _common_filter(calls: list[Node]) -> Node | None:
-    """The filter that all aggregates over the rows have."""
+    """Return the filter that all aggregates over the rows share."""
     filters = [call["filter"] for call in calls]
     return filters[0] if filters and all(each == filters[0] for each in filters) else None
 
 
 def _order(rows: Rows) -> list[tuple[str, str]]:
-    """The row that is the highest or the lowest first, where one is looked for; else the newest."""
+    """Return the order of the rows: highest or lowest first if the value is a max or min, else newest first."""
     order = [("ts", "desc"), ("ingest_seq", "desc")]
     if len(rows.calls) == 1 and (call := rows.calls[0])["function_name"] in ("max", "min", "arg_min"):
         argument = call["children"][-1]

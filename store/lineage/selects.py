@@ -1,6 +1,6 @@
-"""The selects of the parsed views: what stands in their FROM, which column a name means, which conditions go through.
+"""The selects of the parsed views: their sources, the columns that names mean, and the conditions passed to sources.
 
-A view, a CTE, a subquery and a table are all a ``Query``: columns, and the selects that make them, stars written out.
+A view, a CTE, a subquery and a table are all a ``Query``: columns, and the selects that make them, with stars expanded.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Path = tuple[str, ...]
 
 
 class Ref(NamedTuple):
-    """A column of one source of a select; no column: its rows as such."""
+    """A column of one source of a select; without a column, its rows."""
 
     alias: str
     column: str | None
@@ -28,7 +28,7 @@ class Ref(NamedTuple):
 
 @dataclass(frozen=True)
 class Branch:
-    """One select of a union, and under which name it has each column."""
+    """One select of a union, and its name for each column."""
 
     select: Select
     names: Mapping[str, str]
@@ -36,7 +36,7 @@ class Branch:
 
 @dataclass(frozen=True, eq=False)
 class Query:
-    """What a FROM clause names: a view or table (``view``), a CTE, a subquery. A table has no branches."""
+    """What a FROM clause names: a view or table (``view``), a CTE, or a subquery. A table has no branches."""
 
     view: str | None
     columns: tuple[str, ...]
@@ -44,7 +44,7 @@ class Query:
 
 
 class Select:
-    """One ``select``: its sources by name, and its columns by name, stars written out."""
+    """One ``select``: its sources by name, and its columns by name, with stars expanded."""
 
     def __init__(self, node: Node, ctes: Mapping[str, Query], view: str, part: str | None) -> None:
         self.node, self.view, self.part = node, view, part
@@ -56,7 +56,7 @@ class Select:
         self._subqueries: dict[int, Query] = {}
 
     def subquery(self, node: Node) -> Query:
-        """One that stands in an expression."""
+        """Return a subquery that is part of an expression."""
         if id(node) not in self._subqueries:
             self._subqueries[id(node)] = _query(node, self.ctes, self.view, self.part)
         return self._subqueries[id(node)]
@@ -96,19 +96,19 @@ class Select:
 
     @property
     def is_grouped(self) -> bool:
-        """Whether it makes one row of many."""
+        """Return whether the select makes one row of many."""
         return bool(self.node["group_expressions"]) or any(
             is_aggregate(each) for item in self.node["select_list"] for each in nodes_in(item)
         )
 
     @property
     def picks(self) -> bool:
-        """Whether it leaves rows out by what others say."""
+        """Return whether the select leaves out rows depending on other rows (limit, distinct, qualify)."""
         kinds = {modifier["type"] for modifier in self.node["modifiers"]}
         return bool(kinds - {"ORDER_MODIFIER"}) or self.node["qualify"] is not None
 
     def resolve(self, names: Path) -> tuple[Ref, Path] | None:
-        """Which source's column a name means, and the keys within it; ``None``: none, but an output or a parameter."""
+        """Return the source column that a name means, and the keys within it; ``None`` for an output or a parameter."""
         if names[0] in self.sources:
             return (Ref(names[0], names[1]), names[2:]) if len(names) > 1 else (Ref(names[0], None), ())
         for alias, query in self.sources.items():
@@ -117,7 +117,7 @@ class Select:
         return None
 
     def pushed(self, conditions: Conditions) -> dict[Ref, str] | None:
-        """The conditions on its columns as conditions on those of its sources; ``None``: no row can be so."""
+        """Return the conditions on the select's columns as conditions on its sources; ``None``: no row meets them."""
         found: dict[Ref, str] = {}
         for column, text in conditions:
             expression = self.outputs.get(column)
@@ -131,7 +131,7 @@ class Select:
         return self.joined(found)
 
     def said(self, condition: Node | None) -> dict[Ref, str]:
-        """The texts that columns equal when a condition holds."""
+        """Return the columns that must equal a text if a condition holds, with these texts."""
         if condition is None:
             return {}
         if condition["type"] == "CONJUNCTION_AND":
@@ -142,7 +142,7 @@ class Select:
         return {}
 
     def joined(self, conditions: dict[Ref, str]) -> dict[Ref, str]:
-        """With those on what is joined by a column that has one."""
+        """Add the same conditions for columns that are joined to a column with a condition."""
         pairs = list(self._pairs(self.node["from_table"]))
         found = dict(conditions)
         for _ in pairs:
@@ -164,12 +164,12 @@ class Select:
                     yield left, right
 
     def beside(self, window: Node, conditions: dict[Ref, str]) -> dict[Ref, str]:
-        """The conditions on the rows that a window function looks at: those of its partition."""
+        """Return the conditions on the rows that a window function sees: those on columns of its partition."""
         kept = [self.plain(each) for each in window["partitions"]]
         return {ref: text for ref, text in conditions.items() if ref in kept} | self.said(self.node["where_clause"])
 
     def plain(self, expression: Node | None) -> Ref | None:
-        """The column that an expression is, and nothing besides."""
+        """Return the column if an expression is only a column."""
         if expression is None or expression["class"] != "COLUMN_REF":
             return None
         found = self.resolve(tuple(expression["column_names"]))
@@ -178,7 +178,7 @@ class Select:
 
 @cache
 def relation(name: str) -> Query:
-    """A view, a table macro or a table."""
+    """Return a view, a table macro or a table as a query."""
     if object_named(name) is None:
         return Query(name, tuple(METADATA.tables[name].columns.keys()), ())
     query = _query(select_tree(name), {}, name)

@@ -1,12 +1,13 @@
-"""Which columns and rows a column of a view is made of, found in the SQL itself.
+"""The lineage of a column: which columns and rows a column of a view is made of, found in the SQL itself.
 
-A walk down the parsed views: from an expression to the columns it names, to the CTE, subquery or view that has them,
-and so on. On the way go the conditions that pick rows: a column that must equal a text does so beneath as well where it
-is passed on as it is, in what is joined by it, and where a ``where`` or ``filter`` says so.
+The trace walks down the parsed views: from an expression to the columns that it names, to the CTE, subquery or view
+that has these columns, and so on. It carries the conditions that pick rows along: if a column must equal a text, so
+must the source column that it is copied from, and every column joined to it. Conditions in ``where`` and ``filter`` are
+added.
 
-Where one value is made of many rows (an aggregate over rows with a time, or a pick of some of them) stand the **rows
-behind** it: the same FROM and WHERE without the grouping. Above them each view is an input with its value; below them
-only formulas are followed. What is never looked at: the tables themselves, of which ``seen_*`` views show all.
+If one value is made of many rows (an aggregate over rows with a time, or a pick of some of them), these rows are the
+**rows behind** it: the same FROM and WHERE without the grouping. Above these rows, each view is an input with its
+value; below them, only formulas are followed. The walk stops at the ``seen_*`` views, which show the tables in full.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from tape.store.query.tree import Node, nodes_in, object_named, select_text
 
 
 class Use(NamedTuple):
-    """Where an expression names a column, or counts rows (no names), or asks in a subquery."""
+    """One use by an expression: a column that it names, a count of rows (no names), or a question of a subquery."""
 
     names: Path
     path: Path
@@ -40,7 +41,7 @@ NOWHERE = Use((), (), None)
 
 @dataclass(frozen=True)
 class Step:
-    """One formula: ``column`` of a view, or of a part of it (a CTE), and its words."""
+    """One formula: ``column`` of a view, or of a part of it (a CTE), and its text."""
 
     view: str
     part: str | None
@@ -52,7 +53,7 @@ class Step:
 
 @dataclass
 class Input:
-    """A view on the way, its columns that count, and the conditions on its rows."""
+    """A view that the trace passed, the columns of it that are used, and the conditions on its rows."""
 
     view: str
     conditions: Conditions
@@ -61,7 +62,7 @@ class Input:
 
 @dataclass(eq=False)
 class Rows:
-    """The rows behind a value: those of one source of one select, its columns that count and what is made of them."""
+    """The rows behind a value: rows of one source of one select, with the columns and aggregate calls that use them."""
 
     select: Select
     alias: str
@@ -70,7 +71,7 @@ class Rows:
     calls: list[Node] = field(default_factory=list)
 
     def add(self, column: str | None) -> None:
-        """A column that counts, or one that it is made of, where the rows have it."""
+        """Add a column that is used, if the rows have it."""
         is_known = column in self.columns or Ref(self.alias, column) in self.conditions
         if column is not None and column in self.source.columns and not is_known:
             self.columns.append(column)
@@ -81,7 +82,7 @@ class Rows:
 
     @property
     def relation(self) -> str:
-        """The view or table they come from."""
+        """Return the view or table that the rows come from."""
         query = self.source
         while query.view is None:
             query = next(iter(query.branches[0].select.sources.values()))
@@ -94,13 +95,13 @@ class Lineage:
     inputs: list[Input] = field(default_factory=list)
     rows: list[Rows] = field(default_factory=list)
     macros: dict[str, int] = field(default_factory=dict)
-    """Those that the formulas call, and the depth."""
+    """Macros that the formulas call, and the depth of the call."""
     aliases: dict[str, dict[str, str]] = field(default_factory=dict)
-    """By view: what it calls other views."""
+    """By view: its aliases of other views."""
 
 
 def uses(expression: Any, path: Path = (), place: Use = NOWHERE) -> Iterator[Use]:
-    """The columns that an expression names, of a struct what lies at a path; not those that it only sorts by."""
+    """Yield the columns that an expression uses, of a struct only the part at ``path``; sort columns are skipped."""
     if isinstance(expression, list):
         for item in expression:
             yield from uses(item, path, place)
@@ -195,7 +196,7 @@ class _Walk:
             self.todo.append(visit)
 
     def _look(self, visit: _Visit, branch: Branch) -> None:
-        """Follows what one select makes the visited column of."""
+        """Follow what one select makes the visited column of."""
         select = branch.select
         pins = select.pushed(tuple((branch.names.get(name, ""), text) for name, text in visit.conditions))
         # The conditions rule this branch out, as those of one dimension do the others of a union.
@@ -217,7 +218,7 @@ class _Walk:
     def _go(
         self, visit: _Visit, select: Select, name: str, expression: Node, path: Path, pins: dict[Ref, str], above: Path
     ) -> None:
-        """Follows what an output is made of; another output of the same select may be among it."""
+        """Follow the inputs of an output; another output of the same select may be among them."""
         if self._add_step(visit, select, name, expression, path) and _layer(select.view) != "documents":
             visit = visit._replace(above=tuple(dict.fromkeys((*visit.above, select.view))))
         for use in uses(expression, path):
@@ -278,9 +279,9 @@ class _Walk:
         return rows
 
     def _add_step(self, visit: _Visit, select: Select, name: str, expression: Node, path: Path) -> bool:
-        """Tells a formula, where there is one: a column passed on under its name is none.
+        """Record a formula, if there is one: a column passed on under its own name has none.
 
-        Below the rows only what a base view says of its own columns is told, not how it comes to them.
+        Below the rows, only the formulas of a base view's own columns are recorded, not those further down.
         """
         layer = _layer(select.view)
         if layer == "base" and not visit.is_above and visit.query.view is None:
@@ -312,13 +313,13 @@ def _is_table(view: str) -> bool:
 
 
 def _are_rows(select: Select, query: Query) -> bool:
-    """Whether a select takes from this source rows of which each has its time."""
+    """Return whether a select takes rows with a time of their own from this source."""
     is_table = query.view is not None and _is_table(query.view)
     return "ts" in query.columns and (select.is_grouped or select.picks or is_table)
 
 
 def _into(ref: Ref, rest: Path, use: Use) -> tuple[Ref, Use]:
-    """A column with the path in it; where a source is named as a whole, the path begins with the column."""
+    """Return a column with the path in it; if a whole source is named, the path begins with the column."""
     path = rest + use.path
     if ref.column is None and path:
         ref, path = Ref(ref.alias, path[0]), path[1:]
@@ -326,7 +327,7 @@ def _into(ref: Ref, rest: Path, use: Use) -> tuple[Ref, Use]:
 
 
 def _output(select: Select, name: str, path: Path) -> tuple[str, Node | None, Path]:
-    """The expression of a column; where structs are unnested into columns it lies in one of them."""
+    """Return the expression of a column; where structs are unnested into columns, the column is part of one of them."""
     if name in select.outputs:
         return name, select.outputs[name], path
     unnested = next((each for each in select.outputs.values() if each.get("function_name") == "unnest"), None)
@@ -334,7 +335,7 @@ def _output(select: Select, name: str, path: Path) -> tuple[str, Node | None, Pa
 
 
 def _within(name: str, expression: Node, path: Path) -> tuple[str, Node] | None:
-    """What lies at a path in the structs that an expression makes, with its key; ``None``: it is made beneath."""
+    """Return what an expression puts at a path of its structs, with its key; ``None`` if that is made further down."""
     if not path:
         return name, expression
     for each in nodes_in(expression):
@@ -344,7 +345,7 @@ def _within(name: str, expression: Node, path: Path) -> tuple[str, Node] | None:
 
 
 def _says_nothing(name: str, expression: Node) -> bool:
-    """A column passed on under its name, a constant."""
+    """Return whether a formula is trivial: a column passed on under its own name, or a constant."""
     if expression["class"] == "COLUMN_REF":
         return bool(expression["column_names"][-1] == name)
     return bool(expression["class"] == "CONSTANT")
@@ -361,7 +362,7 @@ def _words(select: Select, expression: Node, name: str) -> str | None:
 
 
 def _pinned(select: Select, expression: Node, entity: Conditions) -> dict[Ref, str]:
-    """The columns that a document's list or map takes the keys of its objects from."""
+    """Return the columns that give the keys of the objects in a document's list or map."""
     found: dict[Ref, str] = {}
     for each in nodes_in(expression):
         keys: dict[str, Node] = {}
@@ -376,8 +377,8 @@ def _pinned(select: Select, expression: Node, entity: Conditions) -> dict[Ref, s
 
 
 def trace(view: str, columns: Iterable[tuple[str, Path]], entity: Conditions = ()) -> Lineage:
-    """What columns of a document view are made of, or what lies at a path in each.
+    """Return what columns of a document view, or the values at a path in each, are made of.
 
-    ``entity``: of a list of objects the one with these keys, of a map the one with this key.
+    ``entity`` selects the object of a list that has these keys, or the entry of a map that has this key.
     """
     return _Walk().run(_Visit(relation(view), column, path, entity=entity) for column, path in columns)

@@ -1,4 +1,4 @@
-"""The words of an expression as they stand in the file of its view. Pure: from texts to texts."""
+"""The text of an expression as written in the file of its view. Pure: from texts to texts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _tokens(text: str) -> tuple[_Token, ...]:
 
 
 def words_of(text: str, expression: Node, name: str) -> str | None:
-    """How ``expression as name``, or ``'name': expression`` in a struct, stands in the text of its select."""
+    """Return the text of ``expression as name``, or of ``'name': expression`` in a struct, as its select has it."""
     at = [
         each["query_location"] for each in nodes_in(expression) if each.get("query_location", _NO_LOCATION) < len(text)
     ]
@@ -49,7 +49,7 @@ def words_of(text: str, expression: Node, name: str) -> str | None:
 
 
 def _item_span(tokens: tuple[_Token, ...], first: int, name: str) -> tuple[int, int] | None:
-    """First and last token of ``.. as name``."""
+    """Return the first and last token of ``.. as name``."""
     for n in range(first, len(tokens) - 1):
         if tokens[n].word == "as" and tokens[n + 1].word.strip('"') == name:
             depth = tokens[n].depth
@@ -59,7 +59,7 @@ def _item_span(tokens: tuple[_Token, ...], first: int, name: str) -> tuple[int, 
 
 
 def _member_span(tokens: tuple[_Token, ...], first: int, name: str) -> tuple[int, int] | None:
-    """First and last token behind ``'name':``, which stands just before, in or before opened brackets."""
+    """Return the first and last token after ``'name':``, which stands just before, in or before opened brackets."""
     for n in range(first - 1, 0, -1):
         if tokens[n].word == ":" and tokens[n].depth <= tokens[first].depth:
             if tokens[n - 1].word != f"'{name}'":
@@ -75,12 +75,12 @@ def _member_span(tokens: tuple[_Token, ...], first: int, name: str) -> tuple[int
 
 
 def _ends(token: _Token, depth: int) -> bool:
-    """Whether it ends or begins an item of a list whose items stand at a depth."""
+    """Return whether a token ends or begins an item of a list whose items stand at a depth."""
     return token.depth < depth or (token.depth == depth and token.word in (",", "select"))
 
 
 def _back(tokens: tuple[_Token, ...], n: int, depth: int) -> int:
-    """The first token of the item that holds the ``n``-th, where items of its list stand at a depth."""
+    """Return the first token of the item that holds the ``n``-th token, where items of its list stand at a depth."""
     while n > 0 and not _ends(tokens[n - 1], depth):
         n -= 1
     while tokens[n].word == "distinct":
@@ -89,7 +89,7 @@ def _back(tokens: tuple[_Token, ...], n: int, depth: int) -> int:
 
 
 def _dedented(text: str, start: int, end: int) -> str:
-    """Its lines without the blanks that all but the first have in common."""
+    """Return the lines without the indentation that all but the first share."""
     lines = text[start:end].split("\n")
     line_start = text.rfind("\n", 0, start) + 1
     own = len(text[line_start:start]) - len(text[line_start:start].lstrip())

@@ -1,1 +1,1 @@
-"""Which statements may be asked of the store, what they may cost, and how several see one state."""
+"""Queries: which statements are allowed, what they may cost, and how several queries see one state."""

@@ -1,8 +1,8 @@
-"""What a query may cost: refused is what no time or memory limit could end.
+"""The cost of a query: refuses queries that no time or memory limit could stop.
 
-The database hears an interrupt between vectors, and never while it plans. So a query is judged by its parsed tree:
-planning without end, patterns that try every way through a text, calls that make a text many times as long, and what is
-allocated as a number says before there are rows for it.
+The database reacts to an interrupt between vectors, and never while it plans. Queries are therefore judged by their
+parsed tree. Refused are endless planning, patterns that try every way through a text, calls that make a text many times
+longer, and numbers that make the database allocate memory before there are rows.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from tape.store.views.sql_files import sql_objects, unfolded
 
 
 def check_words(query: str) -> None:
-    """Judges what parsing alone may cost, and what the tree does not tell.
+    """Refuse a query whose parsing alone may cost too much, and costs that its tree does not show.
 
-    The parser itself writes out the sets that are grouped by: those of ten columns in a cube are a thousand. A named
-    query that is put in wherever its name stands may double the plan again and again.
+    The parser expands grouping sets: a cube of 10 columns has 1,024. A CTE that is inlined wherever its name occurs may
+    double the plan again and again.
 
     Raises:
-        QueryRefused: it costs too much.
+        QueryRefused: the query costs too much.
     """
     # Tokens, not the text: a word within a string or a comment costs nothing.
     places = [place for place, _ in duckdb.tokenize(query)]
@@ -39,10 +39,10 @@ def check_words(query: str) -> None:
 
 
 def check_costs(tree: Any) -> None:
-    """Judges the parsed tree of a select.
+    """Refuse a select by its parsed tree.
 
     Raises:
-        QueryRefused: planning it, or one vector of it, could cost more than can be ended.
+        QueryRefused: planning, or one vector, could take so much that it cannot be stopped in time.
     """
     lambdas, planned, joins, fields, columns, grown = 0, 0, 0, 1, 1, 1
     _check_written_out(tree)
@@ -76,7 +76,7 @@ def check_costs(tree: Any) -> None:
 
 
 def _check_written_out(tree: Any) -> None:
-    """A macro's arguments, and what a select names and uses again, are planned as often as they stand there."""
+    """Refuse too many copies: macro arguments, and outputs that a select uses again, are planned once per use."""
     try:
         copied = _written_out(tree, {}) - sum("class" in node for node, _ in nodes(tree))
     except RecursionError:
@@ -86,7 +86,7 @@ def _check_written_out(tree: Any) -> None:
 
 
 def _written_out(node: Any, named: dict[str, int]) -> int:
-    """How many parts an expression has, what the select around it names counted each time it is used."""
+    """Return how many parts an expression has; an output that the select uses again counts once per use."""
     if isinstance(node, list):
         size = 0
         for item in node:
@@ -113,7 +113,7 @@ def _written_out(node: Any, named: dict[str, int]) -> int:
 
 @cache
 def _own_macros() -> frozenset[str]:
-    """Those of DuckDB itself."""
+    """Return DuckDB's own macros."""
     with parser().cursor() as cursor:
         rows = cursor.execute("select function_name from duckdb_functions() where function_type = 'macro'").fetchall()
     return frozenset(name for (name,) in rows)
@@ -124,14 +124,14 @@ def _stars(node: dict[str, Any]) -> int:
 
 
 def _relations(source: Any) -> int:
-    """How many relations are joined."""
+    """Return the number of relations in a join."""
     if not isinstance(source, dict) or source.get("type") != "JOIN":
         return 1
     return _relations(source["left"]) + _relations(source["right"])
 
 
 def _check_pattern(called: str, node: dict[str, Any]) -> None:
-    """What is matched is a text that stands in the query, and cannot be tried in too many ways."""
+    """Refuse a pattern that is not a literal text in the query, or that can be tried in too many ways."""
     if called not in _MATCHES | _REGEXES or len(node["children"]) < 2:
         return
     text = _literal(node["children"][1])
@@ -144,9 +144,9 @@ def _check_pattern(called: str, node: dict[str, Any]) -> None:
 
 
 def _check_lambda(called: str, node: dict[str, Any]) -> None:
-    """What is made for each element of a list is no larger than the element: a list for each is its square.
+    """Refuse lambdas that make a result larger than the element: a list for each element would be the square.
 
-    A name of two parts may be a field of a parameter, and is a column where a relation has the parameter's name.
+    A name of two parts may be a field of a parameter, but is a column if a relation has the parameter's name.
     """
     for child in node["children"] if called in _WITH_LAMBDA else ():
         if child.get("type") != "LAMBDA":
@@ -162,7 +162,7 @@ def _check_lambda(called: str, node: dict[str, Any]) -> None:
 
 
 def _check_sizes(node: dict[str, Any]) -> None:
-    """What stands in a query besides calls and is planned or allocated as large as it says."""
+    """Refuse parts of a query, besides calls, that are planned or allocated as large as the query says."""
     if node.get("type") == "JOIN" and node.get("ref_type") == "NATURAL":
         raise QueryRefused("joins on conditions or by named columns", "a natural join")
     if node.get("id") == "ARRAY" and isinstance(info := node.get("type_info"), dict):
@@ -175,7 +175,7 @@ def _check_sizes(node: dict[str, Any]) -> None:
 
 
 def _check_call_sizes(called: str, node: dict[str, Any]) -> None:
-    """How many values are kept, and how long a formatted instant is, stands in the query and is bounded."""
+    """Refuse calls whose number of kept values, or whose format's length, is no literal or too large."""
     if called in _KEEPS and len(node["children"]) > (place := _KEEPS[called]):
         kept = (node["children"][place].get("value") or {}).get("value")
         if not isinstance(kept, int) or kept > _MAX_KEPT:
@@ -189,7 +189,7 @@ def _check_call_sizes(called: str, node: dict[str, Any]) -> None:
 
 
 def _growth(called: str, node: dict[str, Any]) -> int:
-    """How many times as long a text may become where all of its parts are replaced."""
+    """Return how many times longer a text may become if every part is replaced."""
     if not (called == "replace" or (called == "regexp_replace" and len(node["children"]) > 3)):
         return 1
     part, put = (_literal(child) for child in node["children"][1:3])
@@ -206,26 +206,26 @@ def _literal(node: dict[str, Any]) -> str | None:
 
 @cache
 def macros() -> frozenset[str]:
-    """The names of this project's own."""
+    """Return the names of this project's own macros."""
     return frozenset(item.name for item in sql_objects() if item.is_macro)
 
 
 _MAX_LAMBDAS = 10
-"""Each one within another doubles the time to plan, and no time limit ends that: 26 take minutes."""
+"""Each nested lambda doubles the time to plan, and no time limit stops planning: 26 take minutes."""
 _MAX_UNFOLDED = 1_500
-"""Views and macros beneath what is read, each as often as it is: 1,000 are planned in about two seconds."""
+"""Views and macros below the relations of a query, counted once per use: 1,000 are planned in about 2 s."""
 _MAX_JOINS = 15
-"""Of the query itself: planning a hundred takes nine seconds, and each takes 20 MB of what the database may have."""
+"""Joins of the query itself: planning 100 takes 9 s, and each takes 20 MB of the memory limit."""
 _MAX_COPIED, _MACRO_USES = 10_000, 4
-"""``select 1 as a, a + a as b, b + b as c``: twenty of them are planned for minutes, and so is ``nullif`` in itself."""
+"""``select 1 as a, a + a as b, b + b as c``: 20 such outputs take minutes to plan, and so do nested ``nullif``."""
 _MAX_STARS = 250
-"""Within one another: ``select *, *`` of ``select *, *`` of a table has each of its columns four times."""
+"""Nested stars: ``select *, *`` of ``select *, *`` of a table has each column four times."""
 _MAX_FIELDS = 4_000
 _NESTING = frozenset(("list_zip", "map", "row", "struct_insert", "struct_pack"))
-"""A struct whose two fields are the struct before it has twice its type: fifteen of them take 18 s to plan."""
+"""A struct that holds the previous struct twice doubles the type: 15 of them take 18 s to plan."""
 _MAX_PATTERN, _MAX_WILD, _MAX_COUNTED = 500, 4, 1_000
 _MATCHES = frozenset("~~ !~~ ~~* !~~* ~~~ like_escape not_like_escape ilike_escape not_ilike_escape".split())  # noqa: SIM905
-"""Each wildcard is tried at every place of the text, within every place of those before it."""
+"""Each wildcard is tried at every place of the text, for every place of the wildcards before it."""
 _REGEXES = frozenset(
     "regexp_extract regexp_extract_all regexp_full_match regexp_matches regexp_replace regexp_split_to_array".split()  # noqa: SIM905
 )
@@ -233,11 +233,11 @@ _WITH_LAMBDA = frozenset(("list_apply", "list_filter", "list_transform"))
 _MAKES_LIST = frozenset(("list_value", "list_zip"))
 _SETS = re.compile(rb"(cube|rollup|sets)\b")
 _MAX_SETS = 32
-"""That are grouped by: each has a table of 2 MB before the first row."""
+"""Grouping sets: each allocates a table of 2 MB before the first row."""
 _MAX_SAMPLE = 10_000
-"""Rows that room is made for beforehand."""
+"""Rows of a sample, for which memory is allocated beforehand."""
 _KEEPS = {"max": 1, "min": 1, "arg_max": 2, "arg_min": 2, "max_by": 2, "min_by": 2}
-"""Aggregates that keep several values, and which argument says how many: each group has room for all beforehand."""
+"""Aggregates that keep N values, and the argument that is N: each group allocates room for N beforehand."""
 _MAX_KEPT = 1_000
 _WILD = re.compile(r"[%*]+")
 _COUNTED = re.compile(r"\{(?:\d*,)?0*([1-9]\d*),?\}")

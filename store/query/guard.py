@@ -1,8 +1,8 @@
-"""What may be asked of the store: one ``select``, or ``explain`` of one, over this database's tables and views.
+"""Allowed queries: one ``select``, or ``explain`` of one, over this database's tables and views.
 
 A query is judged by its parsed tree: relations must be the database's own, functions must be listed here. A read-only
-transaction is not enough: DuckDB has functions that write files, change settings, or run text as SQL. What it may cost
-is judged by ``tape.store.query.costs``.
+transaction is not enough: DuckDB has functions that write files, change settings, or run text as SQL.
+``tape.store.query.costs`` judges the cost of a query.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ from tape.store.query.tree import nodes, parser
 
 
 def one_select(query: str, relations: Collection[str]) -> duckdb.Statement:
-    """The query as one parsed statement that only reads these tables and views.
+    """Parse a query and return it as one statement that only reads these tables and views.
 
     Raises:
-        QueryRefused: it is none, several, of another kind, or reads or calls what is not listed.
-        duckdb.ParserException: it is no SQL.
+        QueryRefused: it has no statement or several, is not a select, or uses relations or functions that are not
+            listed.
+        duckdb.ParserException: it is not SQL.
     """
     if len(query) > _MAX_CHARS:
         raise QueryRefused(f"at most {_MAX_CHARS:,} characters", f"{len(query):,}")
@@ -53,7 +54,7 @@ def _only(query: str) -> duckdb.Statement:
 
 
 def _explain(query: str, relations: Collection[str]) -> duckdb.Statement:
-    """The explanation of the very text that was judged: what a comment hides can be read in more than one way."""
+    """Explain exactly the text that was judged, because text hidden in a comment can be read in more than one way."""
     select = _EXPLAIN.sub("", query, count=1)
     # `explain analyze` runs the query, outside of what was judged.
     if re.match(r"analy[sz]e\b|\(", select, re.IGNORECASE):
@@ -63,7 +64,7 @@ def _explain(query: str, relations: Collection[str]) -> duckdb.Statement:
 
 
 def arrow_parts(result: duckdb.DuckDBPyConnection) -> Iterator[tuple[bytes, int]]:
-    """A result as an Arrow IPC stream, in parts as it is computed, each with its number of rows.
+    """Yield a result as an Arrow IPC stream, in parts as it is computed, each with its number of rows.
 
     Raises:
         StoreError: pyarrow is not installed.
@@ -86,7 +87,7 @@ def arrow_parts(result: duckdb.DuckDBPyConnection) -> Iterator[tuple[bytes, int]
 
 
 def row_parts(result: duckdb.DuckDBPyConnection) -> Iterator[list[tuple[Any, ...]]]:
-    """The rows of a result as they are computed, some hundred at a time."""
+    """Yield the rows of a result as they are computed, some hundred at a time."""
     # Few at a time: between two fetches the query can be told to end.
     while rows := result.fetchmany(FETCHED):
         yield rows
@@ -127,13 +128,13 @@ def _check(tree: Any, relations: Collection[str], text: str) -> None:
 
 
 def _like(name: str, names: Collection[str]) -> str:
-    """Those of the names that are most like one, as the end of a sentence."""
+    """Return the names that are most similar to one, as the end of a sentence."""
     near = get_close_matches(name.lower(), sorted(names), 3, 0.7)
     return f" such as {', '.join(near)}" if near else ""
 
 
 def _place(text: str, node: dict[str, Any]) -> str:
-    """The line of a query in which a node stands, and under it a caret."""
+    """Return the line of a query in which a node stands, with a caret under the node."""
     at = node.get("query_location")
     if not isinstance(at, int) or at > len(text.encode()):
         return ""

@@ -1,13 +1,13 @@
-"""A round: one cursor, one transaction, one instant, in which documents are read.
+"""A round: one cursor and one transaction in which documents are read as of one instant.
 
-What several documents need is computed once: the shared views become temporary tables on the round's cursor, in
-dependency order. A temporary table shadows the view of the same name, also inside the views above it, so no SQL is
-written twice. A round writes nothing but temporary tables.
+Views that several documents need are computed once: they become temporary tables on the round's cursor, in dependency
+order. A temporary table shadows the view of the same name, also inside the views above it, so no SQL is written twice.
+A round writes nothing but temporary tables.
 
-``open_round`` opens a single one. ``LiveRounds`` opens one after another and keeps what cannot have changed in
-between: a view is computed again when a table beneath it has new rows, when a row has left or entered one of its
-windows, at every quarter of an hour (where the hours and the days of all time zones begin), at every minute when it
-reads a roll-up, and always when it reads the instant itself (``clock``).
+``open_round`` opens a single round. ``LiveRounds`` opens rounds one after another and keeps views that cannot have
+changed in between. A view is computed again when a table below it has new rows, when a row has left or entered one of
+its windows, at every quarter of an hour (when hours and days begin in all time zones), at every minute if it reads a
+roll-up, and always if it reads the instant itself (``clock``).
 """
 
 from __future__ import annotations
@@ -54,19 +54,19 @@ class Round:
         return 0 if row is None or row[0] is None else int(row[0])
 
     def one(self, view: str) -> Row:
-        """The single row of a document view, nested values as lists and dicts."""
+        """Return the single row of a document view, nested values as lists and dicts."""
         rows = self.rows(view)
         if len(rows) != 1:
             raise ValueError(f"view {view}: expected one row, found {len(rows)}")
         return rows[0]
 
     def rows(self, view: str) -> list[Row]:
-        """All rows of a view, in its own order."""
+        """Return all rows of a view, in the view's own order."""
         self._compute(shared_beneath(view))
         return list(fetch_rows(self._cursor.execute(f"from {self._catalog}.main.{view}")))
 
     def answer(self, query: str | duckdb.Statement) -> duckdb.DuckDBPyConnection:
-        """The result of one select, to be read before the next; what it shares with others is computed once."""
+        """Return the result of one select, to be read before the next; views shared with others are computed once."""
         text = query if isinstance(query, str) else query.query
         # Names in texts and comments were left out, and one too many costs time alone: what is computed is the same.
         for name in sorted(names_in(text).keys() & _names()):
@@ -74,7 +74,7 @@ class Round:
         return self._cursor.execute(query)
 
     def interrupt(self) -> None:
-        """Ends what it is computing, from another thread."""
+        """Interrupt the current computation, from another thread."""
         self._cursor.interrupt()
 
     def _compute(self, names: Iterable[str]) -> None:
@@ -85,9 +85,9 @@ class Round:
                 self.computed.add(name)
 
     def stream(self, query: str) -> Iterator[Row]:
-        """The rows of a query, read as they are asked for; several streams may be open at once.
+        """Yield the rows of a query, read on demand; several streams may be open at once.
 
-        Each has a cursor, and so a transaction, of its own: what is stored meanwhile is kept out by its number.
+        Each stream has a cursor, and so a transaction, of its own: rows stored meanwhile are excluded by their number.
         """
         cursor = self._cursor.cursor()
         set_clocks(cursor, as_of=self.as_of, known_seq=self.last_seq if self._known_seq is None else self._known_seq)
@@ -96,14 +96,14 @@ class Round:
 
 
 def _catalog(cursor: duckdb.DuckDBPyConnection) -> str:
-    """The database's name, quoted."""
+    """Return the database's name, quoted."""
     # read to its end: a result that is not keeps its transaction open, and then no checkpoint empties the log
     ((name,),) = cursor.execute("select current_database()").fetchall()
     return '"' + str(name).replace('"', '""') + '"'
 
 
 def fetch_rows(result: duckdb.DuckDBPyConnection) -> Iterator[Row]:
-    """The rows of a result, by column name, read as they are asked for."""
+    """Yield the rows of a result by column name, read on demand."""
     names = [column[0] for column in result.description or ()]
     while batch := result.fetchmany(2048):
         for row in batch:
@@ -118,7 +118,7 @@ def open_round(
     known_seq: int | None = None,
     configured: str | None = None,
 ) -> Iterator[Round]:
-    """A round as of an instant. ``configured``: JSON of the values shown where no flag snapshot is recorded."""
+    """Open a round as of an instant. ``configured``: JSON of the values shown where no flag snapshot is recorded."""
     with closing(connection.cursor()) as cursor:
         set_clocks(cursor, as_of=as_of, known_seq=known_seq)
         if configured is not None:
@@ -131,7 +131,7 @@ def open_round(
 
 
 def _use_roll_ups(cursor: duckdb.DuckDBPyConnection, known_seq: int) -> None:
-    """Tells the session up to which minute the roll-ups hold nothing behind a number: of a year that is nearly all."""
+    """Set the session's minute up to which roll-ups hold no row after ``known_seq``: nearly all of a year."""
     # A roll-up knows no numbers of rows. It may be read for minutes before the first row that the round must not know.
     late = " union all ".join(f"select min(ts) as ts from {each.source} where ingest_seq > $seq" for each in ROLL_UPS)
     query = f"select coalesce(date_trunc('minute', min(ts)), cast('infinity' as timestamptz)) from ({late})"
@@ -141,7 +141,7 @@ def _use_roll_ups(cursor: duckdb.DuckDBPyConnection, known_seq: int) -> None:
 
 @dataclass(frozen=True)
 class _Kept:
-    """What a kept view was computed from, and the instants between which that holds."""
+    """What a kept view was computed from, and the instants between which it stays valid."""
 
     versions: tuple[int, ...]
     since: datetime
@@ -149,7 +149,7 @@ class _Kept:
 
 
 class LiveRounds:
-    """Rounds one after another on one cursor; what cannot have changed is kept from one to the next."""
+    """Opens rounds one after another on one cursor and keeps unchanged views from one to the next."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, configured: str) -> None:
         self._connection = connection
@@ -161,7 +161,7 @@ class LiveRounds:
 
     @contextmanager
     def open(self, as_of: datetime, versions: Mapping[str, int]) -> Iterator[Round]:
-        """A round as of an instant. ``versions``: per table a number that grows with its rows, read before."""
+        """Open a round as of an instant. ``versions``: per table a number that grows with its rows, read beforehand."""
         cursor = self._cursor or self._new_cursor()
         try:
             set_clocks(cursor, as_of=as_of)
@@ -177,7 +177,7 @@ class LiveRounds:
             raise
 
     def close(self) -> None:
-        """Forgets everything kept."""
+        """Forget all kept views."""
         self._kept = {}
         if self._cursor is not None:
             self._cursor.close()
@@ -212,7 +212,7 @@ class LiveRounds:
 
 
 class _Window(NamedTuple):
-    """How long a view looks back on a table; 0 seconds: it does not look ahead."""
+    """How far a view looks back on a table; 0 seconds: it does not look ahead."""
 
     table: str
     seconds: int
@@ -221,7 +221,7 @@ class _Window(NamedTuple):
 
 
 def _window_ends(cursor: duckdb.DuckDBPyConnection, windows: set[_Window]) -> dict[_Window, datetime]:
-    """When, in a quarter of an hour, a row leaves each window, or, with 0 seconds, one enters."""
+    """Return when, within a quarter of an hour, a row leaves each window, or enters one of 0 seconds."""
     if not windows:
         return {}
     ordered = sorted(windows, key=str)
@@ -237,20 +237,20 @@ def _window_ends(cursor: duckdb.DuckDBPyConnection, windows: set[_Window]) -> di
 
 @cache
 def _beneath(view: str) -> frozenset[str]:
-    """A view and all that it stands on."""
+    """Return a view and all objects that it reads, directly or not."""
     objects = {item.name: item for item in sql_objects()}
     return frozenset({view}.union(*(_beneath(name) for name in objects[view].reads)))
 
 
 @cache
 def tables_beneath(view: str) -> tuple[str, ...]:
-    """The event tables and roll-ups that a view stands on."""
+    """Return the event tables and roll-ups that a view reads, directly or not."""
     return tuple(sorted(set().union(*(_tables_in(name) for name in _beneath(view)))))
 
 
 @cache
 def _tables_in(name: str) -> frozenset[str]:
-    """The event tables and roll-ups that the SQL of one object names."""
+    """Return the event tables and roll-ups that the SQL of one object names."""
     if name.startswith("seen_"):
         return frozenset({name.removeprefix("seen_")})
     text = next(item.text for item in sql_objects() if item.name == name)
@@ -259,13 +259,13 @@ def _tables_in(name: str) -> frozenset[str]:
 
 @cache
 def _moves(view: str) -> bool:
-    """Whether a view reads the instant itself, so that it is another one every time."""
+    """Return whether a view reads the instant itself, so that it changes every time."""
     return "clock" in _beneath(view)
 
 
 @cache
 def _reads_roll_ups(view: str) -> bool:
-    """Whether a view reads roll-ups, of which it sees a minute more at every minute."""
+    """Return whether a view reads roll-ups, which show one more minute at every minute."""
     return "rolled_before" in _beneath(view)
 
 
@@ -274,7 +274,7 @@ _WINDOW = re.compile(r"as_of\(\) - interval (\d+) (hour|day)")
 
 @cache
 def _windows(view: str) -> frozenset[_Window]:
-    """The windows that a view looks through, found in the SQL of each object beneath it."""
+    """Return the windows of a view, found in the SQL of each object below it."""
     # A row that is stamped ahead is seen when its time has come, so every table is looked ahead on.
     found = {_Window(table, 0) for table in tables_beneath(view)}
     for item in sql_objects():
@@ -305,7 +305,7 @@ def _object(name: str) -> SqlObject:
 
 @cache
 def shared_beneath(view: str) -> tuple[str, ...]:
-    """The views under ``view`` worth computing once, in dependency order: all of intel, and bases of few rows."""
+    """Return the views below ``view`` worth computing once, in dependency order: all of intel, and small bases."""
     objects = {item.name: item for item in sql_objects()}
     wanted: set[str] = set()
     todo = [view]
@@ -317,9 +317,10 @@ def shared_beneath(view: str) -> tuple[str, ...]:
 
 
 def _is_shared(item: SqlObject) -> bool:
-    """Not the bases that are windows on big tables: those are better read where they are needed, with the filter.
+    """Return whether a view is computed once; bases with windows on big tables are not: they are read with a filter.
 
-    Nor what one other view alone reads, and always anew: a statement more costs more than it saves.
+    A view that only one other view reads, always anew, is not shared either: the extra statement costs more than it
+    saves.
     """
     if item.is_macro or item.name.startswith("seen_") or item.name in _PARTS:
         return False

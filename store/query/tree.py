@@ -1,6 +1,6 @@
-"""SQL as a tree, as DuckDB parses it: that of a view, and that of a query somebody asks.
+"""SQL as a tree, as DuckDB parses it: the tree of a view, and of a query that a user asks.
 
-The parser has no database. What a node looks like is DuckDB's ``json_serialize_sql``.
+The parser has no database. The nodes are those of DuckDB's ``json_serialize_sql``.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _MACRO = re.compile(r"create macro\s+(\w+\([^)]*\))\s+as\s+(.*?);?\s*\Z", re.DOT
 
 @cache
 def object_named(name: str) -> SqlObject | None:
-    """A macro or view of ``sql/``."""
+    """Return a macro or view of ``sql/``."""
     return next((item for item in sql_objects() if item.name == name), None)
 
 
 @cache
 def select_text(name: str) -> str:
-    """The ``select`` of a view or table macro."""
+    """Return the ``select`` of a view or table macro."""
     item = object_named(name)
     if item is None or (item.is_macro and not item.is_table_macro):
         raise ValueError(f"{name}: expected a view or a table macro")
@@ -38,7 +38,7 @@ def select_text(name: str) -> str:
 
 @cache
 def macro_parts(name: str) -> tuple[str, str]:
-    """A scalar macro with its parameters, and its expression."""
+    """Return the parameters and the expression of a scalar macro."""
     item = object_named(name)
     found = None if item is None else _MACRO.search(item.text)
     if found is None:
@@ -48,18 +48,18 @@ def macro_parts(name: str) -> tuple[str, str]:
 
 @cache
 def select_tree(name: str) -> Node:
-    """The tree of a view or table macro; not to be changed."""
+    """Return the tree of a view or table macro; not to be changed."""
     return parse(select_text(name))
 
 
 @cache
 def parser() -> duckdb.DuckDBPyConnection:
-    """Only reads SQL: a database of its own, without threads, kept because making one takes 10 ms."""
+    """Return a connection that only parses SQL: without threads, and kept because opening one takes 10 ms."""
     return duckdb.connect(config={"threads": 1})
 
 
 def parse(select: str) -> Node:
-    """The tree of one ``select``."""
+    """Return the tree of one ``select``."""
     with parser().cursor() as cursor:
         ((text,),) = cursor.execute("select cast(json_serialize_sql(?) as varchar)", [select]).fetchall()
     tree: Node = json.loads(text)["statements"][0]["node"]
@@ -67,7 +67,7 @@ def parse(select: str) -> Node:
 
 
 def unparse(node: Node) -> str:
-    """A tree as SQL."""
+    """Return a tree as SQL."""
     tree = {"error": False, "statements": [{"node": node, "named_param_map": []}]}
     with parser().cursor() as cursor:
         ((text,),) = cursor.execute("select json_deserialize_sql(?)", [json.dumps(tree)]).fetchall()
@@ -76,14 +76,14 @@ def unparse(node: Node) -> str:
 
 @cache
 def aggregates() -> frozenset[str]:
-    """The names of functions that make one value of many rows."""
+    """Return the names of functions that make one value of many rows."""
     query = "select distinct function_name from duckdb_functions() where function_type = 'aggregate'"
     with parser().cursor() as cursor:
         return frozenset(name for (name,) in cursor.execute(query).fetchall())
 
 
 def nodes(tree: Any) -> Iterator[tuple[dict[str, Any], frozenset[str]]]:
-    """Every node with the names of the CTEs it sees: those of the nodes around it and, in a CTE, those before it."""
+    """Yield every node with the names of the CTEs that it sees: those of enclosing nodes and, in a CTE, earlier."""
     todo: list[tuple[Any, frozenset[str]]] = [(tree, frozenset())]
     while todo:
         node, ctes = todo.pop()
@@ -101,7 +101,7 @@ def nodes(tree: Any) -> Iterator[tuple[dict[str, Any], frozenset[str]]]:
 
 
 def nodes_in(tree: Any) -> Iterator[Node]:
-    """A node and all beneath it, but for what stands in subqueries."""
+    """Yield a node and all nodes below it, except those in subqueries."""
     if isinstance(tree, list):
         for item in tree:
             yield from nodes_in(item)

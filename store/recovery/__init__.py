@@ -1,1 +1,1 @@
-"""Copies of the database, and how a damaged or lost one is made again."""
+"""Backups of the database, and the rebuild of a damaged or lost one."""

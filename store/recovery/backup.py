@@ -1,8 +1,8 @@
-"""Backups: a copy of the database file, verified by reading it whole, and what the journal may forget then.
+"""Backups: a verified copy of the database file, and the segments of the journal that may then be deleted.
 
-Laws kept here: a copy appears under its name only after every block of it was read and its rows reach as far as those
-of the database; a segment of the journal is deleted only when each copy that is kept says that it is stored to its end,
-so that a rebuild may begin with any of them; copying leaves the database locked to others.
+Laws kept here: a copy gets its name only after every block of it was read and its rows reach as far as those of the
+database; a segment of the journal is deleted only when every kept copy holds all of its events, so that a rebuild may
+begin with any copy; copying never drops the lock on the database.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ _NICENESS = 10
 
 
 class BackupFailed(StoreError):
-    """A copy could not be verified; it is not kept."""
+    """A copy could not be verified; it is deleted."""
 
 
 def backup(
     connection: duckdb.DuckDBPyConnection, database: Path, to: Path, *, writing: AbstractContextManager[object]
 ) -> Path:
-    """Copies a database that is open here to the file ``to``; ``writing`` is held meanwhile, so that nobody writes.
+    """Copy a database that is open here to the file ``to``; ``writing`` is held meanwhile, so that nobody writes.
 
     Raises:
-        BackupFailed: ``to`` is there already, or the copy is not the same.
-        DatabaseDamaged: it is the database that is damaged: a second copy was no better.
-        OSError: it cannot be written.
+        BackupFailed: ``to`` exists already, or the copy differs.
+        DatabaseDamaged: the database itself is damaged: a second copy had the same fault.
+        OSError: the copy cannot be written.
     """
     if to.exists():
         raise BackupFailed(f"backup {to}: expected no file, found one")
@@ -70,11 +70,11 @@ def backup(
 def _copy_whole(
     connection: duckdb.DuckDBPyConnection, database: Path, to: Path, writing: AbstractContextManager[object]
 ) -> Path:
-    """One copy.
+    """Make one copy and verify it.
 
     Raises:
-        BackupFailed: it cannot be written, or is not the same.
-        DatabaseDamaged: it is damaged.
+        BackupFailed: the copy cannot be written, or differs.
+        DatabaseDamaged: the copy is damaged.
     """
     part = to.with_name(f".{to.name}.part")
     wal = database.with_name(f"{database.name}.wal")
@@ -107,19 +107,20 @@ def _copy_whole(
 
 
 def _begins(database: Path) -> bytes:
-    """The four bytes by which DuckDB knows a file."""
+    """Return the first bytes of a file, by which DuckDB recognises its own files."""
     with database.open("rb") as file:
         return file.read(12)[8:]
 
 
 def copy_file(source: Path, target: Path) -> None:
-    """Copies, and syncs the copy.
+    """Copy a file, and sync the copy.
 
-    In a process of its own: whoever closes a file loses every lock on it that his process has (fcntl(2)). Every byte is
-    written anew: where the file system can share blocks, as cp has it do, one bad block would be in file and copy.
+    Runs in a process of its own, because closing a file drops every lock that the process holds on it (fcntl(2)). Every
+    byte is written anew: with shared blocks, as cp makes them on some file systems, one bad block would damage both
+    file and copy.
 
     Raises:
-        BackupFailed: it cannot be read, or not be written.
+        BackupFailed: the file cannot be read, or the copy not be written.
     """
     command = ["dd", f"if={source}", f"of={target}", "bs=1048576", "status=none"]
     copied = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
@@ -131,7 +132,7 @@ def copy_file(source: Path, target: Path) -> None:
 
 
 def _verify(copy: Path, last_seq: int) -> None:
-    """Reads all of a copy, in a thread that gives way: a block that was damaged before it was copied is found here."""
+    """Read all of a copy, in a thread of low priority; finds blocks that were damaged before they were copied."""
     with ThreadPoolExecutor(1, "verify", _give_way) as apart:
         found = apart.submit(_read, copy).result()
     if found != last_seq:
@@ -149,10 +150,10 @@ def _read(copy: Path) -> int:
 
 
 def last_seq_of(backup: Path) -> int:
-    """The number of the last row that a backup holds.
+    """Return the number of the last row that a backup holds.
 
     Raises:
-        StoreError: it is damaged, or no backup.
+        StoreError: the file is damaged, or not a backup.
     """
     with closing(open_any_revision(backup, SMALL)) as opened, naming_damage(backup):
         return _last_seq(opened)
@@ -164,19 +165,19 @@ def _last_seq(connection: duckdb.DuckDBPyConnection) -> int:
 
 
 def backups(folder: Path) -> list[Path]:
-    """The dated backups in a folder, oldest first; a copy that somebody has named otherwise is none of them."""
+    """Return the dated backups in a folder, oldest first; copies with other names are ignored."""
     return sorted(path for path in folder.glob(f"{_PREFIX}*.duckdb") if _DATED.fullmatch(path.name))
 
 
 def dated_name(now: datetime) -> str:
-    """The name of a backup made at an instant."""
+    """Return the name of a backup made at an instant."""
     return now.astimezone(UTC).strftime(_NAME)
 
 
 def next_name(folder: Path, now: datetime) -> str:
-    """The name of the next backup in a folder: that of an instant, which grows also where the clock was set back.
+    """Return the name of the next backup: its instant, or later than the last name if the clock was set back.
 
-    By name the newest is the newest then, none is taken twice, and what is forgotten is what was made first.
+    Names therefore sort by age, no name is used twice, and the oldest backups are deleted first.
     """
     dated = [path.name for path in backups(folder)]
     # A clock that was set back must not make an older name: by it, the newest backup would be forgotten first.
@@ -186,15 +187,15 @@ def next_name(folder: Path, now: datetime) -> str:
 
 
 def forget_all_but(folder: Path, keep: int) -> None:
-    """Deletes the oldest backups of a folder."""
+    """Delete the oldest backups of a folder."""
     for path in backups(folder)[:-keep]:
         path.unlink()
 
 
 def forget_unfinished(folder: Path) -> list[str]:
-    """Removes the copies that killed processes have left half made, when nobody is copying; returns their names.
+    """Remove copies that killed processes left half made, if no copy is in progress; return their names.
 
-    Beside them lies what DuckDB spilled while it opened them.
+    Files that DuckDB spilled while it opened them lie beside them, and are removed too.
     """
     gone = sorted(path for path in folder.glob(f".{_PREFIX}*.duckdb.*") if _LEFT.match(path.name))
     for path in gone:
@@ -206,7 +207,7 @@ def forget_unfinished(folder: Path) -> list[str]:
 
 
 def compress_segments(home: Path, finished: set[str]) -> list[str]:
-    """Compresses the segments that are stored to their end; returns their names."""
+    """Compress the segments that are stored to their end; return their names."""
     # the database's log may be a new file: that it is there must be on disk before what it holds is moved
     sync_folder(Layout(home).logs)
     done = []
@@ -218,7 +219,7 @@ def compress_segments(home: Path, finished: set[str]) -> list[str]:
 
 
 def compress(path: Path) -> Path:
-    """Replaces a file by ``NAME.gz``, so that at every moment one of them is whole."""
+    """Replace a file by ``NAME.gz``; at every moment one of the two is complete."""
     target = path.with_name(f"{path.name}.gz")
     part = path.with_name(f".{target.name}.part")
     with path.open("rb") as source, replacing(target, part) as file:
@@ -233,7 +234,7 @@ def compress(path: Path) -> Path:
 
 
 def delete_covered_segments(home: Path, kept: Sequence[Path], *, older_than: datetime) -> list[str]:
-    """Deletes compressed segments written before an instant, of which each of these backups holds all.
+    """Delete compressed segments written before an instant whose events every one of these backups holds.
 
     Raises:
         BackupFailed: a backup cannot be read; nothing was deleted.
@@ -270,10 +271,10 @@ def _finished_in(backup: Path) -> set[str]:
 
 
 def is_backup_due(folder: Path, every: timedelta, now: datetime, last_import: int) -> bool:
-    """Whether there is no backup in a folder, or the newest is older than ``every``, or does not hold the last import.
+    """Return whether a folder has no backup, or the newest is older than ``every`` or lacks the last import.
 
-    ``last_import``: the number of its last row, 0 without any. What was imported stands in no journal: only a backup
-    can bring it back.
+    ``last_import`` is the number of the last imported row, 0 without any. Imported rows are not in the journal: only a
+    backup can restore them.
     """
     found = backups(folder)
     if not found:
@@ -285,7 +286,7 @@ def is_backup_due(folder: Path, every: timedelta, now: datetime, last_import: in
 
 @lru_cache(maxsize=1)
 def _held(backup: Path) -> int:
-    """The number of the last row that a dated backup holds, none where it is damaged; no name is given twice."""
+    """Return the number of the last row in a dated backup, none if it is damaged; cached, as names are never reused."""
     try:
         return last_seq_of(backup)
     except DatabaseDamaged:

@@ -1,12 +1,12 @@
-"""What was damaged, and what became of it: the folders ``logs/damaged`` and, during a rebuild, ``logs/rebuilding``.
+"""Damaged files and what was done with them: the folders ``logs/damaged`` and, during a rebuild, ``logs/rebuilding``.
 
 Laws kept here:
-- what is damaged is set aside whole, never changed and never deleted;
-- killed at any moment, either the old or the new database is in place.
+- a damaged file is set aside whole, never changed and never deleted;
+- if the process is killed at any moment, either the old or the new database is in place.
 
 In ``logs/damaged``, ``tape-<time>.duckdb`` and its ``.wal`` are a database that was set aside, ``tape-<time>.json``
 says what the rebuild did, ``*.journal.gz`` are compressed segments that could not be read whole, and ``found.json``
-says that damage was found, until the rebuild that follows.
+records that damage was found, until the next rebuild.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass
 class Rebuilt:
-    """What a rebuild did. ``lost``: what the old database had, or may have had, and the new one has not."""
+    """The result of a rebuild. ``lost``: what the old database had, or may have had, and the new one lacks."""
 
     at: str
     reason: str
@@ -71,10 +71,10 @@ _MADE_THERE = ("tape.duckdb", "tape.tmp", "old.duckdb", "old.tmp", "scratch", ".
 
 @contextmanager
 def rebuilding_room(home: Path) -> Iterator[Path]:
-    """The folder in which a new database is made, empty; what a killed rebuild left in it is removed.
+    """Return an empty folder for the new database; the remains of a killed rebuild are removed from it.
 
     Raises:
-        ForeignFile: there is a folder of this name that holds something else; nothing was removed.
+        ForeignFile: a folder of this name holds something else; nothing was removed.
     """
     room = Layout(home).rebuilding
     for path in [room] if room.is_file() else sorted(room.glob("*")):
@@ -89,9 +89,10 @@ def rebuilding_room(home: Path) -> Iterator[Path]:
 
 
 def put_in_place(home: Path, new: Path, done: Rebuilt, now: datetime) -> None:
-    """Sets the old database aside and gives the new one, which is closed, its name.
+    """Set the old database aside and give its name to the new one, which is closed.
 
-    The old file keeps its name until the new one takes it; its log goes before, as it would be that of the new one.
+    The old file keeps its name until the new one takes it. Its write-ahead log is moved first; under that name the log
+    would be applied to the new file.
     """
     logs, folder = Layout(home).logs, _folder(home)
     database, aside = logs / new.name, _free_name(_folder(home), now)
@@ -127,7 +128,7 @@ def _free_name(folder: Path, now: datetime) -> Path:
 
 
 def set_aside_segments(home: Path, paths: Iterable[Path]) -> None:
-    """Moves damaged segments, of which all that can be read is stored, out of the journal."""
+    """Move damaged segments, whose readable lines are all stored, out of the journal."""
     for path in paths:
         path.rename(_folder(home) / path.name)
 
@@ -149,13 +150,13 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def mark_damaged(home: Path, found: str, now: datetime) -> None:
-    """Says that the database of a home is to be rebuilt before it is opened again."""
+    """Record that the database of a home must be rebuilt before it is opened again."""
     _folder(home)
     _write(_mark(home), orjson.dumps({"at": now.isoformat(), "found": found}))
 
 
 def why_rebuild(home: Path) -> str | None:
-    """Why the database of a home is to be rebuilt before it is opened; ``None``: it is not known to be damaged."""
+    """Return why the database of a home must be rebuilt before it is opened; ``None`` if no damage is known."""
     if _mark(home).exists():
         return str(json.loads(_mark(home).read_bytes())["found"])
     places = Layout(home)
@@ -167,17 +168,17 @@ def why_rebuild(home: Path) -> str | None:
 
 
 def refuse_damaged(home: Path) -> None:
-    """For what opens the database of a home to write.
+    """Refuse to open the database of a home for writing while it must be rebuilt.
 
     Raises:
-        DatabaseDamaged: it is to be rebuilt first.
+        DatabaseDamaged: the database must be rebuilt first.
     """
     if (found := why_rebuild(home)) is not None:
         raise DatabaseDamaged(Layout(home).database, found)
 
 
 def why_behind(home: Path, connection: duckdb.DuckDBPyConnection) -> str | None:
-    """Why an open database is to be rebuilt: it holds less than its newest backup, which it held when that was made."""
+    """Return why an open database must be rebuilt: it holds fewer rows than its newest backup; else ``None``."""
     # The newest that can be read decides: an older one holds less, and would find nothing missing.
     for path in reversed(backups(Layout(home).backups)):
         try:
@@ -191,13 +192,13 @@ def why_behind(home: Path, connection: duckdb.DuckDBPyConnection) -> str | None:
 
 
 def last_rebuild(home: Path) -> Rebuilt | None:
-    """What the last rebuild of a home did, ``None`` where there was none."""
+    """Return the result of the last rebuild of a home; ``None`` if there was none."""
     reports = [json.loads(path.read_bytes()) for path in Layout(home).damaged.glob("tape-*.json")]
     return max((Rebuilt(**report) for report in reports), key=lambda each: each.at, default=None)
 
 
 def rebuild_status(home: Path) -> dict[str, Any] | None:
-    """The same for a status: when, why, from which backup, what was lost."""
+    """Return the last rebuild for a status: when, why, from which backup, what was lost."""
     if (done := last_rebuild(home)) is None:
         return None
     return {"at": done.at, "reason": done.reason, "backup": done.backup, "lost": done.lost, "words": str(done)}

@@ -1,10 +1,10 @@
-"""Compressed segments that the database does not hold to their end: what it has lost is stored again from them.
+"""Compressed segments that the database does not hold in full: lost events are stored again from them.
 
 A segment is compressed once it is stored to its end. A database that lost its tail, or was rebuilt from a backup, may
-know less than that: then the segment is unpacked into a folder of its own and read as any other.
+hold less. Then the segment is unpacked into a folder of its own and read like any other.
 
-Laws kept here: a segment that lies there uncompressed too is read from that; a damaged one gives every whole line that
-can be unpacked, and is named.
+Laws kept here: if a segment exists uncompressed too, that file is read; of a damaged segment every complete line that
+can be unpacked is stored, and the segment is named.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _GZIP = 31
 
 @dataclass
 class Unpacked:
-    """What was read of the compressed segments: how many, their events, and the damaged ones with what was found."""
+    """The result of reading compressed segments: their number, their events, and the damaged ones with the fault."""
 
     segments: int = 0
     events: int = 0
@@ -47,13 +47,13 @@ def store_packed(
     *,
     is_stopped: Callable[[], bool] = lambda: False,
 ) -> Unpacked:
-    """Stores what the database lacks of the compressed segments; ``room``: a folder with place for one, unpacked.
+    """Store what the database lacks of the compressed segments; ``room``: a folder with space for one, unpacked.
 
-    It ends before the next segment once ``is_stopped()``.
+    Stops before the next segment once ``is_stopped()`` is true.
 
     Raises:
         duckdb.Error: as ``Ingest.run_once``.
-        OSError: a segment cannot be read, or not be unpacked.
+        OSError: a segment cannot be read or unpacked.
     """
     read = Unpacked()
     for path in _lacking(connection, home):
@@ -82,7 +82,7 @@ def recall_packed(
     *,
     is_stopped: Callable[[], bool] = lambda: False,
 ) -> Unpacked:
-    """As ``store_packed``, for the database in place: damaged segments are set aside."""
+    """Like ``store_packed``, for the database in place: damaged segments are set aside."""
     if not _lacking(connection, home):
         return Unpacked()
     with rebuilding_room(home) as room:
@@ -101,12 +101,12 @@ def _lacking(connection: duckdb.DuckDBPyConnection, home: Path) -> list[Path]:
 
 
 def unpack(path: Path, to: Path) -> str:
-    """Unpacks a file; returns what is wrong with it, and then what follows its last whole line is left out.
+    """Unpack a file; return its fault, or empty text. With a fault, the part after the last complete line is left out.
 
-    A disk that cannot read it (EIO) is such a fault: it will not be able to the next time either.
+    A disk that cannot read the file (EIO) counts as a fault: a later read would fail too.
 
     Raises:
-        OSError: it cannot be opened, or not be written.
+        OSError: the file cannot be opened, or its content not be written.
     """
     packed, fault = zlib.decompressobj(_GZIP), ""
     with path.open("rb", buffering=0) as source, to.open("wb+") as file:
@@ -136,7 +136,7 @@ def unpack(path: Path, to: Path) -> str:
 
 
 def _up_to_fault(packed: zlib._Decompress, chunk: bytes) -> Iterator[bytes]:
-    """All that can be unpacked of a chunk, byte by byte: at a fault, zlib keeps back what came before it in a call."""
+    """Return all that can be unpacked of a chunk, byte by byte: zlib returns nothing of a call that meets a fault."""
     for at in range(len(chunk)):
         try:
             yield packed.decompress(chunk[at : at + 1])

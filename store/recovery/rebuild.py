@@ -1,10 +1,10 @@
-"""A damaged or lost database made again: the newest backup that is whole, and the journal behind it.
+"""Rebuilds a damaged or lost database: the newest intact backup, and the journal recorded after it.
 
 Laws kept here:
-- the new database is made beside the old one, closed, opened again and read whole before it takes its place;
-- what could not be brought back is named, and where a loss is not accepted (``is_loss_accepted``) nothing is changed.
+- the new database is made beside the old one, closed, opened again and read in full before it replaces the old one;
+- every loss is named, and unless a loss is accepted (``is_loss_accepted``) nothing is changed.
 
-What the old database had is asked of its file, where that can still be read, and of the backup.
+The old database's file, if it can still be read, and the backup tell what the old database had.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ _RESERVE_BYTES = 256 * 1024 * 1024
 
 
 class RebuildFailed(StoreError):
-    """Nothing was changed: there is nothing to rebuild from, no room, or a loss that nobody has accepted."""
+    """Nothing was changed: there is no backup or journal, no disk space, or a loss that was not accepted."""
 
 
 @dataclass(frozen=True)
 class _Known:
-    """What a database says of itself: the last batch and the missing ones of each run, and its imports in words."""
+    """What a database says of its content: last batch and missing batches of each run, and its imports in words."""
 
     runs: dict[tuple[str, str], tuple[int, int]]
     imports: dict[tuple[object, ...], str]
@@ -57,12 +57,12 @@ def rebuild(
     source: Path | None = None,
     is_loss_accepted: bool = False,
 ) -> Rebuilt:
-    """Makes the database of a home again, from ``source`` or its newest whole backup; nobody has it open meanwhile.
+    """Rebuild the database of a home from ``source`` or its newest intact backup; nobody may have it open meanwhile.
 
     Raises:
         RebuildFailed: nothing was changed.
-        DatabaseLocked, DatabaseNewer: likewise.
-        duckdb.Error, OSError: likewise: disk full, for example.
+        DatabaseLocked, DatabaseNewer: nothing was changed either.
+        duckdb.Error, OSError: nothing was changed either; the disk is full, for example.
     """
     database = Layout(home).database
     done = Rebuilt(at=now.astimezone(UTC).isoformat(timespec="milliseconds"), reason=reason)
@@ -88,11 +88,11 @@ def rebuild(
 
 
 def _old(database: Path, room: Path) -> _Known | None:
-    """What the file of the old database says, without its log; ``None`` where it cannot be read.
+    """Return what the file of the old database says, without its write-ahead log; ``None`` if it cannot be read.
 
     Raises:
-        DatabaseLocked: somebody has it open.
-        DatabaseNewer: it is not for this program to make again.
+        DatabaseLocked: another process has it open.
+        DatabaseNewer: a newer version of the program made it, so this one must not rebuild it.
     """
     if not database.exists():
         return None
@@ -125,7 +125,7 @@ def _known(connection: duckdb.DuckDBPyConnection) -> _Known:
 
 
 def _begin(home: Path, new: Path, resources: Resources, source: Path | None, done: Rebuilt) -> _Known | None:
-    """Puts a copy of the backup to begin with at ``new``, else an empty database; returns what the backup says."""
+    """Put a copy of the backup, or an empty database, at ``new``; return what the backup says."""
     # The newest first: less of the journal has to be read, and a segment that it covers may be gone.
     for path in [source] if source else backups(Layout(home).backups)[::-1]:
         if not path.is_file():
@@ -189,7 +189,7 @@ def _copy_backup(path: Path, new: Path, resources: Resources) -> _Known:
 
 
 def _fill(home: Path, new: Path, resources: Resources, done: Rebuilt) -> list[Path]:
-    """Stores what the journal has behind the backup; returns the compressed segments that are damaged."""
+    """Store what the journal has after the backup; return the damaged compressed segments."""
     room = new.parent
     (scratch := room / "scratch").mkdir()
     with closing(open_database(new, resources)) as opened:
@@ -214,10 +214,10 @@ def _fill(home: Path, new: Path, resources: Resources, done: Rebuilt) -> list[Pa
 def _compare(
     opened: duckdb.DuckDBPyConnection, home: Path, old: _Known | None, base: _Known | None, done: Rebuilt
 ) -> None:
-    """Says what the new database has of the journal, and what it lacks that the old one had, or may have had.
+    """Say what the new database has of the journal, and what it lacks that the old one had, or may have had.
 
-    A batch that a whole segment does not have is one that its producer could not write: the old one never had it,
-    unless it says so.
+    A batch missing from an intact segment is one that its producer could not write: the old database never had this
+    batch, unless it says so.
     """
     new, found = _known(opened), gaps(opened, home)
     done.journal = [str(each) for each in certificates(opened)]

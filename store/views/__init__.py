@@ -1,1 +1,1 @@
-"""The macros and views of ``sql/``: their files, how they get into a database, and what their columns mean."""
+"""The macros and views of ``sql/``: their files, their loading into a database, and the meaning of their columns."""

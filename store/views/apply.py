@@ -1,4 +1,4 @@
-"""Applies ``sql/`` to a database, in dependency order, only what changed.
+"""Loads ``sql/`` into a database, in dependency order, only changed objects.
 
 ``applied_sql`` holds the digests of the objects that the database has, so a changed head is applied too, as a comment.
 """
@@ -14,13 +14,13 @@ from tape.store.views.sql_files import SqlObject, sql_objects
 
 
 def pending_views(connection: duckdb.DuckDBPyConnection) -> list[SqlObject]:
-    """The objects whose digest is not the one the database holds."""
+    """Return the objects whose digest differs from the one in the database."""
     held = dict(connection.execute("select name, digest from applied_sql").fetchall())
     return [item for item in sql_objects() if held.get(item.name) != item.digest]
 
 
 def apply_views(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Creates what is new or changed and drops what is gone, in one transaction; returns the names touched."""
+    """Create new and changed objects and drop removed ones, in one transaction; return the names touched."""
     pending = pending_views(connection)
     known = {item.name for item in sql_objects()}
     held = connection.execute("select name from applied_sql").fetchall()
@@ -54,10 +54,10 @@ def apply_views(connection: duckdb.DuckDBPyConnection) -> list[str]:
 
 
 def drop_views(connection: duckdb.DuckDBPyConnection) -> None:
-    """Drops every macro and view, before a migration changes the tables under them, in one transaction.
+    """Drop every macro and view in one transaction, before a migration changes the tables below them.
 
-    A process killed amid it, and the program of the older revision after it, find all of them, or none and no word of
-    them.
+    After a kill in the middle, this program and the older revision's find either all objects, or no objects and no
+    digests.
     """
     if not connection.execute("from duckdb_tables() where table_name = 'applied_sql'").fetchall():
         return

@@ -1,6 +1,6 @@
-"""What there is to ask: tables and views by group, and what their columns mean.
+"""The catalog: tables and views by group, and the meaning of their columns.
 
-Laws kept here: what is said of them is what the database says: comments of tables and columns, head comments of views.
+Law kept here: all descriptions come from the database: comments of tables and columns, head comments of views.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CATALOG_SQL = f"""
 
 @dataclass(frozen=True)
 class Column:
-    """One column, and what it means, with its unit in brackets."""
+    """One column, and its meaning, with its unit in brackets."""
 
     name: str
     type: str
@@ -50,12 +50,12 @@ class Relation:
 
     @property
     def comments(self) -> dict[str, str]:
-        """What each column means."""
+        """Return the meaning of each column."""
         return {column.name: column.comment for column in self.columns}
 
 
 def relations_of(listed: list[Mapping[str, str]]) -> dict[str, Relation]:
-    """The tables and views of a database, from the row of ``CATALOG_SQL``."""
+    """Return the tables and views of a database, from the row of ``CATALOG_SQL``."""
     columns: dict[str, list[Column]] = {}
     for each in listed:
         name = each["relation"]
@@ -64,7 +64,7 @@ def relations_of(listed: list[Mapping[str, str]]) -> dict[str, Relation]:
 
 
 def group_of(name: str) -> str:
-    """The group a relation is listed in."""
+    """Return the group that a relation is listed in."""
     view = _views().get(name)
     if view is not None:
         return _GROUP_OF_LAYER[view.layer]
@@ -72,7 +72,7 @@ def group_of(name: str) -> str:
 
 
 def purpose_of(name: str) -> str:
-    """What a table or view is for, in one sentence; empty where nothing is said."""
+    """Return the purpose of a table or view in one sentence; empty if it has no comment."""
     view = _views().get(name)
     if view is not None:
         return view.purpose
@@ -81,7 +81,7 @@ def purpose_of(name: str) -> str:
 
 
 def unit_in(comment: str) -> str | None:
-    """The unit that a column's comment ends with."""
+    """Return the unit that a column's comment ends with."""
     found = _UNIT.search(comment)
     return None if found is None else found[1]
 

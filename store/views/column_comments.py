@@ -1,8 +1,8 @@
-"""What each column of a view means, as comments in the catalog.
+"""The meaning of each view's columns, as comments in the catalog.
 
 Laws kept here: a column is explained where it is made, in the ``Columns:`` part of the head of its file, or by the
-event it comes from; everywhere above it keeps that meaning under the same name. Where several relations beneath have
-the name, the first one that the text mentions counts. A unit that the text does not give follows from the name.
+event that it comes from. Views above keep this meaning for a column of the same name. If several relations below have
+the name, the first one mentioned in the text counts. If the text gives no unit, the name does.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ COLUMNS_SQL = """
 
 
 def comment_columns(connection: duckdb.DuckDBPyConnection, objects: Iterable[SqlObject]) -> None:
-    """Gives the columns of all views their comments; touches only what has another one."""
+    """Give the columns of all views their comments; only comments that differ are changed."""
     held = catalog_comments(connection)
     for view, comments in view_comments(objects, held).items():
         for column, comment in comments.items():
@@ -37,7 +37,7 @@ def comment_columns(connection: duckdb.DuckDBPyConnection, objects: Iterable[Sql
 
 
 def catalog_comments(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str | None]]:
-    """The columns of each table and view, in their order, with the comments that the catalog holds."""
+    """Return the columns of each table and view, in their order, with the comments in the catalog."""
     rows = connection.execute(f"select relation, name, comment from ({COLUMNS_SQL}) order by relation, column_index")
     found: dict[str, dict[str, str | None]] = {}
     for relation, column, comment in rows.fetchall():
@@ -48,7 +48,7 @@ def catalog_comments(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[st
 def view_comments(
     objects: Iterable[SqlObject], held: Mapping[str, Mapping[str, str | None]]
 ) -> dict[str, dict[str, str]]:
-    """The comments of each view's columns. ``held``: what the catalog has; objects come after all they read."""
+    """Return the comments of each view's columns. ``held``: comments in the catalog; objects follow those they read."""
     listed = tuple(objects)
     known: dict[str, Comments] = {
         name: {column: text for column, text in columns.items() if text}
@@ -72,16 +72,16 @@ def _meanings(item: SqlObject, known: Mapping[str, Comments]) -> Iterator[Commen
 
 
 def with_unit(column: str, text: str) -> str:
-    """The text with the unit of the column's name, unless it ends with one in brackets."""
+    """Return the text with the unit of the column's name, unless the text ends with a unit in brackets."""
     unit = unit_by_name(column)
     return text if unit is None or text.endswith("]") else f"{text} [{unit}]"
 
 
 def unit_by_name(name: str) -> str | None:
-    """The unit that a name ends with, where nothing else says it."""
+    """Return the unit that a name ends with."""
     return next((unit for suffix, unit in UNITS.items() if name.endswith(suffix)), None)
 
 
 def quoted(text: str) -> str:
-    """A text as a literal of SQL."""
+    """Return a text as a literal of SQL."""
     return "'" + text.replace("'", "''") + "'"

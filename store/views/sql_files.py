@@ -1,14 +1,14 @@
-"""The files of ``sql/``: one macro or view each, in the order in which they build on one another.
+"""The files of ``sql/``: one macro or view each, sorted so that each comes after the objects it reads.
 
-Layout of a file: a head comment, then either a plain ``select`` (a view named after the file) or one
-``create macro``. A head may end with ``Columns:`` and a line ``name: meaning [unit]`` for each column that is made in
-the file. Which object reads which is found from the names in the text. ``sql/seen.sql`` stands for the views
-``seen_*`` of the base: one for each table of events, whose name takes the place of ``event_table``.
+Layout of a file: a head comment, then either a plain ``select`` (a view named after the file) or one ``create macro``.
+A head may end with ``Columns:`` and a line ``name: meaning [unit]`` for each column that is made in the file. The names
+in a text tell which objects it reads. ``sql/seen.sql`` is the template of the ``seen_*`` views of the base: one view
+for each table of events, with the table's name in place of ``event_table``.
 
-An object has two digests, and each covers the digests of the same kind of all it reads. ``digest`` covers the whole
-text: ``applied_sql`` holds the digests that the database has, so a changed head is applied too, as a comment.
-``code_digest`` leaves comments and layout out: it is recorded with each publication and changes only when what is
-computed may change.
+An object has two digests, and each covers the digests of the same kind of all objects that it reads. ``digest`` covers
+the whole text, so that a changed head is loaded too, as a comment; ``applied_sql`` holds these digests. ``code_digest``
+leaves out comments and layout: it is recorded with each publication and changes only when the computed values may
+change.
 
 Laws kept here: base reads tables, intel reads base and intel, documents read both; names are unique.
 """
@@ -56,23 +56,23 @@ class SqlObject:
 
     @property
     def head(self) -> str:
-        """The head comment without its dashes, its sources and its columns."""
+        """Return the head comment without dashes, sources and columns."""
         return _SOURCE.sub("", self._head_and_columns[0]).strip()
 
     @property
     def columns(self) -> dict[str, str]:
-        """What the head says of columns that are made here, by name."""
+        """Return what the head says of columns that are made here, by name."""
         lines = (line.partition(":") for line in self._head_and_columns[2].splitlines())
         return {name.strip(): meaning.strip() for name, _, meaning in lines}
 
     @property
     def code(self) -> str:
-        """The text without comments and literals."""
+        """Return the text without comments and literals."""
         return _code(self.text)
 
     @property
     def mentions(self) -> tuple[str, ...]:
-        """The names in the text, each once, in the order of the text."""
+        """Return the names in the text, each once, in the order of the text."""
         return tuple(names_in(self.text))
 
     @property
@@ -83,7 +83,7 @@ class SqlObject:
 
     @property
     def purpose(self) -> str:
-        """The first sentence of the head comment."""
+        """Return the first sentence of the head comment."""
         return first_sentence(self.head)
 
     @property
@@ -101,7 +101,7 @@ class SqlObject:
 
 @cache
 def sql_objects() -> tuple[SqlObject, ...]:
-    """Every macro and view, each after all it reads."""
+    """Return every macro and view, each after all objects that it reads."""
     files = {path.stem: path for layer in LAYERS for path in sorted((SQL / layer).glob("*.sql"))}
     layers = {name: path.parent.name for name, path in files.items()} | dict.fromkeys(_seen(), "base")
     texts = {name: path.read_text(encoding="utf-8") for name, path in files.items()} | _seen()
@@ -129,7 +129,7 @@ def _sha256(parts: Iterable[str]) -> str:
 
 
 def without_layout(text: str) -> str:
-    """Return SQL without comments, each run of white space as one blank; quoted texts and names stay as they are."""
+    """Return SQL without comments, with each run of white space as one space; quoted texts and names stay unchanged."""
     return _LAYOUT_OR_QUOTED.sub(lambda found: found["quoted"] or " ", text).strip()
 
 
@@ -138,7 +138,7 @@ def first_sentence(text: str) -> str:
 
 
 def names_in(text: str) -> dict[str, None]:
-    """The names that SQL has, in their order, comments and texts left out."""
+    """Return the names in SQL, in their order, without comments and texts."""
     return dict.fromkeys(re.findall(r"\b[a-z_][a-z0-9_]*\b", _code(text)))
 
 
@@ -148,6 +148,6 @@ def _code(text: str) -> str:
 
 @cache
 def unfolded(name: str) -> int:
-    """How many macros and views are unfolded where one is read, itself included; 0 for what is none."""
+    """Return how many macros and views are expanded when one is read, itself included; 0 if it is neither."""
     found = next((item for item in sql_objects() if item.name == name), None)
     return 0 if found is None else 1 + sum(unfolded(other) for other in found.reads)
