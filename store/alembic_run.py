@@ -1,6 +1,6 @@
 """Runs the migrations of a database with alembic.
 
-It takes a third of a second to load sqlalchemy, so whoever finds nothing to migrate does not import this module.
+Loading sqlalchemy takes a third of a second, so callers import this module only if there is something to migrate.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tape.store.views.apply import drop_views
 
 
 def run_alembic(connection: duckdb.DuckDBPyConnection, target: str) -> None:
-    """Upgrades or downgrades an open database to ``target`` (a revision, ``head`` or ``base``)."""
+    """Upgrade or downgrade an open database to ``target`` (a revision, ``head`` or ``base``)."""
     logging.getLogger("alembic").setLevel(logging.WARNING)
     engine = sa.create_engine(
         "duckdb://", creator=lambda: ConnectionWrapper(connection.cursor()), poolclass=sa.pool.NullPool

@@ -1,7 +1,7 @@
-"""Documents in a canonical form: equal ones have equal text, however they were spelled.
+"""Documents in a canonical form: equal documents have equal text, however they were written.
 
-Keys are sorted, white space is left out, every number is a double, escapes are resolved. SQL calls these functions;
-they are made known to a database when it is opened for writing.
+Keys are sorted, white space is left out, every number is a double, escapes are resolved. SQL calls these functions; a
+database that is opened for writing gets them.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _document_type() -> Any:
 
 @cache
 def _decoder() -> msgspec.json.Decoder[Any]:
-    """Numbers of every spelling are decoded as doubles, because the type knows no other number."""
+    """Return a decoder that reads numbers of every spelling as doubles: the type knows no other number."""
     return msgspec.json.Decoder(_document_type())
 
 
@@ -56,7 +56,7 @@ _ENCODER = msgspec.json.Encoder(order="sorted")
 
 
 def canonical_json(text: str) -> str:
-    """JSON text in the one form that does not depend on key order, white space, number spelling or escapes."""
+    """Return JSON text in the one form that is independent of key order, white space, number spelling and escapes."""
     try:
         found = _ENCODER.encode(_decoder().decode(text)).decode()
     except (msgspec.MsgspecError, UnicodeError):
@@ -66,13 +66,13 @@ def canonical_json(text: str) -> str:
 
 
 def canonical_whole(text: str) -> str:
-    """As ``canonical_json``, without the keys that say how and when the line was written."""
+    """Like ``canonical_json``, without the keys that say how and when the line was written."""
     found = quick_canonical_whole(text)
     return found if found is not None else encoded(_without_how(loaded(text)))
 
 
 def quick_canonical_whole(text: str | bytes | msgspec.Raw) -> str | None:
-    """As ``canonical_whole``; ``None`` for a document that takes the slow way, and for text that is none."""
+    """Like ``canonical_whole``; ``None`` for text that is not a document, or that needs the slow path."""
     try:
         found = _ENCODER.encode(_without_how(_decoder().decode(text))).decode()
     except (msgspec.MsgspecError, UnicodeError):
@@ -89,7 +89,7 @@ def _without_how(value: Any) -> Any:
 
 
 def canonical_ids(text: str) -> str:
-    """A list of ids as text: ``[1, "2"]`` and ``["1", 2.0]`` are the same ids; plain ones without quotes."""
+    """Return a list of ids as text: ``[1, "2"]`` and ``["1", 2.0]`` are the same ids; plain ones without quotes."""
     found = loaded(text)
     if not isinstance(found, list):
         return encoded(found)
@@ -106,7 +106,7 @@ def _id_text(value: Any) -> Any:
 
 
 def loaded(text: str) -> Any:
-    """What JSON text says; the text itself where it is none."""
+    """Parse JSON text; return the text itself if it is not JSON."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -114,7 +114,7 @@ def loaded(text: str) -> Any:
 
 
 def encoded(value: Any) -> str:
-    """The canonical JSON of a value."""
+    """Return the canonical JSON of a value."""
     try:
         return _ENCODER.encode(_as_doubles(value)).decode()
     except RecursionError:
@@ -142,7 +142,7 @@ def _writable(text: str) -> str:
 
 
 def add_functions(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the functions that the SQL below calls known to a database; a second time changes nothing."""
+    """Add the functions that the SQL below calls to a database; a second call changes nothing."""
     for function in (canonical_json, canonical_whole, canonical_ids):
         # A second cursor of the same database has them already.
         with suppress(duckdb.NotImplementedException, duckdb.CatalogException):

@@ -1,6 +1,7 @@
-"""The owner's claim on a home: one process at a time opens its database read-write and stays.
+"""The owner's claim on a home: one process at a time opens the home's database read-write and keeps it open.
 
-The claim is ``flock`` on ``logs/tape.pid``, which holds the owner's pid; it ends with the process, however that ends.
+The claim is ``flock`` on ``logs/tape.pid``, a file with the owner's pid. The lock ends with the process, even when it
+is killed.
 """
 
 from __future__ import annotations
@@ -34,10 +35,10 @@ def _path(home: Path) -> Path:
 
 @contextmanager
 def owning(home: Path) -> Iterator[None]:
-    """Holds the claim.
+    """Hold the owner's claim for the block.
 
     Raises:
-        OwnerRuns: another process holds it.
+        OwnerRuns: another process holds the claim.
     """
     with _holding(_path(home), home, OwnerRuns):
         yield
@@ -45,10 +46,10 @@ def owning(home: Path) -> Iterator[None]:
 
 @contextmanager
 def trading(home: Path) -> Iterator[None]:
-    """Holds the executor's claim, in the same way: ``flock`` on ``logs/tape-executor.pid``.
+    """Hold the executor's claim for the block, in the same way: ``flock`` on ``logs/tape-executor.pid``.
 
     Raises:
-        ExecutorRuns: another process holds it.
+        ExecutorRuns: another process holds the claim.
     """
     if (pid := _holder(Layout(home).logs / _OLD_EXECUTOR_CLAIM)) is not None:
         raise ExecutorRuns(home, pid)
@@ -88,12 +89,12 @@ def _lock(fd: int, home: Path, refusal: type[OwnerRuns | ExecutorRuns]) -> None:
 
 
 def owner_pid(home: Path) -> int | None:
-    """The pid of the running owner of a home, ``None`` when there is none."""
+    """Return the pid of the running owner of a home; ``None`` if there is none."""
     return _holder(_path(home))
 
 
 def _holder(path: Path) -> int | None:
-    """The pid in a file that somebody holds, ``None`` where nobody does."""
+    """Return the pid in a claim file that a process has locked; ``None`` if no process has."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -109,10 +110,10 @@ def _holder(path: Path) -> int | None:
 
 
 def refuse_foreign_claims(home: Path, names: Iterable[str]) -> None:
-    """Look at the files of claims without claiming anything.
+    """Check the claim files without claiming anything.
 
     Raises:
-        ForeignFile: one of them holds something else than a pid.
+        ForeignFile: one of them holds something other than a pid.
     """
     for name in names:
         path = Layout(home).logs / name
@@ -125,10 +126,10 @@ def _foreign(path: Path) -> ForeignFile:
 
 
 def refuse_beside_owner(home: Path) -> None:
-    """For what needs the database to itself.
+    """Refuse to go on while an owner runs, for commands that need the database to themselves.
 
     Raises:
-        OwnerRuns: an owner holds it.
+        OwnerRuns: an owner has the database open.
     """
     if (pid := owner_pid(home)) is not None:
         raise OwnerRuns(home, pid)

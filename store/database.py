@@ -5,8 +5,8 @@ Laws kept here:
 - the file is created with storage version v1.5.0, which DuckDB 1.5 and 2.0 both read;
 - migrations run before anything else opens the file, and the macros and views of ``sql/`` are brought up to date in
   the same step, so an open database is a complete one;
-- damage is told from trouble: a lock, a missing permission, no memory, a full disk, a failing disk, a newer version are
-  no damage. Blocks carry checksums and are read when they are needed, so damage may show at any query.
+- damage is distinguished from other trouble: a lock, a missing permission, no memory, a full disk, a failing disk or a
+  newer version are not damage. Blocks carry checksums and are read on demand, so any query may find damage.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ STORAGE_VERSION = "v1.5.0"
 
 @dataclass(frozen=True)
 class Resources:
-    """What the database may use. RSS is up to ``memory_limit`` plus 300 MB."""
+    """Memory, threads and disk that the database may use. RSS is up to ``memory_limit`` plus 300 MB."""
 
     memory_limit: str = "400MB"
     threads: int = 2
@@ -53,10 +53,10 @@ class Resources:
 
 
 def bytes_of(text: str) -> int:
-    """A size as DuckDB takes it: ``64MB``, ``2 GiB``.
+    """Return a size such as ``64MB`` or ``2 GiB``, written as for DuckDB, in bytes.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the text is not a size.
     """
     found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?([KMGT])(i?)B", text)
     if found is None:
@@ -66,9 +66,9 @@ def bytes_of(text: str) -> int:
 
 
 def migrate(path: Path, resources: Resources | None = None) -> list[str]:
-    """Creates or upgrades the database to the head revision and brings macros and views up to date.
+    """Create the database or upgrade it to the head revision, and update macros and views.
 
-    Returns what was done, one sentence each; empty when everything was up to date.
+    Returns the changes, one sentence each; empty if everything was up to date.
 
     Raises:
         DatabaseLocked, DatabaseDamaged, DatabaseNewer.
@@ -101,7 +101,7 @@ def migrate(path: Path, resources: Resources | None = None) -> list[str]:
 def open_database(
     path: Path, resources: Resources | None = None, *, read_only: bool = False
 ) -> duckdb.DuckDBPyConnection:
-    """Opens a migrated database.
+    """Open a migrated database.
 
     Raises:
         DatabaseMissing, DatabaseLocked, DatabaseDamaged, SchemaMismatch.
@@ -126,7 +126,7 @@ def _refuse_mismatch(path: Path, connection: duckdb.DuckDBPyConnection) -> None:
 def open_any_revision(
     path: Path, resources: Resources | None = None, *, read_only: bool = True
 ) -> duckdb.DuckDBPyConnection:
-    """Opens a database for what has been in it since the first revision.
+    """Open a database of any revision, to read tables that all revisions have.
 
     Raises:
         DatabaseMissing, DatabaseLocked, DatabaseDamaged.
@@ -137,10 +137,10 @@ def open_any_revision(
 
 
 def _check_path(path: Path) -> None:
-    """Refuse a path that DuckDB takes for a URL with a query: it would look for the WAL under another name.
+    """Refuse a path that DuckDB reads as a URL with a query: it would look for the WAL under another name.
 
     Raises:
-        StoreError: there is a ``?`` in the path, or in what its links lead to.
+        StoreError: there is a ``?`` in the path, or in the path that its links lead to.
     """
     if "?" in str(path.resolve()):
         raise StoreError(
@@ -184,7 +184,7 @@ def _connect(path: Path, resources: Resources, *, read_only: bool) -> duckdb.Duc
 def set_clocks(
     cursor: duckdb.DuckDBPyConnection, *, as_of: datetime | None = None, known_seq: int | None = None
 ) -> None:
-    """Sets the session's instant and its knowledge; ``None`` is now, and all."""
+    """Set the session's instant and its last visible ``ingest_seq``; ``None`` means now, and all rows."""
     for name, value, kind in (("as_of", as_of, "timestamptz"), ("known_seq", known_seq, "bigint")):
         if value is None:
             cursor.execute(f"reset variable {name}")
@@ -193,7 +193,7 @@ def set_clocks(
 
 
 def is_fatal(error: BaseException) -> bool:
-    """Whether the open database can no longer be used: after it only a new process helps."""
+    """Return whether an error makes the open database unusable, so that only a new process helps."""
     return (
         isinstance(error, (duckdb.FatalException, duckdb.InternalException))
         or (isinstance(error, duckdb.Error) and "database has been invalidated" in str(error))
@@ -216,9 +216,9 @@ _SAID_OF_FILES = (duckdb.IOException, *_DAMAGE_AT_OPEN)
 
 
 def is_damage(error: BaseException) -> bool:
-    """Whether an error shows that what stands in the database's files is not what was written there.
+    """Return whether an error shows that the database's files do not hold what was written.
 
-    Only of errors about files: what a query says of its own values may hold the same words.
+    Only errors about files count: an error about a query's own values may contain the same words.
     """
     error = getattr(error, "orig", None) or error  # as SQLAlchemy wraps it
     words = str(error)
@@ -232,7 +232,7 @@ def is_damage(error: BaseException) -> bool:
 
 @contextmanager
 def naming_damage(path: Path) -> Iterator[None]:
-    """Raises what shows damage of the database at ``path`` as ``DatabaseDamaged``."""
+    """Raise errors that show damage of the database at ``path`` as ``DatabaseDamaged``."""
     try:
         yield
     except StoreError:
@@ -248,7 +248,7 @@ def _first_line(error: BaseException) -> str:
 
 
 def read_all(connection: duckdb.DuckDBPyConnection) -> int:
-    """Reads every block that tables and catalog of an open database have, and returns the number of rows.
+    """Read every block of the tables and the catalog of an open database; return the number of rows.
 
     Raises:
         duckdb.Error: a block is not as it was written.
@@ -263,21 +263,21 @@ def read_all(connection: duckdb.DuckDBPyConnection) -> int:
 
 
 def is_interrupt(error: BaseException) -> bool:
-    """Return whether Ctrl-C ended what was done; DuckDB raises an error of its own where it came during a query."""
+    """Return whether Ctrl-C caused an error; DuckDB raises an error of its own for Ctrl-C during a query."""
     return isinstance(error, KeyboardInterrupt) or (
         isinstance(error, RuntimeError) and str(error) == "Query interrupted"
     )
 
 
 def is_memory_short(error: BaseException) -> bool:
-    """Whether there was no memory for what was done: once there is, it may be done again."""
+    """Return whether an error means that memory ran out; the work may be retried once there is memory."""
     return isinstance(error, (MemoryError, duckdb.OutOfMemoryException))
 
 
 def lock_down(connection: duckdb.DuckDBPyConnection, scratch: Path) -> None:
-    """Takes file access and settings away from every query of this database, for good; ``scratch`` stays readable.
+    """Forbid file access and changes of settings to all queries of this database, for good; ``scratch`` stays readable.
 
-    What remains is ``memory_limit``: setting it gives back what the allocator keeps.
+    ``memory_limit`` can still be set: setting it returns memory that the allocator keeps.
     """
     connection.execute(f"set allowed_directories = ['{scratch}/']")
     connection.execute("set enable_external_access = false")
@@ -288,7 +288,7 @@ def lock_down(connection: duckdb.DuckDBPyConnection, scratch: Path) -> None:
 
 @contextmanager
 def closing(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Closes a connection or cursor at the end of the block."""
+    """Close a connection or cursor at the end of the block."""
     try:
         yield connection
     finally:
@@ -297,9 +297,9 @@ def closing(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyCo
 
 @contextmanager
 def transaction(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """One transaction: committed at the end of the block, rolled back on any exception, which goes on.
+    """Run the block in one transaction: committed at its end, rolled back and raised again on any exception.
 
-    Where memory is so short that even that fails, ``roll_back`` does it before the cursor is used again.
+    If memory is so short that even the rollback fails, call ``roll_back`` before the cursor is used again.
     """
     cursor.execute("begin transaction")
     try:
@@ -312,6 +312,6 @@ def transaction(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 
 def roll_back(cursor: duckdb.DuckDBPyConnection) -> None:
-    """Ends the transaction that is open, if one is."""
+    """Roll back the open transaction, if there is one."""
     with suppress(duckdb.TransactionException):
         cursor.execute("rollback")

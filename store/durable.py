@@ -1,4 +1,4 @@
-"""What survives a power cut: files and folders that are on disk, whole, before anybody relies on them."""
+"""Durable writes: files and folders that are complete on disk before anything relies on them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import BinaryIO
 
 
 def make_folder(folder: Path) -> None:
-    """Makes a private folder and those above it; that they are there survives a power cut.
+    """Make a private folder and those above it; the folders survive a power cut.
 
-    Also where the folder and the one above it are there already: who made them may not have synced them yet.
+    Existing folders are synced too: the process that made them may not have synced them yet.
     """
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -24,7 +24,7 @@ def make_folder(folder: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes new and renamed files of a folder survive a power cut."""
+    """Make new and renamed files of a folder survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -33,9 +33,9 @@ def sync_folder(folder: Path) -> None:
 
 
 def sync_names(path: Path) -> None:
-    """Makes a new file survive a power cut, and the folder it lies in, which may be as new.
+    """Make a new file survive a power cut, and its folder, which may be as new.
 
-    Where this process may not write, nothing is new.
+    A folder without write permission is skipped: nothing in it is new.
     """
     for folder in path.parents[:2]:
         if os.access(folder, os.W_OK):
@@ -43,10 +43,10 @@ def sync_names(path: Path) -> None:
 
 
 def write_whole(fd: int, line: bytes) -> int:
-    """Writes bytes in one call and returns how many.
+    """Write bytes in one call and return their number.
 
     Raises:
-        OSError: they were not all written.
+        OSError: not all bytes were written.
     """
     written = os.write(fd, line)
     # No second call for the rest: a reader between the two would find half a line, and an interrupt would leave one.
@@ -59,11 +59,11 @@ def write_whole(fd: int, line: bytes) -> int:
 def replacing(
     path: Path, temporary: Path, *, mode: int = 0o666, before_rename: Callable[[], None] = lambda: None
 ) -> Iterator[BinaryIO]:
-    """Give a file to write into, which takes the place of ``path`` at the end of the block.
+    """Give the block a file to write into, which replaces ``path`` at the end of the block.
 
-    A reader sees the old content or the new one, whole. A power cut leaves one of them: the new one for certain once
-    the folder is synced. What is written lies at ``temporary`` until then, and is removed where the block fails.
-    ``before_rename``: called when the content is on disk and has not got its name.
+    A reader sees either the old content or the new content, complete. So does a reader after a power cut; once the
+    folder is synced, it is the new content. Until the end of the block the content is at ``temporary``, and it is
+    removed if the block fails. ``before_rename`` is called when the content is on disk, before the rename.
     """
     temporary.unlink(missing_ok=True)  # left by a process that was killed
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC

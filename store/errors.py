@@ -10,14 +10,14 @@ _LISTED = 12
 
 
 def one_of(names: Sequence[str], found: str) -> str:
-    """``one of a, b, c``: what was expected; of many names those that are most like what was found."""
+    """Return ``one of a, b, c``, the expected names; of many names only those most similar to the one found."""
     if len(names) <= _LISTED:
         return f"one of {', '.join(names)}"
     return f"one of {len(names)} names, such as {', '.join(get_close_matches(found, names, 5, 0.4) or names[:5])}"
 
 
 class StoreError(Exception):
-    """Something the user can act on; the command line prints it in one line and exits 1."""
+    """An error that the user can act on; the command line prints it in one line and exits 1."""
 
     place = ""
     """Where in somebody's SQL it lies: the line, and under it a caret; empty for all else."""
@@ -35,7 +35,7 @@ class DatabaseMissing(StoreError):
 
 
 class DatabaseLocked(StoreError):
-    """Another process holds the database at ``path``; ``holder`` is DuckDB's word on who."""
+    """Another process holds the database at ``path``; ``holder`` is DuckDB's description of that process."""
 
     def __init__(self, path: Path, holder: str) -> None:
         self.path, self.holder = path, holder
@@ -43,7 +43,7 @@ class DatabaseLocked(StoreError):
 
 
 class DatabaseDamaged(StoreError):
-    """The files of the database at ``path`` cannot be relied on; ``found`` is what shows it."""
+    """The files of the database at ``path`` are damaged; ``found`` is the evidence."""
 
     def __init__(self, path: Path, found: str) -> None:
         self.path, self.found = path, found
@@ -51,7 +51,7 @@ class DatabaseDamaged(StoreError):
 
 
 class SchemaMismatch(StoreError):
-    """The database's revision is not the one this version of the program works with."""
+    """The database's revision is not the one that this version of the program works with."""
 
     def __init__(self, path: Path, found: str | None, expected: str) -> None:
         self.path, self.found, self.expected = path, found, expected
@@ -69,9 +69,9 @@ class DatabaseNewer(StoreError):
 
 
 class NoLogs(StoreError):
-    """A folder holds none of the logs that can be imported; ``nearby``: folders one level up and down that do.
+    """A folder has no logs that can be imported; ``nearby``: folders one level up and down that do.
 
-    ``unread``: what it holds instead, each with the reason.
+    ``unread``: the files that it has instead, each with the reason.
     """
 
     def __init__(self, folder: Path, expected: str, nearby: Sequence[Path] = (), unread: Sequence[str] = ()) -> None:
@@ -84,7 +84,7 @@ class NoLogs(StoreError):
 
 
 class OwnerRuns(StoreError):
-    """The database belongs to a running owner process, which would have to do what is asked."""
+    """The database belongs to a running owner process, so this process must not do the work itself."""
 
     def __init__(self, home: Path, pid: int) -> None:
         self.home, self.pid = home, pid
@@ -92,7 +92,7 @@ class OwnerRuns(StoreError):
 
 
 class ExecutorRuns(StoreError):
-    """The home has a running executor: another one would trade the same account."""
+    """The home has a running executor: a second one would trade the same account."""
 
     def __init__(self, home: Path, pid: int) -> None:
         self.home, self.pid = home, pid
@@ -100,7 +100,7 @@ class ExecutorRuns(StoreError):
 
 
 class QueryRefused(StoreError):
-    """A query is not one ``select`` over what may be read; ``place``: where it says so."""
+    """A query is not one ``select`` over what may be read; ``place``: the line and caret of the offending part."""
 
     def __init__(self, expected: str, found: str, place: str = "") -> None:
         self.expected, self.found, self.place = expected, found, place
@@ -108,7 +108,7 @@ class QueryRefused(StoreError):
 
 
 class QueryFailed(StoreError):
-    """The database's own words on a query, the place they point at apart."""
+    """A query failed in the database: DuckDB's message, and apart from it the place in the query."""
 
     def __init__(self, words: str, place: str = "") -> None:
         self.place = place
@@ -116,6 +116,6 @@ class QueryFailed(StoreError):
 
     @classmethod
     def of(cls, text: str) -> QueryFailed:
-        """What DuckDB says of an error: ``Parser Error: .. LINE 1: selec 1`` and a line with a caret."""
+        """Parse a DuckDB error: ``Parser Error: .. LINE 1: selec 1`` and a line with a caret."""
         words, line, place = text.partition("\nLINE ")
         return cls(words, f"LINE {place.rstrip()}" if line else "")

@@ -1,4 +1,4 @@
-"""An event as JSON: what its fields hold, whatever kind of value that is."""
+"""Events as JSON, for field values of any kind."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _DEPTH = 100
 
 
 def to_json(item: Any) -> bytes:
-    """JSON of an event's fields, as the journal writes them."""
+    """Return the JSON of an event's fields, as the journal writes them."""
     try:
         return orjson.dumps(item, default=_simpler, option=_OPTIONS)
     except TypeError:
@@ -21,7 +21,7 @@ def to_json(item: Any) -> bytes:
 
 
 def _simpler(value: Any) -> Any:
-    """What orjson does not know, as something that it does."""
+    """Return a value that orjson cannot write as one that it can."""
     if isinstance(value, float):
         return float(value)
     if isinstance(value, Mapping):
@@ -32,7 +32,7 @@ def _simpler(value: Any) -> Any:
 
 
 def _plain(value: Any, above: tuple[int, ...] = ()) -> Any:
-    """What orjson refuses: whole numbers beyond 64 bits and keys become text, broken surrogates ``?``."""
+    """Rewrite what orjson refuses: whole numbers beyond 64 bits and keys become text, broken surrogates ``?``."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, int):

@@ -1,17 +1,17 @@
-"""The layout of a home: where each of its files lies. Nothing here looks at the disk.
+"""The layout of a home: the path of each of its files. Nothing here reads the disk.
 
 ::
 
-    logs/                      all that Tape keeps, beside the contract's logs of a runtime
+    logs/                      all files of Tape, beside the contract's logs of a runtime
       tape.duckdb              the database
-      journal/                 what producers record, before it is stored
+      journal/                 recorded events, until they are stored and backed up
       state/                   the published files
-      cache/                   what local dashboards and accounts go on from
+      cache/                   state for local dashboards and accounts
       backup/                  copies of the database
       damaged/, rebuilding/    a database that was set aside, and one that is being made
       tape.pid, tape.sock      the owner's claim and its socket
       tape-executor.pid        the executor's claim
-      tape.written             which of these files Tape wrote, and what it wrote last
+      tape.written             the files that Tape wrote, and the digest of the last content of each
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def state_in(logs: Path) -> Path:
 
 @dataclass(frozen=True)
 class Layout:
-    """The places in a home folder."""
+    """The paths in a home folder."""
 
     home: Path
 

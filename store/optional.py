@@ -1,4 +1,4 @@
-"""Libraries that only some questions need: they are installed with an extra, and loaded at the first use."""
+"""Libraries for optional features: installed with an extra, and loaded at the first use."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from tape.store.errors import StoreError
 
 
 def optional(name: str, how: str) -> Any:
-    """Return the module ``name``.
+    """Import and return the module ``name``.
 
     Raises:
-        StoreError: it is not installed; ``how`` says what needs it and how to install it.
+        StoreError: the module is not installed; ``how`` says what needs it and how to install it.
     """
     try:
         return import_module(name)
@@ -21,7 +21,7 @@ def optional(name: str, how: str) -> Any:
 
 
 def pyarrow() -> Any:
-    """Return the module of Apache Arrow.
+    """Import and return Apache Arrow.
 
     Raises:
         StoreError: it is not installed.

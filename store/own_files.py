@@ -1,19 +1,19 @@
-"""Which files are this program's own, and which another program's: what was written last is on record.
+"""A record of the files that Tape wrote, to tell them from files of other programs.
 
-A file is foreign when its bytes are not the last that were written here. The record is ``logs/tape.written``, one line
-for each writing, appended and synced before the file gets its new content:
+A file is foreign when its bytes are not those that Tape wrote last. The record is ``logs/tape.written``, one line for
+each writing, appended and synced before the file gets its new content:
 
     <md5 of the new content>  <file>
-    +<bytes of other programs at its beginning>  <log that is appended to>
+    +<bytes of other programs at its beginning>  <log that Tape appends to>
 
-A file below the home is named relative to it, any other by its whole path. Of a file the last two lines count: a
-process that dies between its line and the renaming leaves the content of the line before, and one whose writing fails
-puts that content on record again before it tries once more. When the record has grown to COMPACT_BYTES, it is written
-anew with the lines that count. An empty file, and one of NULs only, is nobody's.
+A file below the home is named relative to the home, any other file by its whole path. The last two lines of a file
+count: a process that dies between its line and the rename leaves the content of the line before. A process whose write
+fails records the old content again before it retries. When the record has grown to COMPACT_BYTES, it is rewritten with
+only the lines that count. An empty file, or one of NULs only, belongs to no program.
 
 Laws kept here:
-- nothing foreign is replaced, cut or moved unless it is taken over; what is taken over is copied into
-  ``logs/taken-over`` first;
+- no foreign file is replaced, truncated or moved unless it is taken over; a file that is taken over is first copied
+  into ``logs/taken-over``;
 - several processes may write to one record.
 """
 
@@ -42,7 +42,7 @@ _Version = tuple[int, int, int]
 
 
 class ForeignFile(StoreError):
-    """A file has other bytes than this program wrote there last, so it belongs to somebody else."""
+    """A file has other bytes than Tape wrote last, so it belongs to another program."""
 
     def __init__(self, path: Path, found: str, then: str) -> None:
         super().__init__(f"{path}: expected what Tape wrote there last, found {found}; {then}")
@@ -53,7 +53,7 @@ TAKE_OVER = f"`--take-over` replaces it and keeps what is there in logs/{TAKEN_O
 
 
 class OwnFiles:
-    """The record of a home, and what it says of a file."""
+    """The record of a home, and what it tells about a file."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -67,13 +67,13 @@ class OwnFiles:
         """The files that were found to be own, and their digest: they are not read again while they are the same."""
 
     def knows(self, path: Path) -> bool:
-        """Whether the record has ever heard of a file."""
+        """Return whether the record has any line for a file."""
         self._load()
         name = self._name(path)
         return name in self._digests or name in self._foreign_bytes
 
     def is_own(self, path: Path) -> bool:
-        """Whether a file may be replaced: it is as it was written last, there is none, or nothing is in it."""
+        """Return whether a file may be replaced: it is missing, empty, or has the bytes that Tape wrote last."""
         try:
             version = _version(path)
             # A published file is replaced every second: reading it each time would double the work of publishing.
@@ -99,7 +99,7 @@ class OwnFiles:
             raise ForeignFile(path, "another program's content", then)
 
     def take_over(self, path: Path) -> Path | None:
-        """Makes a foreign file this program's own; returns where a copy of it is kept, ``None`` where it is own."""
+        """Make a foreign file Tape's own; return the path of its copy, ``None`` if the file is Tape's already."""
         if self.is_own(path):
             return None
         kept = set_aside(Layout(self.home).logs, path)
@@ -108,9 +108,9 @@ class OwnFiles:
         return kept
 
     def intend(self, digests: Mapping[Path, str]) -> None:
-        """Puts on record what files are about to contain, by md5. When it returns a power cut does not undo it.
+        """Record the future content of files, by md5. When this returns, the record survives a power cut.
 
-        What an own file contains until then stays on record, however often the writing fails.
+        The present content of an own file stays on record, no matter how often the write fails.
         """
         self._load()
         lines = []
@@ -126,12 +126,12 @@ class OwnFiles:
             self._append(lines)
 
     def foreign_bytes(self, log: Path) -> int | None:
-        """How many bytes at the beginning of a log are other programs'; ``None``: the record does not know the log."""
+        """Return how many bytes of other programs a log begins with; ``None`` if the record does not know the log."""
         self._load()
         return self._foreign_bytes.get(self._name(log))
 
     def begin_log(self, log: Path, foreign_bytes: int = 0) -> None:
-        """Puts on record that a log is appended to from here on, behind this many bytes of other programs."""
+        """Record that Tape appends to a log from here on, after this many bytes of other programs."""
         if self.foreign_bytes(log) != foreign_bytes:
             self._append([(f"+{foreign_bytes}", self._name(log))])
 
@@ -142,7 +142,7 @@ class OwnFiles:
         return str(whole.relative_to(home) if whole.is_relative_to(home) else whole)
 
     def _load(self) -> None:
-        """Reads the record where it has changed since."""
+        """Read the record if it has changed since the last read."""
         try:
             stat = self._record.stat()
         except FileNotFoundError:
@@ -195,7 +195,7 @@ class OwnFiles:
                 self._compact_from = max(COMPACT_BYTES, 2 * self._compact())
 
     def _compact(self) -> int:
-        """Writes the record anew with the lines that count; returns its size. Whoever waits for its lock opens that."""
+        """Rewrite the record with the lines that count; return its size. Waiting processes then open the new file."""
         lines = [f"+{count}  {name}\n" for name, count in self._foreign_bytes.items()]
         for name, digests in self._digests.items():
             # not those of a folder that was exported to and is gone since
@@ -215,7 +215,7 @@ _MAY_NOT_WRITE = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 @contextmanager
 def _locked(record: Path) -> Iterator[int]:
-    """The open record, for one process at a time."""
+    """Open the record for one process at a time."""
     record.parent.mkdir(parents=True, exist_ok=True)
     while True:
         fd = os.open(record, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -240,10 +240,10 @@ def _version(path: Path) -> _Version:
 
 
 def digest_of(path: Path) -> str | None:
-    """The md5 of a file, ``None`` where nothing is in it but NULs.
+    """Return the md5 of a file; ``None`` if it is empty or holds only NULs.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
     digest, is_empty = hashlib.md5(usedforsecurity=False), True
     with path.open("rb") as file:
@@ -255,7 +255,7 @@ def digest_of(path: Path) -> str | None:
 
 
 def set_aside(logs: Path, path: Path) -> Path:
-    """Copies a file into ``logs/taken-over``, under a name of its own, and syncs the copy; returns where it lies."""
+    """Copy a file into ``logs/taken-over`` under a unique name, and sync the copy; return its path."""
     folder = logs / TAKEN_OVER
     make_folder(folder)
     named = kept = folder / f"{path.name}.{datetime.now(UTC):%Y%m%dT%H%M%S}"

@@ -1,4 +1,4 @@
-"""The revisions of the schema: the newest one there is, and that of a database."""
+"""The revisions of the schema: the newest revision, and the revision of a database."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 
 
 def head_revision() -> str:
-    """The newest revision in ``migrations/versions``, whose file names begin with their revision."""
+    """Return the newest revision in ``migrations/versions``, whose file names begin with their revision."""
     return max(path.name.split("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
 def revision(connection: duckdb.DuckDBPyConnection) -> str | None:
-    """The revision the database is at; ``None`` for an empty one."""
+    """Return the revision of a database; ``None`` for an empty one."""
     if not connection.execute("from duckdb_tables() where table_name = 'alembic_version'").fetchall():
         return None
     row = connection.execute("select version_num from alembic_version").fetchone()

@@ -1,8 +1,8 @@
 """The tables, derived from the events: one table per event type, plus the store's own.
 
 Laws kept here: a column's type, unit and comment come from ``tape.execution.events``; no primary keys and no secondary
-indexes (they break WAL replay on big tables, natural order is time); what the store adds to an event stands in
-``_store_columns`` and nowhere else.
+indexes (they break WAL replay on big tables, natural order is time); columns that the store adds to an event are
+declared in ``_store_columns`` only.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ METADATA = sa.MetaData()
 
 
 def column_type(annotation: Any) -> TypeEngine[Any]:
-    """The column type of an event field's annotation."""
+    """Return the column type for an event field's annotation."""
     types: dict[type, TypeEngine[Any]] = {
         bool: sa.Boolean(),
         int: sa.BigInteger(),
@@ -33,7 +33,7 @@ def column_type(annotation: Any) -> TypeEngine[Any]:
 
 
 def python_type(annotation: Any) -> type:
-    """The Python type behind an annotation: ``Annotated[float, ..] | None`` is ``float``; documents are ``dict``."""
+    """Return the Python type of an annotation: ``Annotated[float, ..] | None`` is ``float``; documents are ``dict``."""
     if annotation in (JsonValue, JsonValue | None):
         return dict
     if get_origin(annotation) is list:
@@ -87,7 +87,7 @@ def _store_columns() -> list[sa.Column[Any]]:
 
 
 def summary(event: type[Event]) -> str:
-    """The first line of an event's docstring: the comment of its table."""
+    """Return the first line of an event's docstring: the comment of its table."""
     return (inspect.getdoc(event) or "").splitlines()[0]
 
 

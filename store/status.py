@@ -1,4 +1,4 @@
-"""What the store holds: rows, first and last event per table."""
+"""The content of the store: rows, first and last event per table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tape.store.schema import EVENT_TABLES
 
 @dataclass(frozen=True)
 class TableStatus:
-    """One table: its rows, and the event times up to now that it spans, ``None`` when there are none."""
+    """One table: its rows, and the span of its event times up to now, ``None`` if there are none."""
 
     name: str
     rows: int
@@ -27,11 +27,11 @@ class TableStatus:
 
 
 class NothingYet(StoreError):
-    """The time of every event is still to come."""
+    """All events lie in the future."""
 
 
 def table_status(connection: duckdb.DuckDBPyConnection, now: datetime) -> list[TableStatus]:
-    """Return every event table, and what was refused (by the time it was refused)."""
+    """Return every event table, and the refused events (by the time of their refusal)."""
     times = {**dict.fromkeys(EVENT_TABLES, "ts"), "rejected_events": "rejected_ts"}
     parts = [f"select '{name}', count(*), min({ts}), max({ts}) from {name}" for name, ts in times.items()]
     found = [TableStatus(*row) for row in connection.execute(" union all ".join(parts)).fetchall()]
@@ -39,7 +39,7 @@ def table_status(connection: duckdb.DuckDBPyConnection, now: datetime) -> list[T
 
 
 def _up_to(connection: duckdb.DuckDBPyConnection, whole: TableStatus, ts: str, now: datetime) -> TableStatus:
-    """Without what is later than now; only a table that has such rows is read for that."""
+    """Return a table's status without rows later than now; only a table that has such rows is read for that."""
     if whole.last is None or whole.last <= now:
         return whole
     first, last, ahead = connection.execute(
@@ -51,7 +51,7 @@ def _up_to(connection: duckdb.DuckDBPyConnection, whole: TableStatus, ts: str, n
 
 
 def newest_event(connection: duckdb.DuckDBPyConnection, now: datetime) -> datetime | None:
-    """Return the time of the newest event that is over and no test noise, ``None`` in an empty store.
+    """Return the time of the newest event that is neither in the future nor test noise; ``None`` in an empty store.
 
     Raises:
         NothingYet: there are events, and all of them are later than now.
@@ -60,10 +60,10 @@ def newest_event(connection: duckdb.DuckDBPyConnection, now: datetime) -> dateti
 
 
 def newest_by(ask: Callable[[str], datetime | None], now: datetime) -> datetime | None:
-    """Like ``newest_event``, where somebody else reads the store; ``ask``: the only value of a select.
+    """Like ``newest_event``, for callers without a connection; ``ask`` runs a select and returns its only value.
 
-    One line of a wrong year must not lead astray whoever asks for the newest state: an event later than now does not
-    count before its time.
+    A single line with a wrong year must not mislead a user who asks for the newest state: events later than now are
+    ignored.
 
     Raises:
         NothingYet: there are events, and all of them are later than now.
@@ -87,7 +87,7 @@ def _z(instant: datetime) -> str:
 
 
 def relation_names(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """The tables and views of the database, by name."""
+    """Return the names of the database's tables and views, sorted."""
     rows = connection.execute(
         "select table_name from information_schema.tables where table_schema = 'main' order by table_name"
     ).fetchall()

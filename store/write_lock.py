@@ -1,8 +1,9 @@
-"""Held by whoever writes to an open database: one at a time, and what was committed stays.
+"""The write lock of an open database: one writer at a time, and what is committed survives a power cut.
 
-DuckDB syncs what it writes, but never the folder. A checkpoint removes the write-ahead log and the next commit makes a
-new one: as long as the folder is not synced, a power cut may lose the new log, or bring back that of an older
-checkpoint, with which the file cannot be opened. So whoever lets go syncs the folder when the log is another file.
+DuckDB syncs the files that it writes, but never the folder. A checkpoint removes the write-ahead log, and the next
+commit makes a new one. Until the folder is synced, a power cut may lose the new log, or bring back the log of an older
+checkpoint, with which the database cannot be opened. Releasing the lock therefore syncs the folder if the log is a new
+file.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from tape.store.durable import sync_folder
 
 
 class Writing:
-    """``with writing:`` around each transaction that writes; a thread that holds it may take it again.
+    """The lock: use ``with writing:`` around each writing transaction; a thread that holds it may take it again.
 
     Raises:
-        OSError: at the end of the block, what was committed in it may be lost with the power; tried again at the next.
+        OSError: at the end of the block: its commits may be lost in a power cut; the next block syncs again.
     """
 
     def __init__(self, database: Path) -> None:
