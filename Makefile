@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PYTEST = $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 REAL_LOGS := $(wildcard ../shared/data/real_logs)
 LOGS ?= $(or $(REAL_LOGS),$(EXAMPLE)/sample-logs)
 LIVE ?= build/live
@@ -12,7 +13,8 @@ SECONDS ?= $(if $(MAKE_TERMOUT),,60)
 # where it is set, each of the tests' many processes compiles the whole package again: twice the time
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup run example test mutants lint types layers sql-lint docs docs-check migrations-check check bench soak lock clean
+.PHONY: setup run example test test-rest mutants lint types layers sql-lint docs docs-check migrations-check check \
+	check-slow bench soak lock clean
 
 setup: $(VENV)/.ready
 
@@ -31,8 +33,13 @@ example: setup
 	@$(BIN)/tape --home $(EXAMPLE) export --as-of newest
 	@echo "ask it anything: $(BIN)/tape --home $(EXAMPLE) sql 'from symbol_scores' --as-of newest"
 
+# every law once; the tests that it leaves out, and how many, is said at its end
 test: setup
-	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
+	$(PYTEST) -m "not thorough and not slow" --hypothesis-profile quick
+
+# what `make test` leaves out; every property with all its examples, and faults of chance more often
+test-rest: setup
+	$(PYTEST) -m "(thorough or hypothesis or chance) and not slow"
 
 # single mistakes put into a copy of the code: prints those that no test sees
 mutants: setup
@@ -64,13 +71,18 @@ docs: setup
 docs-check: docs
 	git diff --exit-code -- docs
 
-check: test lint types layers sql-lint migrations-check docs-check
+check: test test-rest lint types layers sql-lint migrations-check docs-check
 
 bench: setup
 	$(BIN)/python -m benchmarks.legacy $(if $(REAL_LOGS),--real-logs $(REAL_LOGS))
 	$(BIN)/python -m benchmarks.spine
 	$(BIN)/python -m benchmarks.doctor
 	$(BIN)/python -m benchmarks.door
+
+# what waits by nature: hours
+check-slow: setup
+	$(PYTEST) -m slow
+	$(MAKE) soak
 
 soak: setup
 	$(BIN)/python -m pytest tests/faults --long --hypothesis-profile long

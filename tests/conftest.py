@@ -12,12 +12,41 @@ from typing import Any
 import duckdb
 import pytest
 
-from tape.store.database import migrate, open_database, set_clocks
+from tape.store.database import open_database, set_clocks
 from tape.store.schema import EVENT_TABLES
+from tests import templates
+from tests.divided import LEFT, mark_tests
 
 AS_OF = datetime(2025, 6, 15, 12, 30, tzinfo=UTC)
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 """Real logs for tests that can use them; they are not part of the project."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    mark_tests(items)
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("thorough") or item.get_closest_marker("slow"):
+            item.config.stash[LEFT] = item.config.stash.get(LEFT, 0) + 1
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left"] = session.config.stash.get(LEFT, 0)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Every worker of xdist has collected the same tests and left out the same."""
+    node.config.stash[LEFT] = getattr(node, "workeroutput", {}).get("left", 0)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if "not thorough" in config.option.markexpr:
+        terminalreporter.write_line(f"left to `make check` and `make check-slow`: {config.stash.get(LEFT, 0)} tests")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -94,12 +123,15 @@ class GivenRows:
         return self.rows(f"select {expression} as value")[0]["value"]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _templates(tmp_path_factory: pytest.TempPathFactory) -> None:
+    templates.keep_in(tmp_path_factory)
+
+
 @pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def empty_database() -> Path:
     """A migrated database without rows; copy it, do not open it."""
-    path = tmp_path_factory.mktemp("template") / "tape.duckdb"
-    migrate(path)
-    return path
+    return templates.empty_database()
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import os
 import pwd
 import re
 import sys
+import threading
 from collections.abc import Callable
 from functools import wraps
 from importlib import import_module
@@ -173,7 +174,11 @@ def _fail(message: str, code: int, place: str = "") -> NoReturn:
     told = _ERRNO.sub(r"\2: \1", " ".join(message.split()))
     if "permission denied" in told.lower():
         told += f"; expected the right to use it, found none for {_user()}: `ls -ld` shows who has it"
-    print("\n".join(filter(None, [f"tape: {told}", place])), file=sys.stderr)
+    print("\n".join(filter(None, [f"tape: {told}", place])), file=sys.stderr, flush=True)
+    if threading.active_count() > 1:
+        # Python's own way out would abort the process where a thread is still inside the database
+        sys.stdout.flush()
+        os._exit(code)
     raise SystemExit(code)
 
 

@@ -36,6 +36,7 @@ def test_there_are_twenty_questions_at_least() -> None:
     assert [recipe.question for recipe in BOOK.recipes if not recipe.question.endswith("?")] == []
 
 
+@pytest.mark.rows(3)
 @RECIPE
 def test_it_answers_with_the_columns_that_are_shown(recipe: Recipe, home: Path) -> None:
     answer = Client(home).query(recipe.sql, as_of=recipe.as_of)
@@ -43,6 +44,7 @@ def test_it_answers_with_the_columns_that_are_shown(recipe: Recipe, home: Path) 
     assert recipe.answer.splitlines()[0] == f"| {' | '.join(answer.columns)} |"
 
 
+@pytest.mark.thorough
 def test_a_running_owner_gives_the_same_answers(home: Path, tmp_path: Path) -> None:
     shutil.copytree(home, tmp_path / "home")
     kept = {"TAPE_STORE__EXPORTS_DAYS": "100000", "TAPE_STORE__MARKS_DAYS": "100000"}

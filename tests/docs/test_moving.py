@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 
 from examples.sample_logs import write_sample
 from tests.docs.pages import DOCS, PROJECT, fences
-from tests.tape.cli.test_app import tape
+from tests.programs import Ended, tape
 from tests.tape.owners import Serving
 
 _MAY_DIFFER = ("--ignore series", "doctor")
@@ -39,11 +38,14 @@ def commands(home: Path, old: Path) -> Iterator[str]:
 
 def run(line: str) -> None:
     words = shlex.split(line)
-    program = [sys.executable, "-m", "tape"] if words[0] == "tape" else [words[0]]
-    done = subprocess.run([*program, *words[1:]], cwd=PROJECT, capture_output=True, text=True, timeout=120, check=False)
+    if words[0] == "tape":
+        ended = tape(*words[1:])
+    else:
+        done = subprocess.run(words, cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False)
+        ended = Ended(done.returncode, done.stdout, done.stderr)
     codes = (0, 1, 2) if any(part in line for part in _MAY_DIFFER) else (0,)
-    assert done.returncode in codes, (line, done.stdout, done.stderr)
-    assert "Traceback" not in done.stderr, line
+    assert ended.code in codes, (line, ended)
+    assert "Traceback" not in ended.err, line
 
 
 def test_every_command_of_the_page_runs_in_its_order(old: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 
 from tests.docs.pages import DOCS, PROJECT
 
@@ -22,6 +23,16 @@ def test_every_promise_names_tests_that_exist() -> None:
         named = set(re.findall(r"`(test_\w+)`", line))
         assert named, line
         assert named <= functions_of(file), file
+
+
+def test_every_promise_is_tried_by_make_test() -> None:
+    """A named test may leave rows to ``make check``, but never itself."""
+    for line in _PROMISES:
+        (file,) = re.findall(r"`(test_\w+)\.py`", line)
+        module = import_module(f"tests.faults.{file}")
+        for name in re.findall(r"`(test_\w+)`", line):
+            marks = {mark.name for mark in getattr(getattr(module, name), "pytestmark", [])}
+            assert not marks & {"thorough", "slow"}, name
 
 
 def test_every_file_of_the_fault_suite_stands_behind_a_promise() -> None:

@@ -48,6 +48,7 @@ from tape.execution.venues.venue import (
     Update,
     sign,
 )
+from tests.divided import examples
 
 NOON = datetime(2025, 11, 1, 12, tzinfo=UTC)
 MAKER = Policy(offset_bps=10.0, reason="quality=ok; regime=calm")
@@ -744,7 +745,7 @@ def check_account(played: Played) -> None:
     assert played.book.to_json() == played.venue.state()["lots"]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from((0.25, 1.0, 2.5)))
 def test_the_record_of_random_intents_adds_up_to_the_account(seed: int, tick_s: float) -> None:
     check(Played(seed, tick_s))

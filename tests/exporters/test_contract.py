@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import orjson
 import pytest
 from jsonschema import Draft202012Validator
 
-from examples.sample_logs import DEFAULT_END, write_sample
+from examples.sample_logs import DEFAULT_END
 from tape.exporters.contract import STATE_FILES, StateFile, state_file
 from tape.exporters.shapes import Shape
 from tape.exporters.state_files import publish
@@ -19,6 +20,7 @@ from tape.store.legacy.importer import import_logs
 from tape.store.query.round import open_round
 from tape.store.views.sql_files import sql_objects
 from tests.conftest import AS_OF, SHARED, GivenRows
+from tests.templates import day_home
 
 CONTRACT_NAMES = {
     "nav.json",
@@ -69,16 +71,15 @@ def differences(found: Any, expected: Any, at: str = "") -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def published_sample(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+def published_sample(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """The files of a sample's end."""
     home = tmp_path_factory.mktemp("sample")
-    write_sample(home / "old", days=1.0)
-    database = home / "tape.duckdb"
-    database.write_bytes(empty_database.read_bytes())
-    with closing(open_database(database)) as connection:
-        import_logs(connection, home / "old", now=DEFAULT_END)
-        with open_round(connection, as_of=DEFAULT_END) as reading:
-            return {path.name: orjson.loads(path.read_bytes()) for path in publish(reading, home / "state")}
+    shutil.copy(day_home() / "logs" / "tape.duckdb", home / "tape.duckdb")
+    with (
+        closing(open_database(home / "tape.duckdb")) as connection,
+        open_round(connection, as_of=DEFAULT_END) as reading,
+    ):
+        return {path.name: orjson.loads(path.read_bytes()) for path in publish(reading, home / "state")}
 
 
 def test_the_table_names_the_twelve_files_of_the_contract() -> None:

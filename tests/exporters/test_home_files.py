@@ -92,6 +92,7 @@ def test_so_is_the_one_that_a_killed_older_owner_did_not_get_to_record(home: Pat
     assert settled(home).is_own(home / "logs" / "state" / "nav.json")
 
 
+@pytest.mark.rows(2)
 @pytest.mark.parametrize(
     "change",
     [

@@ -208,6 +208,7 @@ def test_an_older_publication_without_todays_counts_is_made_again(published: Pub
     assert republish(published.store.connection, export_id, tmp_path / "again").read_bytes() == content
 
 
+@pytest.mark.rows(1)
 @pytest.mark.parametrize(
     ("recorded_digest", "why"),
     [
@@ -262,6 +263,7 @@ def test_a_file_that_failed_is_tried_again_within_three_seconds_whatever_its_int
     assert published.after(2) == ALL - EVERY_TICK
 
 
+@pytest.mark.rows(1)
 @pytest.mark.parametrize("is_kept", [False, True])
 def test_what_could_not_be_recorded_is_recorded_once_before_anything_more_is_published(
     published: Published, monkeypatch: pytest.MonkeyPatch, is_kept: bool
@@ -304,6 +306,7 @@ def test_an_old_file_stays_while_it_fails(published: Published) -> None:
     assert published.of("nav.json").published_at == 1000.0
 
 
+@pytest.mark.rows(1)
 @pytest.mark.parametrize("error", [TypeError("x"), ValueError(), KeyError("x"), duckdb.BinderException("x\ny")])
 def test_whatever_fails_in_one_file_the_others_are_published(
     published: Published, error: Exception, monkeypatch: pytest.MonkeyPatch
@@ -318,6 +321,7 @@ def test_whatever_fails_in_one_file_the_others_are_published(
     assert published.of("positions.json").error
 
 
+@pytest.mark.rows(1)
 @pytest.mark.parametrize("error", [duckdb.FatalException("FATAL"), duckdb.IOException("database has been invalidated")])
 def test_a_broken_database_is_raised(
     published: Published, error: duckdb.Error, monkeypatch: pytest.MonkeyPatch

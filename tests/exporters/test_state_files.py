@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -16,24 +17,20 @@ import orjson
 import pytest
 from pydantic import ValidationError
 
-from examples.sample_logs import DEFAULT_END, write_sample
+from examples.sample_logs import DEFAULT_END
 from tape.exporters.contract import STATE_FILES, state_file
 from tape.exporters.state_files import finite, forget_unfinished, publish, render, write_atomically
 from tape.store.database import Resources, closing, open_database
-from tape.store.legacy.importer import import_logs
 from tape.store.query.round import open_round
 from tests.conftest import AS_OF, GivenRows, ago
+from tests.templates import day_home
 
 
 @pytest.fixture(scope="module")
-def sample_database(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sample_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database holding a sample of one day; open it read-only."""
-    home = tmp_path_factory.mktemp("sample")
-    write_sample(home / "old", days=1.0)
-    path = home / "tape.duckdb"
-    path.write_bytes(empty_database.read_bytes())
-    with closing(open_database(path)) as connection:
-        import_logs(connection, home / "old", now=DEFAULT_END)
+    path = tmp_path_factory.mktemp("sample") / "tape.duckdb"
+    shutil.copy(day_home() / "logs" / "tape.duckdb", path)
     return path
 
 

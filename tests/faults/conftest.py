@@ -12,11 +12,9 @@ from random import Random
 from secrets import randbits
 
 import pytest
-from hypothesis import settings
 
+from tests.divided import is_brief
 from tests.store.homes import Home
-
-settings.register_profile("long", max_examples=2_000)
 
 
 @pytest.fixture
@@ -29,10 +27,11 @@ def chance(request: pytest.FixtureRequest) -> Random:
 
 
 @pytest.fixture(scope="session")
-def times(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
-    """``times(quick, long)``: how often a fault is tried in this run."""
-    is_long = bool(request.config.getoption("long"))
-    return lambda quick, long: long if is_long else quick
+def times(request: pytest.FixtureRequest) -> Callable[[int, int, int], int]:
+    """``times(brief, usual, long)``: how often a fault is tried, by ``make test``, ``make check`` and ``make soak``."""
+    if request.config.getoption("long"):
+        return lambda brief, usual, long: long
+    return (lambda brief, usual, long: brief) if is_brief() else (lambda brief, usual, long: usual)
 
 
 @pytest.fixture(scope="module")

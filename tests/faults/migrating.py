@@ -27,7 +27,7 @@ import duckdb_sqlalchemy  # noqa: F401 (imported before it forks)
 from tape.store.alembic_run import run_alembic
 from tape.store.database import STORAGE_VERSION, closing, migrate, open_database
 from tape.store.revisions import revision
-from tests.tape.owners import PROJECT
+from tests.programs import PROJECT
 
 OLD_VIEWS = {
     "seen_ticks": "create view seen_ticks as from ticks",

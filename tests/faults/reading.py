@@ -8,12 +8,12 @@ half, of another shape, gone, or older than one read before.
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import threading
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from subprocess import PIPE
 from types import TracebackType
 from typing import Any, Self
 
@@ -22,7 +22,7 @@ from pydantic import ValidationError
 
 from tape.exporters.contract import STATE_FILES, StateFile
 from tape.exporters.documents import sequence
-from tests.tape.owners import PROJECT
+from tests.programs import Program
 
 PEAK_STATE = "cache/peak_state.json"
 _PEAK_KEYS = {"peak_equity", "peak_t", "equity", "drawdown_pct", "drawdown_abs", "updated_at", "updated_ts"} | {
@@ -103,8 +103,8 @@ class Reading:
     """A running reader."""
 
     def __init__(self, home: Path, *, reads: int = 0, pause_s: float = 0.0) -> None:
-        words = [sys.executable, "-m", "tests.faults.reading", str(home), str(reads), str(pause_s)]
-        self.process = subprocess.Popen(words, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        words = ("-m", "tests.faults.reading", home, str(reads), str(pause_s))
+        self.process = Program(*words, stdin=PIPE, stdout=PIPE)
 
     def __enter__(self) -> Self:
         return self
@@ -112,12 +112,12 @@ class Reading:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.process.kill()
-        self.process.communicate()
+        with self.process:
+            self.process.kill()
 
     def end(self) -> Report:
         """Ends it, when it has read enough; what it saw."""
-        out, _ = self.process.communicate()
+        out = self.process.communicate()
         assert self.process.returncode == 0
         return Report(**json.loads(out))
 

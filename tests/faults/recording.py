@@ -7,7 +7,6 @@ is killed. Behind each ``record()`` that returned it writes one line: its run, a
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import threading
 import time
@@ -22,7 +21,7 @@ from typing import Self
 from tape.execution.events import Event, IntentVetoed, ShadowDecided
 from tape.runtime.load import Market
 from tape.store.journal.writer import Journal
-from tests.tape.owners import PROJECT
+from tests.programs import Program
 
 PADDING = "x" * 16_000
 """Makes vetoes so long that their log is rotated within a minute."""
@@ -57,7 +56,7 @@ class Producers:
     def __init__(self, home: Path, chance: Random, *, rate: float = 150.0) -> None:
         self.told: dict[str, list[tuple[str, ...]]] = defaultdict(list)
         self._home, self._chance, self._rate = home, chance, rate
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._running: dict[str, Program] = {}
         self._ear, self._mouth = os.pipe()
         self._listener = threading.Thread(target=self._listen, daemon=True)
 
@@ -73,9 +72,7 @@ class Producers:
     def start(self, name: str) -> None:
         """Starts a run; the one of that name before it is over."""
         words = [self._home, name, self._chance.getrandbits(32), self._rate]
-        self._running[name] = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.recording", *map(str, words)], cwd=PROJECT, stdout=self._mouth
-        )
+        self._running[name] = Program("-m", "tests.faults.recording", *map(str, words), stdout=self._mouth)
 
     def kill(self, name: str) -> None:
         """With SIGKILL, whatever it is doing."""

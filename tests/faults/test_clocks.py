@@ -27,8 +27,8 @@ from tape.exporters.contract import STATE_FILES
 from tape.store.journal.writer import Journal
 from tape.store.recovery.backup import backups, forget_all_but, is_backup_due, next_name
 from tests.conftest import GivenRows
+from tests.programs import fails, tape
 from tests.store.old_logs import write_files
-from tests.tape.cli.test_app import fails, tape
 from tests.tape.homes import in_order, mirrored, reaches, rows
 from tests.tape.owners import Serving, wait_for
 
@@ -221,9 +221,9 @@ MIDNIGHTS = [
 
 
 def test_the_drawdown_is_reset_at_the_very_midnight(
-    home: Path, clock: Clock, chance: Random, times: Callable[[int, int], int]
+    home: Path, clock: Clock, chance: Random, times: Callable[[int, int, int], int]
 ) -> None:
-    for zone, midnight in chance.sample(MIDNIGHTS, times(1, len(MIDNIGHTS))):
+    for zone, midnight in chance.sample(MIDNIGHTS, times(1, 1, len(MIDNIGHTS))):
         shutil.rmtree(home)
         write_files(home, {"tape.toml": f'{OFTEN}[limits]\nreset_timezone = "{zone}"\n'})
         clock.go_to(midnight - timedelta(hours=1))
@@ -260,6 +260,7 @@ DAYS = [
 _MOMENT = timedelta(microseconds=1)
 
 
+@pytest.mark.rows(3)
 @pytest.mark.parametrize(("zone", "day", "start", "hours"), DAYS)
 def test_today_begins_and_ends_at_the_hand_computed_instants(
     store: GivenRows, zone: str, day: date, start: datetime, hours: float
@@ -290,6 +291,7 @@ def test_today_begins_and_ends_at_the_hand_computed_instants(
     assert Day(zone).end(start - _MOMENT) == start
 
 
+@pytest.mark.rows(3)
 @pytest.mark.parametrize(("zone", "day", "start", "hours"), DAYS)
 def test_windows_are_as_long_as_they_say_on_every_day(
     store: GivenRows, zone: str, day: date, start: datetime, hours: float

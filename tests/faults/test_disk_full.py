@@ -20,7 +20,7 @@ from tests.conftest import ago
 from tests.faults.disks import MB, Mount, mount
 from tests.faults.supervised import Supervised
 from tests.faults.trader import Trader, stored
-from tests.tape.cli.test_app import fails, tape
+from tests.programs import fails, tape
 from tests.tape.homes import log_content
 from tests.tape.owners import Serving, wait_for
 
@@ -297,7 +297,7 @@ def test_a_command_that_cannot_record_fails_in_one_line(tmp_path: Path, mount: M
 
 
 def test_whatever_fills_and_whenever_nothing_acknowledged_is_lost(
-    tmp_path: Path, empty_database: Path, mount: Mount, chance: Random, times: Callable[[int, int], int]
+    tmp_path: Path, empty_database: Path, mount: Mount, chance: Random, times: Callable[[int, int, int], int]
 ) -> None:
     disks = {name: mount(tmp_path / "logs" / name, 24) for name in ("", "journal", "state", "execution")}
     put_database(tmp_path, empty_database)
@@ -306,7 +306,7 @@ def test_whatever_fills_and_whenever_nothing_acknowledged_is_lost(
         Supervised(tmp_path, **guard, **NO_BACKUPS, TAPE_STORE__CHECKPOINT_WAL="1MB") as owner,
         Trader(tmp_path, padding=chance.choice([0, 2_000])) as trader,
     ):
-        for _ in range(times(4, 60)):
+        for _ in range(times(2, 4, 60)):
             for disk in chance.sample(list(disks.values()), chance.randint(1, 3)):
                 disk.fill(leave=chance.choice([0, 0, 4096, 100_000, 3 * MB]))
             time.sleep(chance.uniform(0, 1.5))

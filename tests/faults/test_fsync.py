@@ -23,7 +23,8 @@ from tests.faults.power import PowerCut
 from tests.faults.test_disk_full import NO_BACKUPS, VETOES, files_follow, mirrored, put_database
 from tests.faults.tracing import Call, failing, strace, traced
 from tests.faults.trader import Trader, stored
-from tests.tape.owners import PROJECT, Serving, wait_for
+from tests.programs import PROJECT
+from tests.tape.owners import Serving, wait_for
 
 ALL = 1 << 30
 HOUSEHOLD = """
@@ -260,11 +261,11 @@ def test_a_backup_is_synced_before_its_name_and_segments_go_last(tmp_path: Path,
 
 
 def test_whatever_a_power_cut_leaves_what_was_acknowledged_is_stored_once(
-    run: tuple[Path, Path, list[Call]], chance: Random, times: Callable[[int, int], int]
+    run: tuple[Path, Path, list[Call]], chance: Random, times: Callable[[int, int, int], int]
 ) -> None:
     home, before, calls = run
     first = next(acknowledged(calls))[0]
-    for number in range(times(5, 150)):
+    for number in range(times(2, 5, 150)):
         at = chance.randint(first, len(calls))
         # every other one is as unkind as may be: nothing is left that was not synced
         _cut_and_go_on(home, before, calls[:at], chance if number % 2 else None)
@@ -293,6 +294,7 @@ def _cut_and_go_on(home: Path, before: Path, calls: Sequence[Call], chance: Rand
 # --- calls that fail ---
 
 
+@pytest.mark.rows(3)
 @pytest.mark.parametrize(
     "rule",
     [
@@ -347,6 +349,7 @@ def home(tmp_path: Path, empty_database: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.rows(1)
 @pytest.mark.parametrize(
     ("name", "rule"),
     [
@@ -375,6 +378,7 @@ def test_a_database_that_cannot_be_synced_ends_the_owner_with_one_line_and_the_n
     assert stored(home) == trader.recorded
 
 
+@pytest.mark.rows(1)
 @pytest.mark.parametrize("rule", ["rename:error=EIO:when=20..60", "rename:error=ENOSPC:when=5+3"])
 def test_a_state_file_that_cannot_get_its_name_stays_whole_is_told_and_tried_again(home: Path, rule: str) -> None:
     with served_failing(home, rule), Trader(home) as trader:
@@ -391,13 +395,13 @@ def test_a_state_file_that_cannot_get_its_name_stays_whole_is_told_and_tried_aga
 
 
 def test_whatever_call_fails_nothing_acknowledged_is_lost(
-    home: Path, chance: Random, times: Callable[[int, int], int]
+    home: Path, chance: Random, times: Callable[[int, int, int], int]
 ) -> None:
     """Also where the owner ends of it: the next one goes on."""
     with (home / "tape.toml").open("a") as file:
         file.write('[store]\ncheckpoint_wal = "200KB"\n')
     with Trader(home, padding=500) as trader:
-        for _ in range(times(3, 60)):
+        for _ in range(times(1, 3, 60)):
             name = chance.choice(["fsync", "fdatasync", "rename", "write", "pwrite64", "ftruncate", "openat", "unlink"])
             error = chance.choice(["EIO", "ENOSPC"])
             rule = f"{name}:error={error}:when={chance.randint(2, 400)}+{chance.randint(1, 50)}"

@@ -19,8 +19,8 @@ from tape.execution.events import HeartbeatSent
 from tape.store.errors import StoreError
 from tape.store.journal.segments import JournalError, journal_folder, segment_paths
 from tape.store.journal.writer import Journal
+from tests.programs import fails, tape
 from tests.store.old_logs import CLOSE, EXECUTED, text, write_files
-from tests.tape.cli.test_app import fails, tape
 from tests.tape.homes import published, rows
 from tests.tape.owners import Serving, wait_for
 

@@ -5,14 +5,13 @@ The long run kills a thousand times.
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from random import Random
+from subprocess import DEVNULL
 from typing import Any
 
 from tape.execution.events import ShadowDecided
@@ -24,9 +23,10 @@ from tape.store.recovery.backup import backups
 from tape.store.schema import EVENT_TABLES
 from tests.faults.reading import Reading
 from tests.faults.recording import Producers
+from tests.programs import Program
 from tests.store.old_logs import write_files
 from tests.tape.homes import in_order, journalled, mirrored, mirrored_lines, published, reaches, rows
-from tests.tape.owners import PROJECT, Serving, wait_for
+from tests.tape.owners import Serving, wait_for
 
 NAMES = ("alpha", "beta", "gamma")
 SETTINGS = """\
@@ -42,13 +42,13 @@ PATIENCE_S = 1_800.0
 
 
 def test_nothing_is_lost_or_doubled_whoever_is_killed(
-    tmp_path: Path, chance: Random, times: Callable[[int, int], int]
+    tmp_path: Path, chance: Random, times: Callable[[int, int, int], int]
 ) -> None:
     write_files(tmp_path, {"tape.toml": SETTINGS})
     with Producers(tmp_path, chance) as producers, Reading(tmp_path, pause_s=0.01) as reading:
         for name in NAMES:
             producers.start(name)
-        for _ in range(times(25, 1_000)):
+        for _ in range(times(12, 25, 1_000)):
             _cycle(tmp_path, chance, producers)
         producers.kill_all()
         journal = journalled(tmp_path)
@@ -68,12 +68,7 @@ def _cycle(home: Path, chance: Random, producers: Producers) -> None:
     """One life of an owner, killed while it starts, stores, publishes, mirrors or backs up; others die meanwhile."""
     serving = Serving(home)
     exporting = (
-        subprocess.Popen(
-            [sys.executable, "-m", "tape", "--home", home, "export"],
-            cwd=PROJECT,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        Program("-m", "tape", "--home", home, "export", stdout=DEVNULL, stderr=DEVNULL)
         if chance.random() < 0.25
         else None
     )

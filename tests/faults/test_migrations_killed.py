@@ -62,6 +62,7 @@ def columns(migrations: Migrations, made: dict[str, Path]) -> dict[str | None, A
     return {None: []} | {revision: migrations.done("look", path)["columns"] for revision, path in made.items()}
 
 
+@pytest.mark.rows(2)
 @pytest.mark.parametrize("start", [None, *REVISIONS])
 def test_a_killed_migration_is_never_half_done(
     start: str | None,
@@ -70,7 +71,7 @@ def test_a_killed_migration_is_never_half_done(
     columns: dict[str | None, Any],
     tmp_path: Path,
     chance: Random,
-    times: Callable[[int, int], int],
+    times: Callable[[int, int, int], int],
 ) -> None:
     path = tmp_path / "tape.duckdb"
 
@@ -100,7 +101,7 @@ def test_a_killed_migration_is_never_half_done(
         assert migrations.done("mend", path) == wanted, where
 
 
-def _kills(statements: list[str], chance: Random, times: Callable[[int, int], int]) -> list[tuple[int, str]]:
+def _kills(statements: list[str], chance: Random, times: Callable[[int, int, int], int]) -> list[tuple[int, str]]:
     """Where and when: at each statement, of those that are alike at some."""
     decisive = [at for at, statement in enumerate(statements) if not statement.lower().startswith(_ALIKE)]
     alike = sorted(set(range(len(statements))) - set(decisive))
@@ -108,7 +109,7 @@ def _kills(statements: list[str], chance: Random, times: Callable[[int, int], in
     beside = [(at, when) for at in points for when in ("before", "after")]
     inside = [(at, "during") for at in decisive if statements[at].startswith(("commit", "checkpoint"))]
     every = beside + inside * 10
-    return chance.sample(every, times(1, len(every)))
+    return chance.sample(every, times(1, 1, len(every)))
 
 
 def test_what_an_older_program_had_applied_is_gone_or_another_after_a_migration(

@@ -6,8 +6,6 @@ The long run reads the files a million times.
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from random import Random
+from subprocess import PIPE
 
 from tape.client.owner_socket import ask
 from tape.execution.events import IntentVetoed
@@ -26,22 +25,22 @@ from tape.store.errors import StoreError
 from tape.store.journal.writer import Journal
 from tests.faults.reading import PEAK_STATE, Reading
 from tests.faults.recording import Producers
+from tests.programs import Program
 from tests.store.old_logs import write_files
 from tests.tape.homes import log_content, mirrored, reaches
-from tests.tape.owners import PROJECT, Serving, wait_for
+from tests.tape.owners import Serving, wait_for
 
 OFTEN = "[backup]\nevery_h = 0\n\n[intervals]\n" + "".join(f"{file.stem} = 0.05\n" for file in STATE_FILES)
 
 
 @contextmanager
-def killed_at_the_end(*words: str | Path) -> Iterator[subprocess.Popen[bytes]]:
+def killed_at_the_end(*words: str | Path) -> Iterator[Program]:
     """A Python process beside the owner."""
-    process = subprocess.Popen([sys.executable, *words], cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
+    with Program(*words, stdin=PIPE, stdout=PIPE) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def exporting_for_ever(home: Path, ends: threading.Event) -> None:
@@ -55,15 +54,15 @@ def exporting_for_ever(home: Path, ends: threading.Event) -> None:
 
 
 def test_files_are_whole_and_never_grow_older_while_owners_and_exporters_are_killed(
-    tmp_path: Path, chance: Random, times: Callable[[int, int], int]
+    tmp_path: Path, chance: Random, times: Callable[[int, int, int], int]
 ) -> None:
     write_files(tmp_path, {"tape.toml": OFTEN})
-    ends, reads = threading.Event(), times(50_000, 1_000_000)
+    ends, reads = threading.Event(), times(15_000, 50_000, 1_000_000)
     exporter = threading.Thread(target=exporting_for_ever, args=(tmp_path, ends))
     with Producers(tmp_path, chance, rate=40.0) as producers, Reading(tmp_path, reads=reads) as reading:
         producers.start("alpha")
         try:
-            for life in range(times(4, 100)):
+            for life in range(times(4, 4, 100)):
                 with Serving(tmp_path) as owner:
                     wait_for(partial(_has_published, owner), "nothing is published")
                     if life == 0:
@@ -105,10 +104,10 @@ _PER_CYCLE = ROTATE_BYTES // 100_000 + 5
 
 
 def test_a_tail_sees_every_line_once_while_logs_rotate_and_owners_are_killed(
-    tmp_path: Path, chance: Random, times: Callable[[int, int], int]
+    tmp_path: Path, chance: Random, times: Callable[[int, int, int], int]
 ) -> None:
     write_files(tmp_path, {"tape.toml": "[backup]\nevery_h = 0\n"})
-    cycles = times(4, 100)
+    cycles = times(2, 4, 100)
     with killed_at_the_end("-m", "tests.faults.tailing", tmp_path, *EVENT_MIRRORS) as tail:
         with Journal(tmp_path, "executor") as journal:
             for cycle in range(1, cycles + 1):
@@ -123,7 +122,7 @@ def test_a_tail_sees_every_line_once_while_logs_rotate_and_owners_are_killed(
         with Serving(tmp_path) as last:
             wait_for(partial(reaches, tmp_path, VETOES, journal.recorded_events), "the last lines are not written")
             assert last.end() == 0
-        out, _ = tail.communicate()
+        out = tail.communicate()
     seen = json.loads(out)
     assert seen[VETOES] == mirrored(tmp_path, VETOES)
     assert len(seen[VETOES]) == len(set(seen[VETOES])) == journal.recorded_events

@@ -15,7 +15,7 @@ from tape.store.recovery.rebuild import rebuild
 from tests.store.homes import Home, recorded_in, stored_in
 from tests.store.recovery.test_rebuild import NOW
 
-Times = Callable[[int, int], int]
+Times = Callable[[int, int, int], int]
 _SLICE_BYTES = 4_000
 """Of the journal per transaction, so that the log holds many."""
 
@@ -40,7 +40,7 @@ def test_a_write_ahead_log_cut_anywhere_is_filled_from_the_journal(
     killed: Home, tmp_path: Path, chance: Random, times: Times
 ) -> None:
     expected, had_lost = recorded_in(killed.journal), 0
-    for _ in range(times(8, 500)):
+    for _ in range(times(3, 8, 500)):
         home = killed.copy(tmp_path / "home")
         offset = cut(home.wal, chance)
         had_lost += stored_in(home.database) != expected
@@ -55,7 +55,7 @@ def test_segments_that_were_compressed_before_the_tail_was_lost_are_read_again(
     killed: Home, tmp_path: Path, chance: Random, times: Times
 ) -> None:
     expected = recorded_in(killed.journal)
-    for _ in range(times(3, 100)):
+    for _ in range(times(1, 3, 100)):
         home = killed.copy(tmp_path / "home")
         packed = killed.copy(tmp_path / "packed")
         packed.compress()
@@ -69,7 +69,7 @@ def test_segments_that_were_compressed_before_the_tail_was_lost_are_read_again(
 def test_a_segment_cut_anywhere_is_stored_up_to_the_cut_and_its_torn_line_is_kept(
     traded: Home, tmp_path: Path, chance: Random, times: Times
 ) -> None:
-    for _ in range(times(8, 500)):
+    for _ in range(times(3, 8, 500)):
         home = traded.copy(tmp_path / "home")
         path = chance.choice(sorted(home.journal.iterdir()))
         header = read_header(path)
@@ -94,7 +94,7 @@ def test_a_compressed_segment_cut_anywhere_gives_its_whole_lines_and_is_named(
     stored.store()
     expected = stored.stored()
     stored.compress()
-    for _ in range(times(3, 100)):
+    for _ in range(times(1, 3, 100)):
         home = stored.copy(tmp_path / "home")
         home.database.unlink()
         path = chance.choice(sorted(home.journal.iterdir()))

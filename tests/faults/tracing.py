@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tape.owners import PROJECT
+from tests.programs import PROJECT
 
 CALLS = "openat,write,writev,pwrite64,lseek,ftruncate,fsync,fdatasync,rename,link,unlink,mkdir,copy_file_range"
 _LINE = re.compile(r"(?P<tid>\d+) +(?P<what>.*)")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
 import pytest
 
 from tape.store.own_files import COMPACT_BYTES, ForeignFile, OwnFiles
+from tests.programs import Program
 
 
 def digest(content: bytes) -> str:
@@ -135,8 +134,7 @@ for number in range(50):
 
 
 def test_several_processes_and_threads_write_to_one_record(tmp_path: Path) -> None:
-    root = Path(__file__).parents[2]
-    others = [subprocess.Popen([sys.executable, "-c", WRITES, str(tmp_path), f"p{at}"], cwd=root) for at in range(3)]
+    others = [Program("-c", WRITES, tmp_path, f"p{at}") for at in range(3)]
     own = OwnFiles(tmp_path)
 
     def write_many(name: str) -> None:

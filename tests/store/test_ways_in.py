@@ -30,6 +30,7 @@ from tape.execution.events import (
 )
 from tape.store.ingest.ingest import Ingest
 from tape.store.journal.writer import Journal
+from tests.divided import examples
 from tests.store.old_logs import (
     ACK,
     ATTEMPT,
@@ -266,6 +267,7 @@ def _is_as_wanted(found: Any, key: str, wanted: Any) -> bool:
     return bool(found is None if wanted == UNKNOWN else (type(found), found) == (type(wanted), wanted))
 
 
+@pytest.mark.rows(4)
 @pytest.mark.parametrize("key", list(dict.fromkeys(key for key, *_ in CASES)))
 def test_every_way_in_stores_the_same_value_or_refuses_in_the_same_words(ways: Ways, key: str) -> None:
     cases = [(column, value, wanted) for name, column, value, wanted in CASES if name == key]
@@ -293,6 +295,7 @@ def test_lists_and_documents_are_the_same_by_every_way_in(ways: Ways) -> None:
             assert json.loads(a) == json.loads(b) == wanted, value
 
 
+@pytest.mark.rows(3)
 @pytest.mark.parametrize("key", list(dict.fromkeys(key for key, *_ in CASES)))
 def test_the_typed_model_reads_the_same_values(ways: Ways, key: str) -> None:
     cases = [(column, value, wanted) for name, column, value, wanted in CASES if name == key]
@@ -353,6 +356,7 @@ ODD_LINES: list[tuple[str, str, dict[str, Any]]] = [
 ]
 
 
+@pytest.mark.rows(6)
 @pytest.mark.parametrize(("written", "wanted"), [line[1:] for line in ODD_LINES], ids=[line[0] for line in ODD_LINES])
 def test_odd_json_is_the_same_row_by_every_way_in(
     imported: LogStore, empty_database: Path, tmp_path: Path, written: str, wanted: dict[str, Any]
@@ -427,7 +431,8 @@ LOG_OF = {
 }
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.rows(3)
+@settings(max_examples=examples(4), deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 @pytest.mark.parametrize("event_type", list(LOG_OF))
 def test_any_value_of_any_field_is_the_same_by_import_and_write_event(

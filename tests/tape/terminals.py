@@ -7,14 +7,12 @@ import os
 import pty
 import re
 import struct
-import subprocess
-import sys
 import termios
 import threading
 from contextlib import suppress
 from pathlib import Path
 
-from tests.tape.owners import PROJECT
+from tests.programs import Program
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -45,23 +43,21 @@ class Terminal:
     def type(self, keys: str) -> None:
         os.write(self._master, keys.encode())
 
-    def start(self, *words: str | Path, **environment: str) -> subprocess.Popen[bytes]:
+    def start(self, *words: str | Path, **environment: str) -> Program:
         """``tape`` with these words, this terminal its own: Ctrl-C typed here is a signal there."""
-        return subprocess.Popen(
-            [sys.executable, "-c", _ON_ITS_TERMINAL, *map(str, words)],
-            cwd=PROJECT,
+        return Program(
+            *("-c", _ON_ITS_TERMINAL, *words),
             stdin=self.slave,
             stdout=self.slave,
             stderr=self.slave,
-            start_new_session=True,
-            env={**os.environ, "TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1", **environment},
+            is_session=True,
+            environment={"TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1", **environment},
         )
 
 
 _ON_ITS_TERMINAL = """
-import fcntl, signal, termios
+import fcntl, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever the tests were started with
 from tape.cli.app import run
 run()
 """

@@ -33,6 +33,7 @@ from tape.execution.venues.venue import (
     VenueUnavailable,
     sign,
 )
+from tests.divided import examples
 
 START = datetime(2025, 11, 1, 7, 59, 30, tzinfo=UTC)
 SYMBOLS = ("BTCUSDT", "SOLUSDT", "SUIUSDT")
@@ -467,7 +468,7 @@ class Run:
 SEEDS = st.integers(0, 10_000)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(SEEDS)
 def test_every_order_has_one_fate_and_its_updates_follow_the_protocol(seed: int) -> None:
     run = Run(seed).go()
@@ -505,7 +506,7 @@ def _check_fate(order: Order, told: list[Update]) -> None:
         assert trade.is_maker or not order.post_only
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(SEEDS, st.integers(2, 9))
 def test_slicing_changes_nothing(seed: int, slices: int) -> None:
     assert Run(seed, slices).go(30).updates == Run(seed).go(30).updates

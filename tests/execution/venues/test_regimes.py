@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tape.execution.venues.market import Step
 from tape.execution.venues.regimes import INSTRUMENTS, REGIMES, RegimeMarket, instrument
+from tests.divided import examples
 
 START = datetime(2025, 11, 1, tzinfo=UTC)
 SYMBOLS = ("SOLUSDT", "BTCUSDT", "XYZUSDT")
@@ -29,7 +30,7 @@ def by_symbol(seconds: float, seed: int = 1) -> dict[str, list[Step]]:
     return paths
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.lists(st.floats(-5, 70), max_size=8), st.integers(0, 5))
 def test_asking_in_slices_changes_nothing(instants: list[float], dropped: int) -> None:
     """Also where a slice is not read to its end: what was not given out comes next."""

@@ -21,6 +21,7 @@ from tape.execution.venues.market import Step
 from tape.execution.venues.recorded import MarketUnreadable
 from tape.execution.venues.replay import open_market
 from tests.conftest import SHARED
+from tests.divided import examples
 
 NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
 LATER = NOON + timedelta(days=365)
@@ -150,7 +151,7 @@ def test_a_whole_number_is_milliseconds_and_a_file_may_be_gzipped(tmp_path: Path
 bars = st.tuples(*[st.integers(1, 10**7).map(lambda n: n / 100)] * 4, st.integers(0, 10**6).map(float))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(
     rows=st.lists(st.tuples(st.sampled_from(["AUSDT", "BUSDT", "CUSDT"]), st.integers(0, 40), bars), max_size=40),
     cuts=st.lists(st.integers(0, 45 * 60), max_size=8).map(sorted),
@@ -360,7 +361,7 @@ frames = st.lists(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(events=frames, cuts=st.lists(st.integers(0, 4000), max_size=6).map(sorted))
 def test_what_was_traded_is_told_once_however_until_is_sliced(
     tmp_path_factory: pytest.TempPathFactory, events: list[tuple[str, int, bool, int, int, bool]], cuts: list[int]

@@ -191,6 +191,7 @@ def test_after_a_failure_the_waits_grow_and_a_cycle_that_works_begins_them_again
     assert (sync.counts.failures, sync.counts.cycles) == (7, 8)
 
 
+@pytest.mark.rows(1)
 @pytest.mark.parametrize(("what", "changing"), [("calm", 4), ("wild", 12)])
 def test_a_day_stays_under_the_free_quota_even_if_all_changes_in_every_cycle(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, changing: int
@@ -238,6 +239,7 @@ def test_ten_minutes_without_firestore_cost_no_memory_and_miss_no_later_state(tm
     assert remote.documents["state/nav"].fields["total_equity"] == at - waits[-1]
 
 
+@pytest.mark.rows(1)
 @pytest.mark.parametrize("code", ["PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "UNAUTHENTICATED"])
 def test_where_waiting_for_the_server_does_not_help_it_is_asked_once_a_minute(tmp_path: Path, code: str) -> None:
     remote = Recording()
@@ -424,6 +426,7 @@ def test_a_busy_cycle_sends_every_document_and_says_what_it_took(tmp_path: Path,
     print(f"busy cycle: p50 {p50_ms:.0f} ms, max {1000 * max(took):.0f} ms")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["killed", "frozen"])
 def test_it_recovers_within_10_s_of_the_return_of_the_server(tmp_path: Path, firestore: Emulator, fault: str) -> None:
     client = connected()

@@ -67,6 +67,7 @@ def test_what_is_there_is_remembered_over_several_appends(path: Path) -> None:
     assert path.read_bytes() == content(1, 2, 3, 4, 5)
 
 
+@pytest.mark.rows(12)
 @pytest.mark.parametrize("cut", range(1, len(content(3)) + 1))
 def test_a_line_torn_anywhere_is_written_whole_once(path: Path, cut: int) -> None:
     MirrorFile(path, 0).append(lines(1, 2, 3))

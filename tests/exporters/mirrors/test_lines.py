@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import orjson
 import pytest
 
-from examples.sample_logs import DEFAULT_END, write_sample
+from examples.sample_logs import DEFAULT_END
 from tape.execution.events import HeartbeatSent
 from tape.exporters.mirrors.lines import contract_line, pair_line, summary_line, write_logs
 from tape.exporters.state_files import publish
@@ -30,6 +31,7 @@ from tests.store.old_logs import (
     fresh_store,
     text,
 )
+from tests.templates import sample_home
 
 SIX = {
     "execution/orders_executed.jsonl",
@@ -53,26 +55,29 @@ def lines_of(content: bytes) -> list[dict[str, Any]]:
 @pytest.fixture(params=["every shape", "sample"])
 def stored(request: pytest.FixtureRequest, empty_database: Path, tmp_path: Path) -> Any:
     """A store with logs imported."""
-    with fresh_store(empty_database) as store:
-        if request.param == "sample":
-            write_sample(store.folder, days=0.5)
+    is_sample = request.param == "sample"
+    with fresh_store(sample_home() / "logs" / "tape.duckdb" if is_sample else empty_database) as store:
+        if is_sample:
+            shutil.copytree(sample_home() / "old", store.folder)
         else:
             every = {name: text(*lines) for name, lines in EVERY_LOG.items()}
             unknown = {**METRIC, "ts": 1762000002.123456, "zz": {"a": [None, float("nan")]}, "strategy": "smoke_test"}
             store.load({**every, METRICS: text(METRIC, unknown)})
-        store.load()
         yield store
 
 
+@pytest.mark.rows(1)
 def test_the_six_logs_are_written_in_the_layout_of_a_logs_folder(stored: LogStore, tmp_path: Path) -> None:
     assert written(stored, tmp_path).keys() == SIX
     assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()} == SIX
 
 
+@pytest.mark.rows(1)
 def test_the_same_instant_gives_the_same_bytes(stored: LogStore, tmp_path: Path) -> None:
     assert written(stored, tmp_path / "a") == written(stored, tmp_path / "b")
 
 
+@pytest.mark.rows(1)
 def test_importing_them_again_stores_nothing_new(stored: LogStore, tmp_path: Path) -> None:
     written(stored, tmp_path)
     before = stored.contents()
@@ -95,6 +100,7 @@ def test_a_fresh_store_that_imports_them_writes_them_again_to_the_byte(
     assert second == first
 
 
+@pytest.mark.rows(1)
 def test_the_state_files_survive_the_way_through_the_logs(
     stored: LogStore, empty_database: Path, tmp_path: Path
 ) -> None:
@@ -113,12 +119,14 @@ def test_the_state_files_survive_the_way_through_the_logs(
         assert orders(other, tmp_path / "b") == orders(stored, tmp_path / "a")
 
 
+@pytest.mark.rows(1)
 def test_every_line_has_its_identity(stored: LogStore, tmp_path: Path) -> None:
     for name, content in written(stored, tmp_path).items():
         ids = [line["event_id"] for line in lines_of(content)]
         assert len(set(ids)) == len(ids), name
 
 
+@pytest.mark.rows(1)
 def test_lines_have_the_contracts_keys_and_leave_out_what_is_unknown(stored: LogStore, tmp_path: Path) -> None:
     logs = {name: lines_of(content) for name, content in written(stored, tmp_path).items()}
     kinds: dict[str, dict[str, Any]] = {}
@@ -203,6 +211,7 @@ def test_an_empty_store_writes_six_logs_without_events(store: GivenRows, tmp_pat
     assert (summary["diff_count"], summary["heartbeat"]) == (0, True)
 
 
+@pytest.mark.rows(1)
 @pytest.mark.parametrize("value", [10**25, [10**25], json.loads("[" * 300 + "]" * 300)])
 def test_what_json_can_hold_can_be_written_again(imported: LogStore, tmp_path: Path, value: object) -> None:
     imported.lines(VETOES, {**VETO, "unheard_of": value, "veto_detail": {"a": value}})

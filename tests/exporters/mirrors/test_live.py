@@ -235,6 +235,7 @@ def kill_at(point: str, monkeypatch: pytest.MonkeyPatch, *, passes: int = 0) -> 
     monkeypatch.setattr(MirrorFile, "rotate_if_full", rotating)
 
 
+@pytest.mark.rows(4)
 @pytest.mark.parametrize("rotate_bytes", [1, 600, 10**9])
 @pytest.mark.parametrize("point", KILLS)
 def test_after_a_kill_at_any_point_every_row_is_there_once_and_in_order(
@@ -290,6 +291,7 @@ def lose_tail(logs: Logs, *, is_renumbered: bool = False) -> list[str]:
     return there + add_rounds(store, 1)[:4]
 
 
+@pytest.mark.rows(5)
 @pytest.mark.parametrize(("rotate_bytes", "is_renumbered"), [(1, True), (600, False), (600, True), (10**9, False)])
 @pytest.mark.parametrize("point", KILLS)
 def test_a_lost_tail_doubles_no_line_whatever_dies_while_it_is_caught_up_with(
@@ -341,6 +343,7 @@ def test_owners_who_die_after_every_slice_catch_up_with_a_lost_tail(
     assert logs.ids(ORDERS) == expected
 
 
+@pytest.mark.rows(1)
 @pytest.mark.parametrize("rotate_bytes", [300, 10**9])
 def test_a_step_that_fails_while_a_lost_tail_is_caught_up_with_doubles_no_line(
     logs: Logs, rotate_bytes: int, monkeypatch: pytest.MonkeyPatch
@@ -367,6 +370,7 @@ def test_a_step_that_fails_while_a_lost_tail_is_caught_up_with_doubles_no_line(
     assert logs.ids(ORDERS) == expected
 
 
+@pytest.mark.rows(2)
 @pytest.mark.parametrize("rotate_bytes", [1, 10**9])
 @pytest.mark.parametrize("restarts_behind", [{0}, {0, 1}, {0, 1, 2, 3}])
 def test_a_lost_tail_doubles_no_pair_in_several_runs(
@@ -435,6 +439,7 @@ def test_ids_that_never_come_again_are_not_kept(logs: Logs) -> None:
     assert not any(file.is_matching for file in logs.mirrors._files.values())
 
 
+@pytest.mark.rows(2)
 @pytest.mark.parametrize(
     "harm", [Path.unlink, lambda path: path.write_bytes(b""), lambda path: path.write_bytes(b'{"event_id":"x"}\n')]
 )
@@ -468,6 +473,7 @@ def test_a_mirror_that_fails_is_told_once_counted_and_does_not_stop_the_others(
     assert logs.ids(ORDERS) == ids[:4]
 
 
+@pytest.mark.rows(1)
 @pytest.mark.parametrize("error", [OSError(28, "No space left"), ValueError(), TypeError("x"), AttributeError("x")])
 def test_whatever_fails_in_one_mirror_the_others_go_on(
     logs: Logs, error: Exception, monkeypatch: pytest.MonkeyPatch
@@ -578,6 +584,7 @@ def test_behind_a_rotation_a_restart_alone_is_no_news_of_router_health(logs: Log
     assert [line["ts"] for line in logs.documents(HEALTH)] == [0.0, 1.0, 2.0, 4.0]
 
 
+@pytest.mark.rows(1)
 @pytest.mark.parametrize("damage", [lambda raw: raw[:-9], lambda raw: b"no gzip", lambda raw: raw[:12] + b"\xff" * 40])
 def test_a_damaged_archive_stops_no_owner(logs: Logs, damage: Callable[[bytes], bytes]) -> None:
     logs.rotate_bytes = 1
@@ -693,6 +700,7 @@ def test_heartbeats_tests_and_imported_decisions_are_no_pairs(store: GivenRows, 
     assert imported != own
 
 
+@pytest.mark.rows(2)
 @pytest.mark.parametrize("point", ["after append", "in the middle of a line", "before watermark", "after watermark"])
 @pytest.mark.parametrize("decisions", [0, 3])
 def test_after_a_kill_pairs_and_summaries_are_logged_once(
@@ -710,6 +718,7 @@ def test_after_a_kill_pairs_and_summaries_are_logged_once(
     assert (pairs(logs), summaries(logs)) == (ids, [(decisions, decisions == 0)])
 
 
+@pytest.mark.rows(3)
 @pytest.mark.parametrize("point", ["after append", "before watermark", "after watermark", "after rename"])
 @pytest.mark.parametrize("rotate_bytes", [1, 10**9])
 @pytest.mark.parametrize("tail_bytes", [300, 10**6])

@@ -101,6 +101,7 @@ def test_an_order_event_under_two_ids_that_nobody_gave_stands_once(older: OlderH
     assert rows(CLOSES) == [(1, "run-3", 10.0), (4, "given", 10.0)]
 
 
+@pytest.mark.rows(1)
 @pytest.mark.parametrize(
     "other",
     [

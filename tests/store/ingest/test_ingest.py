@@ -7,12 +7,11 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import count
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 from zlib import crc32
 
@@ -30,6 +29,8 @@ from tape.store.ingest.positions import Certificate, certificates, load_position
 from tape.store.journal.segments import Line, is_finished, journal_folder, read_header, read_lines, segment_paths
 from tape.store.journal.writer import Journal
 from tape.store.schema import python_type
+from tests.divided import examples
+from tests.programs import Program
 
 NOON = datetime(2025, 11, 1, 12, tzinfo=UTC)
 
@@ -149,6 +150,7 @@ def stored(spine: Spine, event: type[Event]) -> dict[str, Any]:
     return row
 
 
+@pytest.mark.rows(8)
 @pytest.mark.parametrize("event", EVENTS)
 def test_every_event_comes_back_from_its_table_column_by_column(spine: Spine, event: type[Event]) -> None:
     recorded = full(event, ingest_seq=7, received_us=8, received_ts="x", extra={"y": 9}, unheard_of=[1, {"z": None}])
@@ -163,6 +165,7 @@ def test_every_event_comes_back_from_its_table_column_by_column(spine: Spine, ev
     assert abs(row["received_ts"] - datetime.now(UTC)) < timedelta(minutes=5)
 
 
+@pytest.mark.rows(6)
 @pytest.mark.parametrize("event", EVENTS)
 def test_what_is_unknown_is_null_and_the_journal_says_whose_event_it_is(spine: Spine, event: type[Event]) -> None:
     known = {name: getattr(full(event), name) for name, info in event.model_fields.items() if info.is_required()}
@@ -236,7 +239,7 @@ def test_several_producers_and_runs_are_told_apart(spine: Spine) -> None:
 # --- exactly once ---
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=examples(25))
 @given(
     st.lists(st.sampled_from(["record", "run", "restart", "close", "fail"]), max_size=25),
     st.integers(1, 3000),
@@ -360,12 +363,7 @@ def test_every_batch_is_stored_once_when_the_ingesting_process_is_killed_again_a
     (tmp_path / "scratch").mkdir()
     with Journal(tmp_path, "executor", segment_bytes=20_000) as journal:
         for round_number in range(6):
-            with subprocess.Popen(
-                [sys.executable, "-c", INGESTS_FOR_EVER, str(tmp_path)],
-                stdout=subprocess.PIPE,
-                cwd=Path(__file__).parents[3],
-            ) as child:
-                assert child.stdout is not None
+            with Program("-c", INGESTS_FOR_EVER, tmp_path, stdout=PIPE) as child:
                 child.stdout.readline()
                 for n in range(150):
                     journal.record([beat(f"{round_number}.{n}.{k}") for k in range(2)])
@@ -452,6 +450,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
+@pytest.mark.rows(6)
 @pytest.mark.parametrize(("event_type", "fields", "reason"), WRONG)
 def test_a_wrongly_typed_field_refuses_its_batch_by_name(
     spine: Spine, event_type: str, fields: dict[str, Any], reason: str
@@ -481,6 +480,7 @@ POISON: list[tuple[str, bytes]] = [
 ]
 
 
+@pytest.mark.rows(10)
 @pytest.mark.parametrize("slice_bytes", [1, 700, 1 << 20])
 @pytest.mark.parametrize("poison", [poison for _, poison in POISON], ids=[name for name, _ in POISON])
 def test_a_batch_that_cannot_be_stored_is_kept_and_the_rest_goes_on(

@@ -17,6 +17,7 @@ from tape.store.database import closing, open_database, set_clocks, transaction
 from tape.store.ingest.roll_ups import ROLL_UPS, roll_up
 from tape.store.query.round import open_round
 from tests.conftest import GivenRows, ago
+from tests.divided import examples
 from tests.store.old_logs import NAV, NAV_POINT, LogStore
 
 START = ago(minutes=10)
@@ -84,7 +85,7 @@ def shared(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return path
 
 
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=examples(20))
 @given(
     st.lists(st.lists(ROWS, max_size=6), max_size=7),
     st.lists(MOMENTS | st.just(7 * 86400.0 + 30), min_size=1, max_size=2),
@@ -110,7 +111,7 @@ def test_views_give_what_raw_rows_give_whatever_arrives_in_whatever_order(
             assert minutes == [minute for minute in counted if minutes and minute <= minutes[-1]]
 
 
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=examples(20))
 @given(st.lists(st.lists(ROWS, max_size=6), max_size=5), MOMENTS, st.integers(0, 30))
 def test_a_round_that_knows_only_some_rows_gives_what_raw_rows_give(
     shared: Path, transactions: list[list[Row]], moment: float, known_seq: int

@@ -50,6 +50,7 @@ from tape.store.journal.segments import (
     segment_paths,
 )
 from tape.store.journal.writer import Journal
+from tests.divided import examples
 
 NOON = datetime(2025, 11, 1, 12, tzinfo=UTC)
 ALL = 1 << 30
@@ -152,7 +153,7 @@ EVENTS = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(st.lists(st.lists(EVENTS, max_size=5), max_size=8), st.integers(1, 2000))
 def test_any_batches_are_read_back_equal_whatever_the_size_of_segments(
     tmp_path_factory: pytest.TempPathFactory, batches: list[list[Event]], segment_bytes: int

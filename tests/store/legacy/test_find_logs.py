@@ -64,6 +64,7 @@ def reasons(folder: Path) -> dict[str, str]:
     return {path: each.reason for each in find_logs(folder).unread for path in each.paths}
 
 
+@pytest.mark.rows(4)
 @pytest.mark.parametrize("name", ODD_NAMES)
 def test_a_folder_is_taken_as_named_and_nothing_of_its_neighbours(imported: LogStore, name: str) -> None:
     above = imported.folder
@@ -233,6 +234,7 @@ def test_a_large_nav_array_and_its_rotated_parts_are_read(imported: LogStore) ->
     }
 
 
+@pytest.mark.rows(1)
 @pytest.mark.parametrize("name", [name for name in ODD_NAMES if "?" not in name])
 def test_a_home_is_taken_as_named(tmp_path: Path, name: str) -> None:
     path = tmp_path / name / "logs" / "tape.duckdb"

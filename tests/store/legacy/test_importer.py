@@ -16,6 +16,7 @@ from tape.exporters.state_files import publish
 from tape.store.errors import NoLogs
 from tape.store.ingest.counter import FileCount
 from tape.store.query.round import open_round
+from tests.divided import examples
 from tests.store.old_logs import (
     ACK,
     ATTEMPTED,
@@ -44,7 +45,7 @@ from tests.store.old_logs import (
 )
 
 BROKEN = '{"service": "executor_live", "ts": '
-FEW = settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=examples(3), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def beat(second: float, **changes: Any) -> Line:
@@ -387,7 +388,7 @@ CHANGED_KEYS = ["ts", "ts_close", "symbol", "orderId", "realizedPnlUsd", "closed
 CHANGED = st.dictionaries(st.sampled_from(CHANGED_KEYS), VALUES, max_size=3)
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(6), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(changes=st.lists(CHANGED, min_size=1, max_size=12), ascii_only=st.booleans(), blank=st.integers(0, 12))
 def test_a_file_read_in_bulk_and_one_read_by_line_give_the_same_rows(
     empty_database: Path, changes: list[dict[str, Any]], ascii_only: bool, blank: int

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tape.execution.events import OrderAcked, OrderClosed, OrderFilled, contract_key, unit_of
 from tape.execution.values import EPOCH_MS_FROM
 from tape.store.schema import python_type
+from tests.divided import examples
 from tests.store.legacy.test_importer import beat
 from tests.store.old_logs import (
     ACK,
@@ -71,6 +72,7 @@ def _kind(table: str, key: str) -> type:
     return float if key == "pos_qty" else str
 
 
+@pytest.mark.rows(4)
 @pytest.mark.parametrize(("log", "table", "good", "keys"), REQUIRED, ids=[table for _, table, *_ in REQUIRED])
 def test_a_required_field_that_is_missing_or_wrongly_typed_is_refused_by_name(
     imported: LogStore, log: str, table: str, good: Line, keys: list[str]
@@ -121,6 +123,7 @@ def test_numeric_strings_are_numbers_and_nan_is_unknown(imported: LogStore, writ
     assert imported.column("unrealized_pnl_usd", "ticks") == [number]
 
 
+@pytest.mark.rows(6)
 @pytest.mark.parametrize("first", ["0", "-2.5", "true", '"x"', "null"])
 @pytest.mark.parametrize(("last", "fees"), [("1", [1.0]), ('"2"', [2.0]), ("true", []), ('"x"', []), ("null", [None])])
 def test_of_a_key_that_is_there_twice_the_last_value_is_typed(
@@ -155,6 +158,7 @@ def test_ids_come_as_text_or_integers_and_are_text(imported: LogStore, written: 
     assert imported.column("client_order_id", "order_closes") == [kept]
 
 
+@pytest.mark.rows(4)
 @pytest.mark.parametrize(
     "written",
     [
@@ -217,7 +221,7 @@ def _event_times(empty_database: Path, written: list[float]) -> list[datetime]:
     return [ts for (ts,) in found]
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(written=st.lists(SECONDS, min_size=1, max_size=80))
 def test_epoch_seconds_are_rounded_to_the_microsecond_as_python_does(
     empty_database: Path, written: list[float]
@@ -225,7 +229,7 @@ def test_epoch_seconds_are_rounded_to_the_microsecond_as_python_does(
     assert _event_times(empty_database, written) == [datetime.fromtimestamp(value, UTC) for value in written]
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(written=st.lists(MILLIS, min_size=1, max_size=80))
 def test_epoch_milliseconds_are_rounded_to_the_nearest_microsecond(empty_database: Path, written: list[float]) -> None:
     exact = [EPOCH + timedelta(microseconds=round(Fraction(value) * 1000)) for value in written]

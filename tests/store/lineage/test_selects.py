@@ -11,6 +11,7 @@ from tests.conftest import GivenRows
 VIEWS = [item.name for item in sql_objects() if not item.is_macro]
 
 
+@pytest.mark.rows(20)
 @pytest.mark.parametrize("view", VIEWS)
 def test_the_columns_found_in_the_sql_are_those_the_view_has(store: GivenRows, view: str) -> None:
     described = store.connection.execute(f"describe {view}").fetchall()

@@ -86,6 +86,7 @@ def test_columns_that_a_column_is_made_of_stand_beside_it() -> None:
     assert {"notional_usd", "qty", "mark_price"} <= set(rows.columns)
 
 
+@pytest.mark.rows(4)
 @pytest.mark.parametrize("file", STATE_FILES, ids=lambda file: file.stem)
 def test_every_key_of_every_file_leads_to_rows_that_can_be_asked_for(store: GivenRows, file: StateFile) -> None:
     clocks = {"updated_ts", "updated_at", "generated_ts", "ts", "lookback_hours", "lookback_days", "min_sample_size"}

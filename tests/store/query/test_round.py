@@ -23,6 +23,7 @@ from tape.store.query.round import LiveRounds, open_round, shared_beneath
 from tape.store.schema import EVENT_TABLES
 from tape.store.views.sql_files import sql_objects
 from tests.conftest import AS_OF, GivenRows, ago
+from tests.divided import examples
 
 
 def test_a_temporary_table_shadows_the_view_of_its_name_inside_the_views_above(store: GivenRows) -> None:
@@ -325,7 +326,7 @@ def emptied(connection: duckdb.DuckDBPyConnection) -> Iterator[_Live]:
         cursor.close()
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(8), deadline=None, suppress_health_check=list(HealthCheck))
 @given(first=st.lists(GIVEN, min_size=1, max_size=12), steps=STEPS)
 def test_live_rounds_give_what_fresh_rounds_give(
     connection: duckdb.DuckDBPyConnection, first: list[Any], steps: list[Any]
@@ -388,6 +389,7 @@ def test_a_table_that_grows_with_every_round_is_not_kept(live: _Live) -> None:
         assert "exec_stats" not in reading.computed
 
 
+@pytest.mark.rows(3)
 @pytest.mark.parametrize(
     ("table", "columns", "window"),
     [
@@ -418,6 +420,7 @@ def test_trades_leave_the_windows_of_48_hours_and_of_7_days(live: _Live) -> None
         assert moved(live, WITHIN + window)
 
 
+@pytest.mark.rows(2)
 @pytest.mark.parametrize(
     ("zone", "midnight"),
     [

@@ -69,6 +69,7 @@ def test_a_damaged_backup_is_named_and_an_older_one_taken(home: Home) -> None:
     assert (home.stored(), done.lost) == (recorded_in(home.journal), [])
 
 
+@pytest.mark.thorough
 def test_a_backup_that_the_disk_cannot_read_is_named_and_an_older_one_taken(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,6 +157,7 @@ def test_what_the_journal_no_longer_has_is_named_by_segment_and_batches(home: Ho
     assert home.services() == ["c"]
 
 
+@pytest.mark.thorough
 def test_a_gap_that_the_old_database_had_is_no_loss(home: Home) -> None:
     home.beat("a", "b", "c", run_id="r")
     (home.journal / "executor-r-000003.journal").unlink()
@@ -221,6 +223,7 @@ def test_a_damaged_compressed_segment_gives_what_can_be_read_and_is_set_aside(ho
     assert home.segments() == []
 
 
+@pytest.mark.thorough
 def test_a_compressed_segment_that_the_disk_cannot_read_is_lost_as_a_damaged_one(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -272,6 +275,7 @@ def test_a_full_disk_refuses_a_rebuild_before_it_begins(home: Home, monkeypatch:
     assert home.damaged() == []
 
 
+@pytest.mark.thorough
 def test_two_rebuilds_in_one_second_keep_both_old_databases(home: Home) -> None:
     home.beat("a")
     rebuilt(home)
@@ -285,6 +289,7 @@ def test_two_rebuilds_in_one_second_keep_both_old_databases(home: Home) -> None:
 # --- what the owner does when it opens the database ---
 
 
+@pytest.mark.thorough
 def test_a_database_that_is_gone_comes_back_from_its_backup(home: Home) -> None:
     home.beat("a")
     home.store()
@@ -410,6 +415,7 @@ def test_a_segment_is_deleted_only_when_every_kept_backup_holds_it(home: Home) -
     assert delete_covered_segments(home.folder, [third], older_than=later) == packed
 
 
+@pytest.mark.thorough
 def test_any_kept_backup_can_be_the_beginning_after_the_journal_has_forgotten(home: Home) -> None:
     kept = []
     for number in (1, 2):
@@ -446,6 +452,7 @@ def test_gaps_are_named_and_count_as_the_certificate_does(home: Home) -> None:
     assert home.certificates() == ["executor: recorded 1..7, stored 1..4, gaps 3"]
 
 
+@pytest.mark.thorough
 def test_a_damaged_last_line_is_a_gap_although_no_batch_follows(home: Home) -> None:
     home.beat("a", "b", "c", run_id="r", segment_bytes=10**9)
     path = home.journal / "executor-r-000001.journal"
@@ -457,6 +464,7 @@ def test_a_damaged_last_line_is_a_gap_although_no_batch_follows(home: Home) -> N
     assert home.certificates() == ["executor: recorded 1..3, stored 1..2, gaps 1"]
 
 
+@pytest.mark.thorough
 def test_a_segment_that_vanishes_before_it_was_read_to_its_end_is_named(home: Home) -> None:
     with Journal(home.folder, "executor", run_id="r") as journal:
         journal.write_event("heartbeat", {"ts": NOW.isoformat(), "service": "a"})

@@ -5,74 +5,38 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import re
+import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
 
-from examples.sample_logs import write_sample
 from tape.cli import app
 from tape.cli.app import COMMANDS, file_of
 from tape.exporters.contract import STATE_FILES
 from tape.store.ingest.ingest import Ingest
+from tests.programs import PROJECT, Ended, fails, run, tape
 from tests.store.old_logs import CLOSE, EXECUTED, HEARTBEAT, HEARTBEATS, NAV, text, write_files
+from tests.templates import sample_home
 
-PROJECT = Path(__file__).resolve().parents[3]
 END = "2025-11-01T00:00:00Z"
 
 
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-def tape(*words: str | Path, **environment: str) -> Ended:
-    """Runs one command in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tape", *map(str, words)],
-        capture_output=True,
-        text=True,
-        cwd=PROJECT,
-        env={**os.environ, **environment},
-        timeout=60,
-        check=False,
-    )
+def newly_started(*words: str | Path) -> Ended:
+    """Run one command in an interpreter of its own, as a user does."""
+    command = [sys.executable, "-m", "tape", *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=PROJECT, timeout=60, check=False)
     return Ended(done.returncode, done.stdout, done.stderr)
-
-
-def fails(ended: Ended, code: int, *told: str) -> None:
-    """It failed with this code and one line on stderr that tells why; of SQL with the place below, in two more."""
-    assert ended.code == code, ended
-    _, *place = ended.err.splitlines()
-    assert not place or (place[0].startswith("LINE ") and [line.strip() for line in place[1:]] == ["^"]), ended.err
-    assert ended.err.startswith("tape: ")
-    assert "Traceback" not in ended.err
-    for part in told:
-        assert part in ended.err
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home folder into which a sample was imported; tests only read it."""
-    folder = tmp_path_factory.mktemp("home")
-    write_sample(folder / "old", days=0.5)
-    assert tape("--home", folder, "import", folder / "old").code == 0
-    return folder
+    return Path(shutil.copytree(sample_home(), tmp_path_factory.mktemp("app") / "home"))
 
 
 @pytest.fixture
@@ -146,8 +110,9 @@ def test_export_writes_chosen_files_flat_as_of_an_instant(home: Path, tmp_path: 
 
 
 def test_export_is_the_same_to_the_byte_in_two_processes(home: Path, tmp_path: Path) -> None:
+    """Each hashes texts in its own way."""
     for name in ("a", "b"):
-        assert tape("--home", home, "export", "--as-of", END, "--out", tmp_path / name).code == 0
+        assert newly_started("--home", home, "export", "--as-of", END, "--out", tmp_path / name).code == 0
     for file in STATE_FILES:
         assert (tmp_path / "a" / file.name).read_bytes() == (tmp_path / "b" / file.name).read_bytes()
 
@@ -190,6 +155,7 @@ def test_sql_shows_the_instant_asked_for(home: Path) -> None:
     assert ended.json == [{"at": "2025-10-31T19:00:00Z", "only_before": True}]
 
 
+@pytest.mark.rows(1)
 @pytest.mark.parametrize(
     "query",
     [
@@ -203,6 +169,7 @@ def test_sql_is_read_only(empty_home: Path, query: str) -> None:
     assert (empty_home / "logs" / "tape.duckdb").read_bytes() == before
 
 
+@pytest.mark.rows(2)
 @pytest.mark.parametrize(
     "query",
     [
@@ -250,10 +217,30 @@ def test_status_counts_rows_and_ages(empty_home: Path) -> None:
     assert "never published" in tape("--home", empty_home, "status").out
 
 
+@pytest.mark.rows(1)
 @pytest.mark.parametrize("words", [["status"], ["show", "nav_now"], ["sql", "select 1"]])
 def test_without_a_database_readers_fail_and_create_none(tmp_path: Path, words: list[str]) -> None:
     fails(tape("--home", tmp_path, *words), 1, "no database at", "tape migrate")
     assert list(tmp_path.iterdir()) == []
+
+
+FAILS_BESIDE_A_QUERY = """
+import sys, threading, time
+import duckdb
+from tape.cli.app import run
+
+query = "select count(*) from range(10000000) as a (x), range(10000000) as b (x) where a.x + b.x = -1"
+threading.Thread(target=duckdb.connect().execute, args=[query], daemon=True).start()
+begun = time.process_time()
+while time.process_time() < begun + 0.1:
+    time.sleep(0.01)
+sys.argv = ["tape", "--home", sys.argv[1], "status"]
+run()
+"""
+
+
+def test_a_failure_while_a_thread_is_inside_the_database_is_told_in_one_line(tmp_path: Path) -> None:
+    fails(run("-c", FAILS_BESIDE_A_QUERY, tmp_path), 1, "no database at")
 
 
 def test_a_home_that_cannot_be_is_told_in_one_line(tmp_path: Path) -> None:
@@ -281,11 +268,12 @@ def test_an_export_that_cannot_be_written_fails(empty_home: Path) -> None:
 
 
 def test_the_version_is_told() -> None:
-    told = tape("--version")
+    told = newly_started("--version")
     assert (told.code, told.err) == (0, "")
     assert re.fullmatch(r"tape \d+\.\d+\.\d+\n", told.out)
 
 
+@pytest.mark.rows(1)
 @pytest.mark.parametrize("words", [[], ["--help"], ["export", "--help"]])
 def test_help_is_printed(words: list[str]) -> None:
     ended = tape(*words)
@@ -293,6 +281,7 @@ def test_help_is_printed(words: list[str]) -> None:
     assert "Usage:" in ended.out
 
 
+@pytest.mark.rows(3)
 @pytest.mark.parametrize(
     ("words", "told"),
     [

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from tape.exporters.contract import STATE_FILES
-from tests.tape.cli.test_app import Ended, fails, tape
+from tests.programs import Ended, fails, tape
+from tests.templates import sample_home
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Two exports of a sample, four hours apart."""
-    from examples.sample_logs import write_sample
-
-    home = tmp_path_factory.mktemp("diff")
-    write_sample(home / "old", days=0.5)
-    assert tape("--home", home, "import", home / "old").code == 0
+    home = Path(shutil.copytree(sample_home(), tmp_path_factory.mktemp("diff") / "home"))
     for name, instant in (("a", "2025-10-31T20:00:00Z"), ("b", "2025-11-01T00:00:00Z")):
         assert tape("--home", home, "export", "--as-of", instant, "--out", home / name).code == 0
     return home / "a", home / "b"

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import sys
 import time
@@ -17,15 +18,15 @@ from typing import Any
 
 import pytest
 
-from examples.sample_logs import write_sample
 from tape.doctor.read_logs import MIRRORS
 from tape.execution.events import HeartbeatSent, Ticked
 from tape.exporters.contract import STATE_FILES
 from tape.store.journal.writer import Journal
-from tests.tape.cli.test_app import Ended, fails, tape
+from tests.programs import PROJECT, Ended, fails, tape
 from tests.tape.homes import published
-from tests.tape.owners import PROJECT, Serving, wait_for
+from tests.tape.owners import Serving, wait_for
 from tests.tape.runtime.test_run import Running, running
+from tests.templates import sample_home
 
 LOOKS = 25
 """At a runtime that is healthy: enough for a file to be replaced at every point of a look."""
@@ -46,6 +47,7 @@ def owner(tmp_path: Path) -> Iterator[Serving]:
         yield serving
 
 
+@pytest.mark.thorough
 def test_a_healthy_runtime_is_healthy_however_often_one_looks(tmp_path: Path) -> None:
     with running(tmp_path) as runtime:
         wait_for(lambda: len(published(tmp_path)) == len(STATE_FILES), "not all files are published")
@@ -116,8 +118,7 @@ def test_without_an_owner_that_comes_first_and_what_follows_from_it_is_counted(o
 
 
 def test_a_home_of_imported_logs_is_healthy_without_an_owner(tmp_path: Path) -> None:
-    write_sample(tmp_path / "old", days=0.2)
-    assert tape("--home", tmp_path, "import", tmp_path / "old").code == 0
+    shutil.copytree(sample_home(), tmp_path, dirs_exist_ok=True)
     ended = tape("--home", tmp_path, "doctor", "--json")
     assert (ended.code, bad(ended)) == (0, {})
     found = {each["name"]: each["found"] for each in ended.json["checks"]}
@@ -130,8 +131,7 @@ def test_a_home_of_imported_logs_is_healthy_without_an_owner(tmp_path: Path) -> 
 
 
 def test_imported_logs_are_no_excuse_once_somebody_records(tmp_path: Path) -> None:
-    write_sample(tmp_path / "old", days=0.2)
-    assert tape("--home", tmp_path, "import", tmp_path / "old").code == 0
+    shutil.copytree(sample_home(), tmp_path, dirs_exist_ok=True)
     with Journal(tmp_path, "executor") as journal:
         journal.record([HeartbeatSent(ts=datetime.now(UTC), service="executor")])
     ended = tape("--home", tmp_path, "doctor", "--json")
@@ -173,6 +173,7 @@ def test_a_watched_doctor_prints_a_line_for_each_look_and_ends_as_the_last_one(o
         assert "Traceback" not in watched.log
 
 
+@pytest.mark.rows(1)
 @pytest.mark.parametrize("command", ["doctor", "status"])
 def test_watched_json_is_an_object_a_line(owner: Serving, command: str) -> None:
     with watching(owner.home, command, "--json") as watched:
@@ -182,6 +183,7 @@ def test_watched_json_is_an_object_a_line(owner: Serving, command: str) -> None:
         assert first["state"] == "ok" if command == "doctor" else first["pid"] == owner.pid
 
 
+@pytest.mark.thorough
 def test_a_watched_status_prints_a_line_for_each_look(owner: Serving) -> None:
     with watching(owner.home, "status") as watched:
         wait_for(lambda: watched.log.count("\n") >= 2, "no lines are printed")
@@ -189,6 +191,7 @@ def test_a_watched_status_prints_a_line_for_each_look(owner: Serving) -> None:
         assert watched.end()[0] == 0
 
 
+@pytest.mark.rows(1)
 @pytest.mark.parametrize(("command", "words"), [("doctor", "store and owner: 11 of 11 ok"), ("status", "owner: pid")])
 def test_on_a_terminal_a_watch_is_refreshed_and_fits(owner: Serving, command: str, words: str) -> None:
     shown = _on_a_terminal(owner.home, command, words, rows=24)

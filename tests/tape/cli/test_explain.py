@@ -26,7 +26,7 @@ from tape.store.lineage.selects import relation
 from tape.store.lineage.trace import trace
 from tape.store.query.round import open_round
 from tests.conftest import AS_OF, GivenRows, ago
-from tests.tape.cli.test_app import fails, tape
+from tests.programs import fails, tape
 from tests.tape.owners import Serving, wait_for
 
 BTC, ETH = "BTCUSDT", "ETHUSDT"
@@ -249,6 +249,7 @@ def test_a_flag_and_the_nav_lead_to_the_one_row_they_are_taken_from(home: Path) 
     assert [row["equity_usd"] for row in rows_of(nav, "nav_series")] == [nav.value] == [1050.0]
 
 
+@pytest.mark.rows(2)
 @pytest.mark.parametrize("file", STATE_FILES, ids=lambda file: file.stem)
 def test_every_file_is_explained_as_a_whole_and_by_every_key(home: Path, file: Any) -> None:
     content = json.loads((home / "logs" / "state" / file.name).read_bytes())
@@ -288,6 +289,7 @@ def test_documents_of_the_rows_are_json_within_json(home: Path) -> None:
     assert evidence[0].rows == [["BTCUSDT", {"nav": 1.5}], ["ETHUSDT", None]]
 
 
+@pytest.mark.rows(1)
 @pytest.mark.parametrize(
     "name", ["symbol_scores", "symbol_scores_v6", "symbol_scores_v6.json", "symbol_scores_document"]
 )
@@ -348,6 +350,7 @@ def test_the_command_prints_within_100_columns_and_as_json(home: Path) -> None:
     assert {each["relation"]: each["count"] for each in found["rows"]}["trades_48h"] == 4
 
 
+@pytest.mark.rows(2)
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [

@@ -19,8 +19,8 @@ from subprocess import run
 
 import pytest
 
-from examples.sample_logs import write_sample
-from tests.tape.cli.test_app import PROJECT, Ended, fails, tape
+from tests.programs import PROJECT, Ended, fails, tape
+from tests.templates import sample_home
 
 _DAC_OVERRIDE, _DAC_READ_SEARCH, _PR_CAPBSET_DROP = 1, 2, 24
 
@@ -116,12 +116,10 @@ MISTAKES = [
 @pytest.fixture(scope="module")
 def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home folder into which a sample was imported, which lies in ``old``; a mistake changes nothing of it."""
-    folder = tmp_path_factory.mktemp("home")
-    write_sample(folder / "old", days=0.2)
-    assert tape("--home", folder, "import", folder / "old").code == 0
-    return folder
+    return Path(shutil.copytree(sample_home(), tmp_path_factory.mktemp("mistakes") / "home"))
 
 
+@pytest.mark.rows(15)
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda each: each.words.replace("{home}/", ""))
 def test_a_mistake_is_told_in_one_line_and_exits_as_documented(imported: Path, mistake: Mistake) -> None:
     for name, content in mistake.files.items():
@@ -173,6 +171,7 @@ FORBIDDEN: list[tuple[str, str, Callable[[Path], tuple[str | Path, ...]], int]] 
 ]
 
 
+@pytest.mark.rows(3)
 @pytest.mark.parametrize(
     ("name", "words", "mode"), [each[1:] for each in FORBIDDEN], ids=[each[0] for each in FORBIDDEN]
 )

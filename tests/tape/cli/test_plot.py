@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from examples.sample_logs import write_sample
-from tests.tape.cli.test_app import fails, tape
+from tests.programs import fails, tape
 from tests.tape.owners import wait_for
 from tests.tape.terminals import Terminal
 

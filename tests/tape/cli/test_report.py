@@ -11,7 +11,7 @@ import pytest
 
 from examples.sample_logs import write_sample
 from tests.conftest import GivenRows, ago
-from tests.tape.cli.test_app import fails, tape
+from tests.programs import fails, tape
 
 SPAN = ("--from", "2025-10-31", "--to", "2025-11-01")
 

@@ -5,21 +5,23 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import shutil
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from examples.sample_logs import write_sample
 from tape.cli import show
 from tape.cli.layouts import _LAYOUTS, ENVELOPE, layout_of, newest_first
 from tape.cli.show import print_relation
-from tape.client.client import Client
-from tape.store.database import migrate
+from tape.client.client import Answer, Client
 from tape.store.views.catalog import CATALOG_SQL, Relation, relations_of
-from tests.tape.cli.test_app import fails, tape
+from tests.programs import fails, tape
 from tests.tape.terminals import Terminal
+from tests.templates import give_database, sample_home
 
 END = datetime(2025, 11, 1, tzinfo=UTC)
 AT = ("--as-of", "2025-11-01T00:00:00Z")
@@ -28,16 +30,13 @@ AT = ("--as-of", "2025-11-01T00:00:00Z")
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home folder into which a sample was imported; tests only read it."""
-    folder = tmp_path_factory.mktemp("home")
-    write_sample(folder / "old", days=0.5)
-    assert tape("--home", folder, "import", folder / "old").code == 0
-    return folder
+    return Path(shutil.copytree(sample_home(), tmp_path_factory.mktemp("show") / "home"))
 
 
 @pytest.fixture(scope="module")
 def relations(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Relation]:
     folder = tmp_path_factory.mktemp("empty")
-    migrate(folder / "logs" / "tape.duckdb")
+    give_database(folder)
     return relations_of(Client(folder).query(CATALOG_SQL).rows[0][0])
 
 
@@ -62,28 +61,35 @@ def test_what_happens_is_shown_the_newest_first(relations: dict[str, Relation]) 
             assert part in columns, f"{name}: {order}"
 
 
-@pytest.mark.parametrize("show_all", [False, True])
-@pytest.mark.parametrize("limit", [1, 5])
+@pytest.mark.rows(1)
+@pytest.mark.parametrize("eighth", range(8))
 def test_everything_is_shown_within_100_columns_of_a_terminal(
-    home: Path, relations: dict[str, Relation], monkeypatch: pytest.MonkeyPatch, *, show_all: bool, limit: int
+    home: Path, relations: dict[str, Relation], monkeypatch: pytest.MonkeyPatch, eighth: int
 ) -> None:
     monkeypatch.setattr(
         show, "terminal", lambda: Console(force_terminal=True, width=140, no_color=True, highlight=False)
     )
     client = Client(home)
-    for name, relation in relations.items():
-        answer = client.first(limit, f'from "{name}"', as_of=END)
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            print_relation(relation, answer, None, show_all=show_all, as_of=END, is_newest_first=False)
-        first, *lines = re.sub(r"\x1b\[[0-9;]*m", "", printed.getvalue()).splitlines()
-        assert first == f"{name} as of 2025-11-01 00:00:00 UTC"
-        assert max(map(len, lines), default=0) <= 100, printed.getvalue()
-        assert "".join(lines).startswith(relation.purpose[:60]), name
-        listed = {entry.partition(".")[0] for entry, _ in layout_of(name) or []}
-        shown = listed or set(answer.columns) - ENVELOPE or set(answer.columns)
-        hidden = 0 if show_all else len(set(answer.columns) - shown)
-        assert (f"{hidden} more column" in lines[-1]) == (hidden > 0), lines[-1]
+    for name, relation in list(relations.items())[eighth::8]:
+        five = client.first(5, f'from "{name}"', as_of=END)
+        one = replace(five, rows=five.rows[:1], is_cut=len(five.rows) > 1)
+        for answer, show_all in product((one, five), (False, True)):
+            _is_shown_within_100_columns(relation, answer, show_all=show_all)
+
+
+def _is_shown_within_100_columns(relation: Relation, answer: Answer, *, show_all: bool) -> None:
+    name = relation.name
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        print_relation(relation, answer, None, show_all=show_all, as_of=END, is_newest_first=False)
+    first, *lines = re.sub(r"\x1b\[[0-9;]*m", "", printed.getvalue()).splitlines()
+    assert first == f"{name} as of 2025-11-01 00:00:00 UTC"
+    assert max(map(len, lines), default=0) <= 100, printed.getvalue()
+    assert "".join(lines).startswith(relation.purpose[:60]), name
+    listed = {entry.partition(".")[0] for entry, _ in layout_of(name) or []}
+    shown = listed or set(answer.columns) - ENVELOPE or set(answer.columns)
+    hidden = 0 if show_all else len(set(answer.columns) - shown)
+    assert (f"{hidden} more column" in lines[-1]) == (hidden > 0), lines[-1]
 
 
 def test_a_view_is_shown_with_purpose_units_and_without_its_envelope(home: Path) -> None:
@@ -119,6 +125,7 @@ def test_a_piped_table_is_one_table_and_nothing_of_it_is_folded(home: Path) -> N
     assert f" a b{'x' * 300}     1 " in tape("--home", home, "sql", wide).out
 
 
+@pytest.mark.rows(3)
 @pytest.mark.parametrize(
     ("given", "shown"),
     [
@@ -144,6 +151,7 @@ def test_so_long_ago_is_understood_beside_the_commands_own_options(home: Path) -
     assert now - timedelta(hours=2) <= datetime.fromisoformat(row["t"]) <= datetime.now(UTC) - timedelta(hours=2)
 
 
+@pytest.mark.rows(2)
 @pytest.mark.parametrize("command", [["show", "nav_now"], ["sql", "select 1"], ["explain", "nav"], ["export"]])
 def test_what_is_no_instant_is_refused_with_the_forms_by_every_command(home: Path, command: list[str]) -> None:
     forms = ("newest", '"2025-11-05 16:10"', "-2h", "found 'soon'")
@@ -166,7 +174,7 @@ def test_an_empty_view_says_what_there_is_and_when(home: Path) -> None:
 
 
 def test_a_view_over_an_empty_store_says_that_nothing_is_stored(tmp_path: Path) -> None:
-    migrate(tmp_path / "logs" / "tape.duckdb")
+    give_database(tmp_path)
     assert tape("--home", tmp_path, "show", "vetoes_24h").out.splitlines()[-1] == "no rows yet in vetoes"
     fails(tape("--home", tmp_path, "show", "nav_now", "--as-of", "newest"), 1, "found an empty store")
 

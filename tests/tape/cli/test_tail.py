@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from subprocess import PIPE
 from types import TracebackType
 from typing import Any, Self, cast
 
@@ -23,8 +22,8 @@ from tape.execution.events import HeartbeatSent, IntentVetoed, OrderClosed, Tick
 from tape.runtime.load import load_one
 from tape.settings import Settings
 from tape.store.journal.writer import Journal
-from tests.tape.cli.test_app import fails, tape
-from tests.tape.owners import PROJECT, Serving, wait_for
+from tests.programs import Program, fails, tape
+from tests.tape.owners import Serving, wait_for
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 
@@ -45,13 +44,7 @@ class Tailing:
     def __init__(self, home: Path, *words: str) -> None:
         self.lines: list[str] = []
         self.notes: list[str] = []
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", _HEARS_CTRL_C, "--home", home, "tail", *words],
-            cwd=PROJECT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        self.process = Program("-m", "tape", "--home", home, "tail", *words, stdout=PIPE, stderr=PIPE)
         readings = ((self.process.stdout, self.lines), (self.process.stderr, self.notes))
         self._threads = [threading.Thread(target=self._read, args=reading, daemon=True) for reading in readings]
         for thread in self._threads:
@@ -71,7 +64,7 @@ class Tailing:
     @staticmethod
     def _read(stream: Any, lines: list[str]) -> None:
         with stream:
-            lines.extend(iter(stream.readline, ""))
+            lines.extend(line.decode() for line in iter(stream.readline, b""))
 
     @property
     def ids(self) -> list[str]:
@@ -80,14 +73,6 @@ class Tailing:
     def shows(self, *ids: str) -> None:
         wait_for(lambda: len(self.ids) >= len(ids), f"expected {ids}, found {self.ids}")
         assert self.ids == list(ids)
-
-
-_HEARS_CTRL_C = """
-import signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever the tests were started with
-from tape.cli.app import run
-run()
-"""
 
 
 def test_every_source_has_its_columns() -> None:
@@ -206,6 +191,7 @@ def test_one_symbol_alone_can_be_followed(stored: Path) -> None:
         tailing.shows("v2", "v6")
 
 
+@pytest.mark.rows(3)
 @pytest.mark.parametrize("name", SOURCES)
 def test_lines_are_narrow_and_the_heads_have_units(stored: Path, name: str) -> None:
     ended = tape("--home", stored, "tail", name, "-n", "100", "--no-follow", COLUMNS="200")

@@ -14,10 +14,11 @@ from tape.execution.config import SymbolLimits
 from tape.execution.events import ConfigChanged
 from tape.runtime.executor import live_executor
 from tape.settings import load_settings
-from tape.store.database import closing, migrate, open_database
+from tape.store.database import closing, open_database
 from tape.store.ingest.ingest import Ingest
 from tape.store.journal.writer import Journal
 from tape.store.legacy.importer import import_logs
+from tests.templates import give_database
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
@@ -30,13 +31,13 @@ def _imported(home: Path, limits: object, universe: object) -> None:
     (home / "old").mkdir(parents=True)
     (home / "old" / "risk_limits.json").write_text(json.dumps(limits))
     (home / "old" / "pairs_universe.json").write_text(json.dumps(universe))
-    migrate(home / "logs" / "tape.duckdb")
+    give_database(home)
     with closing(open_database(home / "logs" / "tape.duckdb")) as connection:
         import_logs(connection, home / "old", now=NOW)
 
 
 def _ingest(home: Path) -> None:
-    migrate(home / "logs" / "tape.duckdb")
+    give_database(home)
     with closing(open_database(home / "logs" / "tape.duckdb")) as connection:
         Ingest(connection, home, scratch=home).run_once()
 

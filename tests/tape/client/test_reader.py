@@ -5,20 +5,22 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
 import tape
 from tape.client.reader import Reader
 from tape.execution.events import Ticked
-from tape.store.database import migrate
+from tape.store.claims import owner_pid
 from tape.store.errors import StoreError
 from tape.store.journal.writer import Journal
-from tests.tape.owners import PROJECT, Serving, wait_for
+from tests.programs import PROJECT, Program
+from tests.tape.owners import Serving, wait_for, wait_until_busy
+from tests.templates import give_database
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 VALUES = """
@@ -59,7 +61,7 @@ def owned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with an empty database and without an owner."""
     home = tmp_path_factory.mktemp("alone")
-    migrate(home / "logs" / "tape.duckdb")
+    give_database(home)
     return home
 
 
@@ -83,6 +85,7 @@ def test_a_result_comes_as_arrow_polars_and_pandas(store: Reader) -> None:
     assert result.pandas().sum().to_list() == [3, 4.5]
 
 
+@pytest.mark.rows(4)
 @pytest.mark.parametrize("form", ["rows", "arrow", "polars", "pandas", "__iter__"])
 def test_every_row_comes_in_every_form_whoever_answers(store: Reader, form: str) -> None:
     if form in ("arrow", "polars", "pandas"):
@@ -107,6 +110,7 @@ def test_views_show_the_instant_asked_for(owned: Path) -> None:
     assert store.sql("select equity_usd from nav_now").rows() == [{"equity_usd": 2.0}]
 
 
+@pytest.mark.rows(4)
 @pytest.mark.parametrize("query", ["selec 1", "from nowhere", "delete from ticks", "select 1; select 2", ""])
 def test_what_cannot_be_asked_is_a_store_error_of_one_line(store: Reader, query: str) -> None:
     with pytest.raises(StoreError) as caught:
@@ -132,7 +136,7 @@ def test_the_home_is_that_of_the_environment_unless_given(alone: Path, monkeypat
 
 
 def test_a_reader_lives_through_an_owner_that_comes_and_goes(tmp_path: Path) -> None:
-    migrate(tmp_path / "logs" / "tape.duckdb")
+    give_database(tmp_path)
     store = tape.connect(tmp_path)
     assert store.sql("select 1 as n").rows() == [{"n": 1}]
     with Serving(tmp_path) as serving:
@@ -174,20 +178,15 @@ RUNAWAY = "select count(*) from range(10000000) as a (x), range(10000000) as b (
 def test_ctrl_c_ends_a_running_query(request: pytest.FixtureRequest, beside: str) -> None:
     home = request.getfixturevalue(beside)
     script = f"""
-import signal, sys, tape
-signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever the tests were started with
+import sys, tape
 print("asks", flush=True)
 tape.connect(sys.argv[1]).sql({RUNAWAY!r}).rows()
 """
-    with subprocess.Popen(
-        [sys.executable, "-c", script, str(home)], cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
+    with Program("-c", script, home, stdout=PIPE, stderr=PIPE) as process:
         assert process.stdout.readline() == b"asks\n"
         killer = threading.Timer(60, process.kill)
         killer.start()
-        time.sleep(2)  # it computes by then, or is about to: both must end
+        wait_until_busy(process.pid if beside == "alone" else owner_pid(home) or 0)
         process.send_signal(2)
         told = process.stderr.read()
         killer.cancel()

@@ -15,8 +15,8 @@ from tape.execution.events import MarkObserved
 from tape.settings import load_settings
 from tape.store.ingest.ingest import Ingest
 from tape.store.journal.writer import Journal
+from tests.programs import fails, tape
 from tests.tape.cli.test_app import empty_home as empty_home
-from tests.tape.cli.test_app import fails, tape
 
 
 def test_a_symbol_that_nothing_knows_is_not_switched(empty_home: Path) -> None:

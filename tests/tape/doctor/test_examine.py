@@ -68,8 +68,8 @@ def traded(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Pa
     database = folder / "logs" / "tape.duckdb"
     shutil.copy(empty_database, database)
     with runtime(database, datetime.now(UTC) - timedelta(seconds=400)) as made:
-        for _ in range(100):
-            made.tick(4)
+        for _ in range(20):
+            made.tick(20)
             made.publish()
     return folder
 
@@ -102,6 +102,7 @@ def test_files_of_different_instants_agree(looked: Looked) -> None:
     assert looked.bad() == {}
 
 
+@pytest.mark.rows(2)
 @pytest.mark.parametrize("file", STATE_FILES, ids=lambda file: str(file.stem))
 def test_a_deleted_file_is_missing_and_a_torn_one_torn(looked: Looked, file: Any) -> None:
     path = looked.state / file.name
@@ -200,6 +201,7 @@ def test_files_that_do_not_agree_break_what_holds_between_them(looked: Looked) -
     assert looked.bad()["six flags, engine version"].startswith("cannot be checked: v6_runtime_probe.json")
 
 
+@pytest.mark.rows(1)
 @pytest.mark.parametrize("name", EVENT_MIRRORS)
 def test_a_line_removed_from_a_log_is_missing_a_doubled_one_doubled(looked: Looked, name: str) -> None:
     log = (looked.logs / name).read_bytes()

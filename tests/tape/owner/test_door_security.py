@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -22,7 +20,8 @@ from tape.execution.events import Ticked
 from tape.runtime.load import load_one
 from tape.store.errors import StoreError
 from tape.store.journal.writer import Journal
-from tests.tape.owners import PROJECT, Serving, check_unharmed, counted, patiently, peer, said, wait_for
+from tests.programs import tape
+from tests.tape.owners import Serving, check_after, check_unharmed, counted, patiently, peer, said, wait_for
 from tests.tape.runtime.test_run import Running
 
 TOML = "[backup]\nevery_h = 0\n"
@@ -56,10 +55,10 @@ def hurried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
 
 
 @pytest.fixture(autouse=True)
-def unharmed(owner: Serving) -> Iterator[None]:
-    """After every test the owner answers, stores what comes, and has what it had."""
+def unharmed(request: pytest.FixtureRequest, owner: Serving) -> Iterator[None]:
+    """After every test the owner answers and has what it had, and after most of them stores what comes."""
     yield
-    check_unharmed(owner)
+    check_after(request, owner)
     assert counted(owner, "ticks") == 2
 
 
@@ -395,6 +394,7 @@ def hog(home: Path, sql: str, **more: str) -> str:
     return ""
 
 
+@pytest.mark.rows(2)
 @pytest.mark.parametrize("name", HOGS)
 def test_a_query_that_wants_everything_is_ended_and_what_it_took_is_given_back(hurried: Serving, name: str) -> None:
     told: list[str] = []
@@ -411,6 +411,7 @@ def test_a_query_that_wants_everything_is_ended_and_what_it_took_is_given_back(h
     check_unharmed(hurried)
 
 
+@pytest.mark.thorough
 def test_neither_a_round_nor_arrow_is_a_way_to_more(hurried: Serving) -> None:
     for name in ("list", "doubled", "wide rows", "sort"):
         with pytest.raises(StoreError) as refused:
@@ -448,6 +449,7 @@ def certificate(owner: Serving, producer: str) -> dict[str, Any]:
     return next(each for each in owner.status()["journal"] if each["producer"] == producer)
 
 
+@pytest.mark.thorough
 def test_while_hogs_run_everything_recorded_is_stored_and_no_step_fails(tmp_path: Path) -> None:
     (tmp_path / "tape.toml").write_text(HURRIED + '[store]\ncheckpoint_wal = "1MB"\n')
     with Serving(tmp_path) as serving:
@@ -464,6 +466,7 @@ def test_while_hogs_run_everything_recorded_is_stored_and_no_step_fails(tmp_path
         assert serving.end() == 0, serving.log
 
 
+@pytest.mark.thorough
 def test_an_executor_in_the_same_process_goes_on_while_hogs_run(tmp_path: Path) -> None:
     (tmp_path / "tape.toml").write_text(HURRIED + "[executor]\ninterval_s = 0.25\n")
     with Running(tmp_path, "--home", str(tmp_path), "run") as running:
@@ -495,6 +498,7 @@ def answers(home: Path) -> bool:
     return True
 
 
+@pytest.mark.rows(1)
 @pytest.mark.parametrize(
     "sql",
     [
@@ -585,16 +589,15 @@ def test_garbage_from_many_clients_leaves_the_door_open(owner: Serving) -> None:
 
 
 def test_a_reader_without_an_owner_is_held_to_the_same(owner: Serving, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tape", "--home", str(tmp_path)]
-    subprocess.run([*command, "migrate"], cwd=PROJECT, check=True, capture_output=True)
+    assert tape("--home", tmp_path, "migrate").code == 0
     for sql in (
         "from read_text('/etc/hostname')",
         "select getenv('HOME')",
         "delete from ticks",
         "select lpad('', 9, 'x')",
     ):
-        done = subprocess.run([*command, "sql", sql], cwd=PROJECT, capture_output=True, text=True, check=False)
-        assert (done.returncode, done.stdout) == (1, ""), sql
-        told, *place = done.stderr.splitlines()
-        assert told.startswith("tape: query: "), done.stderr
-        assert len(place) in (0, 2), done.stderr
+        ended = tape("--home", tmp_path, "sql", sql)
+        assert (ended.code, ended.out) == (1, ""), sql
+        told, *place = ended.err.splitlines()
+        assert told.startswith("tape: query: "), ended
+        assert len(place) in (0, 2), ended

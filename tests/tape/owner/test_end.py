@@ -6,8 +6,6 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,14 +15,13 @@ import pytest
 
 from tape.execution.events import HeartbeatSent, IntentVetoed, MarkObserved, ShadowDecided, Ticked
 from tape.store.journal.writer import Journal
+from tests.programs import PROJECT, run, tape
 from tests.store.old_logs import CLOSE, EXECUTED, text, write_files
-from tests.tape.cli.test_app import tape
 from tests.tape.homes import published, reaches, rows
-from tests.tape.owners import PROJECT, Serving, wait_for
+from tests.tape.owners import SOON_S, Serving, wait_for
 from tests.tape.runtime.test_run import NAMES, Running
 
 VETOES = "execution/risk_vetoes.jsonl"
-_ENDS_WITHIN_S = 2.0
 RARELY = "[backup]\nevery_h = 0\n[intervals]\n" + "".join(
     f"{stem} = 3600\n" for stem in ("nav", "positions", "synced_state", "pipeline_v6_shadow_head", "router_health")
 )
@@ -47,6 +44,7 @@ def waiting(home: Path) -> list[str]:
     return [f"{each['name']}: {each['found']}" for each in checks if "behind" in each["found"]]
 
 
+@pytest.mark.rows(1)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_last_that_was_recorded_is_published_and_mirrored_before_the_end(home: Path, number: int) -> None:
     with Serving(home) as owner:
@@ -73,7 +71,7 @@ def test_the_last_that_was_recorded_is_published_and_mirrored_before_the_end(hom
     assert reaches(home, "pipeline_v6_shadow.jsonl", 1)
     assert waiting(home) == []
     assert "left for the next start" not in owner.log
-    assert took_s < _ENDS_WITHIN_S, owner.log
+    assert took_s < SOON_S, owner.log
 
 
 FAULTY = """
@@ -119,7 +117,7 @@ def test_an_end_whose_files_cannot_be_published_in_time_says_so_and_the_next_sta
     with _faulty(home, "hangs") as process:
         _record(home)
         code, took_s = process.end()
-    assert (code, took_s < _ENDS_WITHIN_S) == (0, True), (took_s, process.log)
+    assert (code, took_s < SOON_S) == (0, True), (took_s, process.log)
     assert "left for the next start, nothing is lost: publish: not done in time" in process.log
     assert rows(home, "select equity_usd from ticks") == [(4321.0,)]
     with Serving(home) as owner:
@@ -200,5 +198,5 @@ def test_ctrl_c_in_a_query_of_a_command_is_one_line_and_no_traceback(home: Path)
         f"sys.argv = ['tape', '--home', {str(home)!r}, 'export', '--out', {str(home / 'out')!r}]\n"
         "run()\n"
     )
-    ended = subprocess.run([sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, timeout=120)
-    assert (ended.returncode, ended.stderr.strip()) == (130, "tape: interrupted")
+    ended = run("-c", script)
+    assert (ended.code, ended.err.strip()) == (130, "tape: interrupted")

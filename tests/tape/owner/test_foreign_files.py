@@ -14,8 +14,8 @@ import pytest
 
 from tape.exporters.contract import STATE_FILES
 from tape.exporters.mirrors.live import LOGS
+from tests.programs import tape
 from tests.store.old_logs import write_files
-from tests.tape.cli.test_app import tape
 from tests.tape.owners import Serving, wait_for
 
 OLD_LINE = '{"event_type": "order_ack", "symbol": "BTCUSDT", "ts": 1700000000.5}\n'
@@ -62,6 +62,7 @@ def refused(*words: str | Path) -> str:
     return ended.err
 
 
+@pytest.mark.rows(1)
 @pytest.mark.parametrize("command", [("serve",), ("run", "--seconds", "3"), ("export",)])
 def test_in_an_old_runtimes_folder_a_command_names_the_file_and_changes_nothing(
     tmp_path: Path, command: tuple[str, ...]
@@ -156,6 +157,7 @@ def gone(path: Path) -> None:
     path.unlink()
 
 
+@pytest.mark.rows(2)
 @pytest.mark.parametrize(
     ("change", "is_foreign"),
     [(edited, True), (touched, False), (emptied, False), (torn_by_a_power_cut, False), (gone, False)],
@@ -179,6 +181,7 @@ def test_a_start_tells_its_own_files_from_changed_ones(
         wait_for(lambda: owner.status()["files"][probe.name]["published"], owner.log)
 
 
+@pytest.mark.thorough
 def test_an_old_runtime_that_starts_again_is_left_what_it_writes_and_that_is_said(tmp_path: Path) -> None:
     logs = tmp_path / "logs"
     with Serving(tmp_path) as owner:
@@ -212,6 +215,7 @@ def test_an_old_runtime_that_starts_again_is_left_what_it_writes_and_that_is_sai
         assert orders.read_bytes().startswith(lines)
 
 
+@pytest.mark.rows(1)
 @pytest.mark.parametrize("words", [(), ("--jsonl",)])
 def test_an_export_replaces_what_it_wrote_and_nothing_else(tmp_path: Path, words: tuple[str, ...]) -> None:
     home, out = tmp_path / "home", tmp_path / "out"
@@ -234,6 +238,7 @@ def test_an_export_replaces_what_it_wrote_and_nothing_else(tmp_path: Path, words
     assert len(list((home / "logs" / "taken-over").iterdir())) == 2
 
 
+@pytest.mark.thorough
 def test_a_publication_made_again_replaces_no_file_of_others(tmp_path: Path) -> None:
     home, out = tmp_path / "home", tmp_path / "out"
     with Serving(home) as owner:
@@ -246,6 +251,7 @@ def test_a_publication_made_again_replaces_no_file_of_others(tmp_path: Path) -> 
     assert (out / "nav.json").read_text() == "theirs"
 
 
+@pytest.mark.thorough
 def test_archives_of_others_are_neither_compressed_nor_read_as_own(tmp_path: Path) -> None:
     archive = tmp_path / "logs" / "execution" / "archive"
     mine = {"orders_executed.jsonl.1": OLD_LINE, "orders_executed.jsonl.20251104": OLD_LINE}
@@ -258,6 +264,7 @@ def test_archives_of_others_are_neither_compressed_nor_read_as_own(tmp_path: Pat
     assert {path.name: path.read_text() for path in archive.iterdir() if path.suffix != ".gz"} == mine
 
 
+@pytest.mark.rows(1)
 @pytest.mark.parametrize(
     ("name", "command"),
     [("tape.pid", "serve"), ("tape.sock", "serve"), ("tape-executor.pid", "run"), ("cache/sync_status.json", "sync")],

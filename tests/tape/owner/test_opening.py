@@ -13,10 +13,10 @@ import pytest
 from tape.exporters.contract import STATE_FILES
 from tape.exporters.mirrors.events import EVENT_MIRRORS
 from tape.store.errors import StoreError
+from tests.programs import fails, tape
 from tests.store.homes import Home, flip, recorded_in
 from tests.store.old_logs import CLOSE, EXECUTED, text, write_files
 from tests.store.recovery.test_rebuild import damage_a_row_block
-from tests.tape.cli.test_app import fails, tape
 from tests.tape.owners import Serving, wait_for
 
 
@@ -101,6 +101,7 @@ def test_damage_found_while_it_runs_ends_the_owner_and_the_next_one_rebuilds(hom
     assert home.stored() == recorded
 
 
+@pytest.mark.thorough
 def test_damage_found_while_it_starts_ends_it_and_the_next_one_rebuilds(home: Home) -> None:
     damage_a_row_block(home.database, "config_snapshots")
     write_files(home.folder, {"risk_limits.json": '{"global": {}}'})
@@ -114,6 +115,7 @@ def test_damage_found_while_it_starts_ends_it_and_the_next_one_rebuilds(home: Ho
     assert home.stored() > recorded, "and the limits"
 
 
+@pytest.mark.thorough
 def test_damage_that_cannot_be_marked_ends_the_owner_with_its_reason_all_the_same(home: Home) -> None:
     damage_a_row_block(home.database, "config_snapshots")
     write_files(home.folder, {"risk_limits.json": '{"global": {}}', "logs/damaged": "in the way"})
@@ -153,6 +155,7 @@ def test_what_cannot_be_rebuilt_without_loss_is_not_started_and_is_changed_only_
         end_well(owner)
 
 
+@pytest.mark.thorough
 def test_rebuild_is_refused_beside_an_owner_and_works_without(home: Home) -> None:
     with Serving(home.folder) as owner:
         fails(tape("--home", home.folder, "rebuild"), 1, f"pid {owner.pid}")
@@ -175,6 +178,7 @@ def test_nothing_is_imported_into_an_empty_database_in_place_of_a_lost_one(home:
     assert tape("--home", home.folder, "import", home.folder / "old").code == 0
 
 
+@pytest.mark.thorough
 def test_after_a_step_back_no_mirror_doubles_a_line_and_no_state_file_goes_back(home: Home) -> None:
     def is_mirrored() -> bool:
         return sum(mirrored(home).values()) >= sum(to_be_mirrored(home).values())

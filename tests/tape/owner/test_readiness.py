@@ -29,7 +29,7 @@ from tape.store.journal.segments import journal_folder
 from tape.store.journal.writer import Journal
 from tape.store.own_files import OwnFiles
 from tests.conftest import GivenRows
-from tests.tape.cli.test_app import tape
+from tests.programs import tape
 from tests.tape.owners import Serving, wait_for
 
 

@@ -16,7 +16,7 @@ from tape.runtime.load import Market, load_one
 from tape.store.ingest.ingest import Ingest
 from tape.store.journal.segments import journal_folder, read_header, segment_paths
 from tape.store.journal.writer import Journal
-from tests.tape.cli.test_app import tape
+from tests.programs import tape
 
 
 def recorded(home: Path) -> list[list[tuple[str, dict[str, object]]]]:

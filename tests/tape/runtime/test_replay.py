@@ -20,7 +20,7 @@ from tape.store.claims import owning
 from tape.store.database import closing, open_database
 from tape.store.errors import StoreError
 from tape.store.ingest.positions import certificates
-from tests.tape.cli.test_app import fails, tape
+from tests.programs import fails, tape
 from tests.tape.markets import START, candles, frames
 
 TOML = """
@@ -113,6 +113,7 @@ def test_the_same_seed_leaves_the_same_rows_and_files(tmp_path: Path, ran: Ran, 
     assert again.kept == ran.kept
 
 
+@pytest.mark.thorough
 def test_another_seed_trades_otherwise_on_the_same_market(tmp_path: Path, ran: Ran, market: Path) -> None:
     other, first = _content(_replayed(_home(tmp_path / "other"), market, SEED + 1).home), _content(ran.home)
 
@@ -161,6 +162,7 @@ def test_every_file_is_what_sql_says_of_its_instant_later_on(tmp_path: Path, ran
         assert ran.kept[last][name] == exported[name], name
 
 
+@pytest.mark.thorough
 def test_a_file_of_an_instant_in_the_middle_comes_out_again(tmp_path: Path, ran: Ran) -> None:
     middle = sorted(ran.kept)[1]
     on_record = dict(_rows(ran.home, f"select file, export_id from exports where as_of = '{middle}'"))
@@ -229,6 +231,7 @@ def test_the_logs_hold_every_row(ran: Ran) -> None:
         assert [(len(lines),)] == _rows(ran.home, f"select count(*) from {table}"), name
 
 
+@pytest.mark.rows(1)
 @pytest.mark.parametrize(
     "name",
     ["tape.duckdb", "journal/a.journal", "state/nav.json", "execution/risk_vetoes.jsonl", "cache/peak_state.json"],
@@ -270,6 +273,7 @@ def test_frames_run_through_and_what_could_not_be_read_is_told(tmp_path: Path) -
     assert _rows(tmp_path / "home", "select count(*) from marks") == [(90,)]
 
 
+@pytest.mark.thorough
 def test_csv_gives_what_parquet_gives(tmp_path: Path) -> None:
     for suffix in ("csv", "parquet"):
         home = _home(tmp_path / suffix)
@@ -277,6 +281,7 @@ def test_csv_gives_what_parquet_gives(tmp_path: Path) -> None:
     assert _content(tmp_path / "csv") == _content(tmp_path / "parquet")
 
 
+@pytest.mark.thorough
 def test_speed_paces_it_and_changes_nothing_else(tmp_path: Path) -> None:
     market = candles(tmp_path / "m.parquet", 4, step=timedelta(seconds=1))
     took = {}

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 from prompt_toolkit.input import create_pipe_input
@@ -21,12 +19,12 @@ from tape.cli.repl.shell import Shell, TableCut
 from tape.cli.repl.statements import is_whole, steps_of
 from tape.client.client import Client
 from tape.execution.events import Ticked
-from tape.store.database import migrate
 from tape.store.journal.writer import Journal
-from tests.tape.cli.test_app import Ended, fails
+from tests.programs import Ended, Program, fails, run
 from tests.tape.owner.test_door import RUNAWAY
-from tests.tape.owners import PROJECT, Serving, wait_for
+from tests.tape.owners import Serving, wait_for, wait_until_busy
 from tests.tape.terminals import Terminal
+from tests.templates import give_database
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 
@@ -35,7 +33,7 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with an empty database and without an owner; tests only read it."""
     folder = tmp_path_factory.mktemp("home")
-    migrate(folder / "logs" / "tape.duckdb")
+    give_database(folder)
     return folder
 
 
@@ -240,17 +238,7 @@ def test_where_no_history_can_be_kept_the_session_goes_on(
 
 
 def piped(home: Path, text: str, *words: str, **environment: str) -> Ended:
-    done = subprocess.run(
-        [sys.executable, "-m", "tape", "--home", home, "sql", *words],
-        input=text,
-        capture_output=True,
-        text=True,
-        cwd=PROJECT,
-        env={**os.environ, **environment},
-        timeout=60,
-        check=False,
-    )
-    return Ended(done.returncode, done.stdout, done.stderr)
+    return run("-m", "tape", "--home", home, "sql", *words, given=text, **environment)
 
 
 def test_piped_statements_run_one_after_another(home: Path) -> None:
@@ -314,8 +302,9 @@ def test_csv_json_and_arrow_have_every_row(either: Path) -> None:
     rows = piped(either, MANY, "--format", "json").json
     assert [(row["x"], row["share"]) for row in rows] == [(x, x / 4) for x in range(20_503)]
     pa = pytest.importorskip("pyarrow")
-    command = [sys.executable, "-m", "tape", "--home", str(either), "sql", "--format", "arrow", MANY]
-    stream = subprocess.run(command, capture_output=True, cwd=PROJECT, timeout=60, check=True).stdout
+    with Program("-m", "tape", "--home", either, "sql", "--format", "arrow", MANY, stdin=PIPE, stdout=PIPE) as program:
+        stream = program.communicate()
+        assert program.returncode == 0
     assert pa.ipc.open_stream(stream).read_all().column("x").to_pylist() == list(range(20_503))
 
 
@@ -346,14 +335,12 @@ def test_what_cannot_be_counted_is_said_to_be_more(either: Path) -> None:
 
 
 def test_who_reads_only_the_begin_of_an_endless_answer_ends_it(either: Path) -> None:
-    command = [sys.executable, "-m", "tape", "--home", str(either), "sql", "--format", "csv", "from range(1000000000)"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=PROJECT) as process:
-        assert process.stdout is not None
-        assert [process.stdout.readline() for _ in range(3)] == ["range\n", "0\n", "1\n"]
+    command = ("-m", "tape", "--home", either, "sql", "--format", "csv", "from range(1000000000)")
+    with Program(*command, stdout=PIPE, stderr=PIPE) as process:
+        assert [process.stdout.readline() for _ in range(3)] == [b"range\n", b"0\n", b"1\n"]
         process.stdout.close()
         assert process.wait(60) == 1
-        assert process.stderr is not None
-        assert process.stderr.read() == ""
+        assert process.stderr.read() == b""
     assert piped(either, "select 1 as a", "--format", "csv").out == "a\n1\n"
 
 
@@ -385,7 +372,7 @@ def test_a_session_at_a_terminal(request: pytest.FixtureRequest, home: Path, tmp
             wait_for(lambda: "1 row" in terminal.text, "no answer")
             assert " 42 " in terminal.text
             terminal.type(f"{RUNAWAY};\r")
-            time.sleep(1.5)  # it computes by then, or is about to: both must end
+            wait_until_busy(process.pid if beside == "none" else request.getfixturevalue("owner").pid)
             terminal.type("\x03")
             wait_for(lambda: "interrupted" in terminal.text, "the query goes on")
             terminal.type("select 'still ' || 'there' as it;\r")
