@@ -28,7 +28,7 @@ def write_rows(rows: Rows, output: str, file: TextIO, zone: tzinfo = UTC) -> int
         for batch in rows.batches:
             count += len(batch)
             batch = in_zone(batch, rows.types, zone)
-            writer.writerows([["" if value is None else cell(value) for value in row] for row in batch])
+            writer.writerows([[cell(value) for value in row] for row in batch])
         return count
     for batch in rows.batches:
         for row in read_documents(in_zone(batch, rows.types, zone), rows.types):

@@ -48,8 +48,6 @@ def _one_line(text: str) -> str:
     return repr(" ".join(text.split()))
 
 
-_IMPORT = ("tests/store/legacy/test_importer.py",)
-
 MISTAKES: tuple[Mistake, ...] = (
     # sql/base
     Mistake("sql/base/vetoes_since.sql", "coalesce(kept.context, twin.context)", "kept.context"),
@@ -229,15 +227,14 @@ MISTAKES: tuple[Mistake, ...] = (
         "where new_ids.ingest_seq >= first_ids.ingest_seq",
     ),
     # store/legacy
-    Mistake("store/legacy/staged.py", "ordinal > first", "ordinal > first + 1", _IMPORT),
+    Mistake("store/legacy/staged.py", "ordinal > first", "ordinal > first + 1"),
     Mistake(
         "store/legacy/staged.py",
         "where staged.rowid = ordinal and place <= times",
         "where staged.rowid = ordinal",
-        _IMPORT,
     ),
-    Mistake("store/legacy/staged.py", "told.ordinal >= blanks.ordinal", "told.ordinal > blanks.ordinal", _IMPORT),
-    Mistake("store/legacy/staged.py", "strlen(raw) <= {MAX_LINE}", "strlen(raw) < {MAX_LINE}", _IMPORT),
+    Mistake("store/legacy/staged.py", "told.ordinal >= blanks.ordinal", "told.ordinal > blanks.ordinal"),
+    Mistake("store/legacy/staged.py", "strlen(raw) <= {MAX_LINE}", "strlen(raw) < {MAX_LINE}"),
     Mistake(
         "store/legacy/importer.py",
         "row_number() over (order by ts, ordinal) as number",
@@ -414,7 +411,6 @@ MISTAKES: tuple[Mistake, ...] = (
         "tape/client/empty.py",
         "if latest < (as_of or now) else",
         "if latest <= (as_of or now) else",
-        ("tests/tape/client/test_empty.py",),
     ),
     # tape/owner
     Mistake("tape/owner/clock.py", "timedelta(0) < last - now <= KEPT", "timedelta(0) < last - now < KEPT"),
@@ -425,11 +421,6 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake("tape/cli/values.py", "if len(entry) <= _MAX_ENTRY else", "if len(entry) < _MAX_ENTRY else"),
     Mistake("tape/cli/values.py", "max(least, min(_MAX_DECIMALS, needed))", "min(_MAX_DECIMALS, needed)"),
     Mistake("tape/cli/values.py", 'return self.kind in ("number", "whole")', 'return self.kind == "number"'),
-    Mistake(
-        "tape/cli/tables.py",
-        '["" if value is None else cell(value) for value in row]',
-        "[cell(value) for value in row]",
-    ),
     Mistake("tape/cli/tables.py", 'file.write("]\\n" if count else "[]\\n")', 'file.write("]\\n")'),
     Mistake("tape/cli/tables.py", "if zone is UTC or not places:", "if zone is UTC:"),
 )
