@@ -208,8 +208,12 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake("store/ingest/ahead.py", "where ts > $limit and not is_test", "where ts > $limit"),
     Mistake("store/ingest/ahead.py", "where ts > $limit and", "where ts >= $limit and"),
     Mistake("store/ingest/ingest.py", 'f"{source}:{line}:{raw}"', 'f"{source}:{raw}"'),
-    Mistake("store/ingest/ingest.py", "at.refused_batches += line.seq > before", "at.refused_batches += 1"),
-    Mistake("store/ingest/ingest.py", "if not reason and line.seq <= before:", "if not reason and line.seq < before:"),
+    Mistake("store/ingest/ingest.py", "at.refused_batches += line.seq > at.last_seq", "at.refused_batches += 1"),
+    Mistake(
+        "store/ingest/ingest.py",
+        "if line.fault or line.seq <= at.last_seq:",
+        "if line.fault or line.seq < at.last_seq:",
+    ),
     Mistake(
         "store/ingest/roll_ups.py",
         "arg_min(equity_usd, (ts, ingest_seq)) as first_equity_usd",
@@ -227,7 +231,6 @@ MISTAKES: tuple[Mistake, ...] = (
         "where new_ids.ingest_seq >= first_ids.ingest_seq",
     ),
     # store/legacy
-    Mistake("store/legacy/staged.py", "ordinal > first", "ordinal > first + 1"),
     Mistake(
         "store/legacy/staged.py",
         "where staged.rowid = ordinal and place <= times",
