@@ -1,4 +1,4 @@
-"""``python -m docs.build DIR``: ``DIR/reference``, the answers in ``DIR/cookbook.md``, and a picture of a terminal."""
+"""``python -m docs.build DIR``: ``DIR/reference``, answers of the cookbook and of the first day, a picture."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from docs.build import first_day
 from docs.build.catalog import macro_parameters, read_catalog, table_comments
 from docs.build.cookbook import parse, written
 from docs.build.database import index_page, macros_page, tables_page, views_page
@@ -34,7 +35,7 @@ def reference_pages(folder: Path) -> dict[str, str]:
 
 
 def write_docs(docs: Path) -> None:
-    """Writes every page of the reference, the cookbook with its answers, and the picture of a terminal."""
+    """Writes every page of the reference, the pages with answers, and the picture of a terminal."""
     (docs / "reference").mkdir(exist_ok=True)
     with TemporaryDirectory() as scratch:
         for name, text in reference_pages(Path(scratch)).items():
@@ -44,6 +45,9 @@ def write_docs(docs: Path) -> None:
         page = docs / "cookbook.md"
         page.write_text(written(parse(page.read_text(encoding="utf-8")), Client(Path(home))), encoding="utf-8")
         (docs / "terminal.svg").write_text(terminal_picture(Path(home)), encoding="utf-8")
+    with TemporaryDirectory() as folder:
+        page = docs / "first_day.md"
+        page.write_text(first_day.written(page.read_text(encoding="utf-8"), Path(folder)), encoding="utf-8")
 
 
 if __name__ == "__main__":

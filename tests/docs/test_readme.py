@@ -24,8 +24,22 @@ _STANDS_FOR = {"ID": "1", "T": "2025-11-05T16:10:00Z", "X": "2"}
 
 def shell_lines(page: Path) -> list[str]:
     """The lines of a page's shell fences, and what of its prose is a command."""
-    fenced = [line for body in fences(page, "", "sh", "bash", "console") for line in body.splitlines()]
+    fenced = [line for body in fences(page, "", "sh", "bash", "console") for line in whole_lines(body)]
     return [*fenced, *(text for text in _CODE.findall(prose(page)) if " " in text)]
+
+
+def whole_lines(body: str) -> list[str]:
+    """The lines of a fence; those within one quoted text are one."""
+    found: list[str] = []
+    is_open = False
+    for line in body.splitlines():
+        found = [*found[:-1], f"{found[-1]}\n{line}"] if is_open else [*found, line]
+        try:
+            shlex.split(found[-1], comments=True)
+            is_open = False
+        except ValueError:
+            is_open = bool(re.match(r"(tape|python|make) ", found[-1]))
+    return found
 
 
 def commands(page: Path) -> list[list[str]]:
@@ -35,8 +49,8 @@ def commands(page: Path) -> list[list[str]]:
         if not re.match(r"(tape|python|make) ", line):
             continue
         words: list[str] = []
-        for word in [*shlex.split(line, comments=True), "&"]:
-            if word in ("&", "&&", "|", ";", ">"):
+        for word in [*shlex.split(re.sub(r" > \S+$", "", line), comments=True), "&"]:
+            if word in ("&", "&&", "|", ";"):
                 found += [words] if words else []
                 words = []
             else:
