@@ -1,6 +1,6 @@
-"""The published state files: THE table of name, document view, shape, cadence and max age.
+"""The published state files: the one table of name, document view, shape, cadence and maximum age.
 
-``tape.exporters.shapes`` has the shapes.
+The shapes are in ``tape.exporters.shapes``.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ from tape.exporters.shapes import (
 
 @dataclass(frozen=True)
 class StateFile:
-    """One published file and when it is published again.
+    """One published file and its cadence.
 
-    When its inputs changed, ``every_s`` after the last time; when rows came into one of the tables ``at_once``, a tick
-    after it; in any case ``max_age_s`` after it. To Firestore a change goes with the next cycle, on the average of a
-    day at most every ``synced_every_s``: together they stay under its free quota, whatever changes.
+    It is published again ``every_s`` after its last publication if its inputs changed, one tick after new rows in one
+    of the tables ``at_once``, and in any case after ``max_age_s``. A change goes to Firestore with the next cycle,
+    averaged over a day at most every ``synced_every_s``: all files together stay below the free quota, no matter what
+    changes.
     """
 
     name: str
@@ -81,7 +82,7 @@ STATE_FILES: tuple[StateFile, ...] = (
 
 
 def file_meant(name: str) -> StateFile:
-    """The file that a person means: ``state_file``, also by its stem without ``_v6`` or by the view it is read from.
+    """Return the file that a user means: as ``state_file``, also by its stem without ``_v6`` or by its view's name.
 
     Raises:
         KeyError: there is no such file.
@@ -92,7 +93,7 @@ def file_meant(name: str) -> StateFile:
 
 
 def state_file(name: str) -> StateFile:
-    """The file called ``nav`` or ``nav.json``.
+    """Return the file called ``nav`` or ``nav.json``.
 
     Raises:
         KeyError: there is no such file.

@@ -1,7 +1,7 @@
-"""Published files as Firestore documents: what of them counts as content, and what Firestore would refuse.
+"""Published files as Firestore documents: which part is content, and what Firestore would refuse.
 
-Pure: from bytes to values. Firestore takes no array inside an array, no document over 1 MiB, 20 levels of maps at the
-most, and no empty or ``__reserved__`` key: https://firebase.google.com/docs/firestore/quotas
+Pure: from bytes to values. Firestore accepts no array inside an array, no document over 1 MiB, at most 20 levels of
+maps, and no empty or ``__reserved__`` key: https://firebase.google.com/docs/firestore/quotas
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _INT64 = 2**63
 
 
 class DocumentRefused(StoreError):
-    """A document that Firestore would refuse; it is not sent."""
+    """Firestore would refuse a document, so it is not sent."""
 
 
 @dataclass(frozen=True)
 class Document:
-    """What is to stand at ``hedge/{env}/{path}``, whole."""
+    """The whole document that is written to ``hedge/{env}/{path}``."""
 
     path: str
     seq: int
@@ -46,10 +46,10 @@ class Document:
 
 
 def document(path: str, raw: bytes) -> Document:
-    """A published file as a document.
+    """Return a published file as a document.
 
     Raises:
-        DocumentRefused: it is no JSON object with a clock of its own, or nothing that Firestore takes.
+        DocumentRefused: the file is not a JSON object with its own clock, or Firestore would refuse it.
     """
     try:
         content = orjson.loads(raw)
@@ -63,10 +63,10 @@ def document(path: str, raw: bytes) -> Document:
 
 
 def sequence(path: str, content: Mapping[str, Any]) -> int:
-    """The document's own instant, microseconds.
+    """Return the document's own instant in microseconds.
 
     Raises:
-        DocumentRefused: it has none.
+        DocumentRefused: the document has no instant.
     """
     for key in CLOCKS:
         value = content.get(key)
@@ -82,7 +82,7 @@ def sequence(path: str, content: Mapping[str, Any]) -> int:
 
 
 def digest(content: Mapping[str, Any]) -> str:
-    """Of the content without its clocks; of a series the minutes count, not the seconds."""
+    """Return a digest of the content without its clocks; the times of a series count by minute, not by second."""
     series = content.get("series")
     # A new tick within the minute is no news to a dashboard, and each writing costs quota.
     minutes = [str(point.get("t"))[:16] for point in series if isinstance(point, dict)] if series else []
@@ -97,7 +97,7 @@ def _content(value: Any) -> Any:
 
 
 def _value(path: str, key: str, value: Any, depth: int) -> Any:
-    """A value that Firestore takes: a list inside a list becomes a map by position, a great whole number a float."""
+    """Return a value that Firestore accepts: a list inside a list becomes a map by position, a big integer a float."""
     if depth > MAX_DEPTH:
         raise DocumentRefused(f"{path}: {key}: expected {MAX_DEPTH} levels at the most, found more")
     if not _KEY.fullmatch(key):
@@ -117,7 +117,7 @@ def _by_position(item: Any) -> Any:
 
 
 def size_bytes(value: Any) -> int:
-    """As Firestore counts: https://firebase.google.com/docs/firestore/storage-size"""
+    """Return the size as Firestore counts it: https://firebase.google.com/docs/firestore/storage-size"""
     if isinstance(value, str):
         return len(value.encode()) + 1
     if isinstance(value, dict):
@@ -128,10 +128,10 @@ def size_bytes(value: Any) -> int:
 
 
 def trim(path: str, fields: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
-    """A document that fits, and what was left out: the oldest points of a series, else the end of the longest list.
+    """Return a document that fits, and what was cut: the oldest points of a series, else the end of the longest list.
 
     Raises:
-        DocumentRefused: it is too large, and not for a list.
+        DocumentRefused: the document is too large, and not because of a list.
     """
     over = size_bytes(fields) - MAX_BYTES
     if over <= 0:

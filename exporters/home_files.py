@@ -1,10 +1,10 @@
-"""Whether the files that an owner keeps in a home are its own: looked at before it begins, and settled once it owns it.
+"""Ownership of the files in a home: checked before an owner starts, recorded once it holds the home.
 
-What the record (``tape.store.own_files``) does not know was written by a version that kept none, or by another program.
-The database tells the two apart: a state file counts as own where its bytes are among the publications on record, or
-where it is a later one that a killed owner did not get to record, in this program's own layout to the byte; a log where
-a watermark says how far it was written. Exports are on no such record, and a database that was rebuilt has forgotten
-its publications: where a database with rows remembers none of a file, the layout is enough.
+A file that the record (``tape.store.own_files``) does not know was written by an older version without a record, or by
+another program. The database tells the two apart. A state file is Tape's own if its bytes are among the recorded
+publications, or if it is a later publication that a killed owner did not record, in Tape's layout to the byte. A log is
+Tape's own if the database has a watermark for it. Exports are not recorded in the database, and a rebuilt database has
+lost its publications: if a database with rows has no publication of a file, the layout is enough.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _LOG = logging.getLogger("tape")
 
 @dataclass
 class _Past:
-    """What a database remembers of the files of a home."""
+    """What a database knows of the files of a home."""
 
     may_forget: bool = False
     """It may have published what it does not remember: with an export, or before it was rebuilt."""
@@ -50,12 +50,12 @@ class _Past:
 
 
 def refuse_foreign(own: OwnFiles) -> None:
-    """Before anything is written: whether an owner may keep the files of a home. Writes nothing.
+    """Check, before anything is written, whether an owner may keep the files of a home. Writes nothing.
 
-    A database that cannot be read says nothing for now: ``settle`` decides once it is open.
+    If the database cannot be read, ``settle`` decides once it is open.
 
     Raises:
-        ForeignFile: the first file that is another program's.
+        ForeignFile: the first file that belongs to another program.
     """
     unknown = [path for path in _files(own.home) if not _is_settled(own, path)]
     if not unknown:
@@ -70,10 +70,10 @@ def refuse_foreign(own: OwnFiles) -> None:
 
 
 def settle(own: OwnFiles, connection: duckdb.DuckDBPyConnection, *, take_over: bool) -> None:
-    """Puts the files of a home on record as this program's own; what is foreign only with ``take_over``.
+    """Record the files of a home as Tape's own; foreign files only with ``take_over``.
 
     Raises:
-        ForeignFile: a file is another program's, and is not to be taken over.
+        ForeignFile: a file belongs to another program, and ``take_over`` is not set.
     """
     paths = [path for path in _files(own.home) if take_over or not _is_settled(own, path)]
     past = _past_of(own.home, connection) if paths else _Past()
@@ -94,7 +94,7 @@ def settle(own: OwnFiles, connection: duckdb.DuckDBPyConnection, *, take_over: b
 
 
 def _put_on_record(own: OwnFiles, past: _Past, path: Path) -> None:
-    """Puts a file on record that an older version wrote."""
+    """Record a file that an older version wrote."""
     if path.suffix == ".jsonl":
         own.begin_log(path, _written_to(own, past, path))
     elif (digest := digest_of(path)) is not None:
@@ -108,12 +108,12 @@ def _take_over_log(own: OwnFiles, path: Path) -> None:
 
 
 def exported(folder: Path, files: Iterable[StateFile]) -> list[Path]:
-    """What an export of these files writes in a folder; no files: the six logs."""
+    """Return the paths that an export of these files writes in a folder; without files, those of the six logs."""
     return [folder / name for name in [file.name for file in files] or LOGS]
 
 
 def adopt(own: OwnFiles, connection: duckdb.DuckDBPyConnection, folder: Path, files: Iterable[StateFile]) -> None:
-    """Puts on record what an export of an older version wrote, before this one replaces it."""
+    """Record the files that an older version exported, before this export replaces them."""
     unknown = [path for path in exported(folder, files) if not own.is_own(path) and not own.knows(path)]
     if not unknown:
         return
@@ -126,21 +126,21 @@ def adopt(own: OwnFiles, connection: duckdb.DuckDBPyConnection, folder: Path, fi
 
 
 def take_over(own: OwnFiles, folder: Path, files: Iterable[StateFile]) -> None:
-    """Takes over what an export is about to write in a folder; no files: the six logs. What is there is kept."""
+    """Take over the files that an export will write in a folder (without files, the six logs). Copies are kept."""
     for path in exported(folder, files):
         if (kept := own.take_over(path)) is not None:
             _LOG.warning("taken over: %s, kept as %s", path, kept)
 
 
 def _written_to(own: OwnFiles, past: _Past, path: Path) -> int:
-    """Up to where this program wrote a log; 0 where it was rotated since."""
+    """Return up to which byte Tape wrote a log; 0 if it was rotated since."""
     # The offset of a log that was rotated lies beyond the end of the one that follows it.
     offset = past.offsets.get(_log_name(own, path), 0)
     return offset if offset <= path.stat().st_size else 0
 
 
 def _take_over_tail(own: OwnFiles, past: _Past, path: Path) -> None:
-    """Takes a log over that another program has appended to."""
+    """Take over a log to which another program has appended."""
     known = own.foreign_bytes(path)
     if known is not None and path.exists() and has_foreign_lines(path, max(known, _written_to(own, past, path))):
         _take_over_log(own, path)
@@ -153,7 +153,7 @@ def _files(home: Path) -> Iterator[Path]:
 
 
 def _is_settled(own: OwnFiles, path: Path) -> bool:
-    """Whether a file is own by the record alone: a log is once it was begun, whoever writes into it since."""
+    """Return whether the record alone shows that a file is own: a log is, once begun, even if others append to it."""
     if path.suffix == ".jsonl":
         return own.foreign_bytes(path) is not None or not path.exists() or path.stat().st_size == 0
     return own.is_own(path)
@@ -179,7 +179,7 @@ def _was_own(own: OwnFiles, past: _Past, path: Path) -> bool:
 
 
 def _is_later(past: _Past, file: StateFile, raw: bytes) -> bool:
-    """Whether a file is as this program lays it out, and of an instant behind its last publication on record."""
+    """Return whether a file has Tape's layout and an instant after its last recorded publication."""
     newest = past.newest.get(file.name)
     if newest is None and not past.may_forget:
         return False
@@ -194,7 +194,7 @@ def _is_later(past: _Past, file: StateFile, raw: bytes) -> bool:
 
 
 def _is_older(file: StateFile, document: Any) -> bool:
-    """Whether a nav.json lacks the keys that only today's has."""
+    """Return whether a nav.json lacks the keys that only the present form has."""
     return file.name == "nav.json" and isinstance(document, dict) and "points" not in document
 
 
@@ -203,7 +203,7 @@ def _laid_out(file: StateFile, document: Any) -> bytes:
 
 
 def _past_of_closed(home: Path) -> _Past | None:
-    """What the closed database of a home remembers; ``None`` where it cannot be asked now, and may be rebuilt."""
+    """Return what the closed database of a home knows; ``None`` if it cannot be read now and may be rebuilt."""
     database = Layout(home).database
     if why_rebuild(home) is not None:
         return None

@@ -12,13 +12,13 @@ from tape.exporters.contract import STATE_FILES, StateFile
 
 
 def json_schema(file: StateFile) -> dict[str, Any]:
-    """The schema of a published file."""
+    """Return the schema of a published file."""
     schema = file.model.model_json_schema(by_alias=True, mode="serialization")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"{file.stem}.schema.json", **schema}
 
 
 def schema_files() -> dict[str, bytes]:
-    """File name and bytes of each schema."""
+    """Return file name and bytes of each schema."""
     option = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
     return {f"{file.stem}.schema.json": orjson.dumps(json_schema(file), option=option) for file in STATE_FILES}
 

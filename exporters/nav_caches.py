@@ -1,15 +1,15 @@
-"""``logs/cache/peak_state.json`` and ``logs/nav_log.json``: the account's past, for dashboards and for old runtimes.
+"""Keeps ``logs/cache/peak_state.json`` and ``logs/nav_log.json``: the account's past, for dashboards and old runtimes.
 
-Both derive from nav.json. Other programs keep files of these names too, so both are carried over, never begun anew:
+Both derive from nav.json. Other programs keep files of these names too, so their content is carried over:
 
-- ``nav_log.json``: a point that is there stays, whatever its time looks like and whatever keys it has. Points of this
-  program's own shape are thinned to one a minute and end after POINTS minutes; points of another shape stay for good.
-- ``peak_state.json``: keys that this program does not know stay. Two sets of keys are written, one for each kind of
-  reader: ``peak_equity``, ``equity``, ``drawdown_pct``, ``drawdown_abs`` .. and ``peak``, ``nav``, ``dd_pct``,
-  ``dd_abs``, ``day`` .. of the runtimes that the contract describes. Without an equity the file is left as it is: a
-  reader that finds a peak and no NAV takes the account for lost.
-- a file that is no such document is set aside whole before it is replaced;
-- a file that another program writes while this one runs is left to that program, and the error says so.
+- ``nav_log.json``: existing points stay, in any time format and with any keys. Points of Tape's own shape are thinned
+  to one per minute and removed after POINTS minutes; points of another shape stay for good.
+- ``peak_state.json``: unknown keys stay. Two sets of keys are written, one for each kind of reader: ``peak_equity``,
+  ``equity``, ``drawdown_pct``, ``drawdown_abs`` .. and ``peak``, ``nav``, ``dd_pct``, ``dd_abs``, ``day`` .. of the
+  runtimes that the contract describes. Without an equity the file is not changed: a reader that finds a peak without a
+  NAV assumes that the account is lost.
+- a file with other content is set aside whole before it is replaced;
+- a file that another program writes meanwhile is left to that program, and the error says so.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ class Day:
 
 
 def merged(kept: Iterable[Any], series: Iterable[Point]) -> list[Any]:
-    """The points of a log and of nav.json in the order of their times.
+    """Merge the points of a log with those of nav.json, in the order of their times.
 
-    Of this program's points the latest of a minute stays, for POINTS minutes. A point of nav.json is left out where the
-    log has a foreign one of the same minute that is as late. A point without a time stays behind the one before it.
+    Of Tape's points the latest of each minute stays, for POINTS minutes. A point of nav.json is left out if the log has
+    a foreign point of the same minute that is as late. A point without a time stays after the point before it.
     """
     minutes: dict[str, Point] = {}
     foreign: list[tuple[float, Any]] = []
@@ -91,7 +91,7 @@ def _put(minutes: dict[str, Point], point: Point) -> None:
 
 
 def _is_own(point: Any) -> bool:
-    """Whether a point has the shape in which this program writes it."""
+    """Return whether a point has the shape in which Tape writes it."""
     return (
         isinstance(point, dict)
         and isinstance(point.get("t"), str)
@@ -102,7 +102,7 @@ def _is_own(point: Any) -> bool:
 
 
 def _epoch_s(point: Any) -> float | None:
-    """When a foreign point was: text, or an epoch in seconds, ms, us or ns, also as text; ``None``: it does not say."""
+    """Return the time of a foreign point: text, or an epoch in seconds, ms, us or ns, also as text; ``None``: none."""
     given = point.get("t", point.get("timestamp", point.get("ts"))) if isinstance(point, dict) else None
     try:
         number = float(given) if isinstance(given, (int, float, str)) and not isinstance(given, bool) else math.nan
@@ -126,10 +126,10 @@ def _from_text(text: str) -> float | None:
 
 
 def peak_state(nav: Mapping[str, Any], known: Mapping[str, Any] | None, day: Day | None = None) -> dict[str, Any]:
-    """The peak and how far the account is below it, USD and per cent, in both sets of keys.
+    """Return the peak and how far the account is below it, USD and per cent, in both sets of keys.
 
     ``peak_equity`` is the highest equity on record and ``peak_t`` when it was first seen, null unknown; ``peak`` is the
-    highest of the day. ``known``: what the file says so far; its other keys stay.
+    highest of the day. ``known`` is the present content of the file; its other keys stay.
     """
     known = known or {}
     highest, equity, below = nav["peak_equity"], nav["total_equity"], nav["drawdown_abs"] or 0.0
@@ -162,7 +162,7 @@ def peak_state(nav: Mapping[str, Any], known: Mapping[str, Any] | None, day: Day
 
 
 class NavCaches:
-    """Both files of a logs folder, kept by one process at a time."""
+    """Both files of a logs folder, written by one process at a time."""
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs
@@ -170,12 +170,12 @@ class NavCaches:
         self._account: Any = None
 
     def keep(self, raw: bytes, day: Day | None = None) -> None:
-        """Brings both files up to what a nav.json says. They stay as they are where it has no newer tick.
+        """Update both files from a nav.json; without a newer tick they stay unchanged.
 
         Raises:
-            ForeignFile: another program writes one of them meanwhile. The other one is kept all the same.
+            ForeignFile: another program writes one of them meanwhile. The other file is updated all the same.
             OSError: a file cannot be written.
-            ValueError, KeyError, TypeError: ``raw`` is no nav.json.
+            ValueError, KeyError, TypeError: ``raw`` is not a nav.json.
         """
         nav = orjson.loads(raw)
         account = [nav[key] for key in _ACCOUNT], day
@@ -219,7 +219,7 @@ _ACCOUNT = ("series", "peak_equity", "total_equity", "drawdown_pct", "drawdown_a
 
 
 def keep(logs: Path, raw: bytes, day: Day | None = None) -> None:
-    """Brings both files up to what nav.json says, once."""
+    """Update both files from nav.json, once."""
     NavCaches(logs).keep(raw, day)
 
 
@@ -239,7 +239,7 @@ def _version(path: Path) -> tuple[int, int, int] | None:
 
 
 def _document(raw: bytes, kind: type) -> Any:
-    """The document in a file, ``None`` where it is none of this kind; NaN is read too, as Python writes it."""
+    """Return the document in a file, ``None`` for other content; NaN is read too, as Python writes it."""
     try:
         found = json.loads(raw)
     except (ValueError, RecursionError):

@@ -1,10 +1,10 @@
-"""The form in which the published files were written up to commit 86c8267, for making such publications again.
+"""The form of the published files up to commit 86c8267, to make such publications again.
 
 Since then:
-- counts of what a number leaves out stand beside it, where there is something to count;
+- a number that leaves something out has a count beside it, if the count is not 0;
 - nav.json has ``points``, ``drawdown`` and ``realized_pnl`` too;
-- nav.json leaves out an ``unrealized_pnl`` that is unknown, and knows PnL also without a tick: these were null;
-- an allocation says of a symbol without a signal what is missing: it always spoke of trades and router rows.
+- nav.json leaves out an unknown ``unrealized_pnl``, and has PnL without a tick too: both were null before;
+- an allocation names what a symbol without a signal is missing; before, it always named trades and router rows.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SENTENCES = {
 
 
 def render_older(file: StateFile, reading: Round) -> bytes:
-    """The bytes of a state file as of the round's instant, in the older form."""
+    """Return the bytes of a state file as of the round's instant, in the older form."""
     content = document(file, reading.one(file.view))
     older = {
         # a producer's document stays as it is, whatever its keys are called
@@ -45,10 +45,10 @@ def render_older(file: StateFile, reading: Round) -> bytes:
 
 
 def laid_out_older(file: StateFile, content: dict[str, Any]) -> bytes | None:
-    """The bytes in which an older version wrote a published file; ``None`` where the form is still today's.
+    """Return the bytes in which an older version wrote a published file; ``None`` if the form has not changed since.
 
     Raises:
-        ValidationError: the content is no such file.
+        ValidationError: the content is not that of such a file.
     """
     if file.model is not Nav:
         return None

@@ -1,7 +1,7 @@
-"""Publishes state files on their cadence: what is due, because its inputs changed or because it is old enough.
+"""Publishes state files on their cadence: files whose inputs changed, or that are old enough.
 
-Laws kept here: a file that fails does not stop the others, is logged once until it works again, and is counted; every
-publication is recorded in ``exports`` with what it takes to make it again.
+Laws kept here: a file that fails does not stop the others; the failure is counted, and logged once until the file works
+again; every publication is recorded in ``exports`` with all that is needed to make it again.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _RETRY_S = 3.0
 
 @dataclass
 class Publication:
-    """What became of one file: when it was last published, on which clock, from which rows; and its failures."""
+    """The state of one file: its last publication, by which clock and from which rows; and its failures."""
 
     file: StateFile
     every_s: float
@@ -52,7 +52,7 @@ class Publication:
     """Of the last attempt, ``None`` when it worked."""
 
     def is_due(self, versions: Mapping[str, int], at: float, *, is_last: bool = False) -> bool:
-        """Whether it is to be published at a moment of the publisher's clock; ``is_last``: no other moment follows."""
+        """Return whether the file is due at a moment of the publisher's clock; ``is_last``: no other moment follows."""
         # Never tried, or time has jumped: no age can be told.
         if self.tried_at is None:
             return True
@@ -73,7 +73,7 @@ class Publication:
 
 @dataclass(frozen=True)
 class Export:
-    """One publication as it is recorded."""
+    """The record of one publication."""
 
     file: str
     as_of: datetime
@@ -85,7 +85,7 @@ class Export:
 
 @dataclass(frozen=True)
 class _Rendered:
-    """A file's content, not yet in its place."""
+    """The content of a file that is not yet in its place."""
 
     due: Publication
     content: bytes
@@ -96,7 +96,7 @@ _LEFT_ALONE = "it is left alone: stop that program and start Tape with --take-ov
 
 
 class Publisher:
-    """Publishes into ``folder``; ``intervals``: seconds by file stem, in place of the contract's ``every_s``."""
+    """Publishes into ``folder``; ``intervals``: seconds by file stem, instead of the contract's ``every_s``."""
 
     def __init__(
         self,
@@ -138,15 +138,15 @@ class Publisher:
         at: float | None = None,
         is_last: bool = False,
     ) -> list[str]:
-        """Publishes what is due as of an instant; returns the names of the files written.
+        """Publish the due files as of an instant; return the names of the files written.
 
         ``versions``: per table a number that grows with its rows. ``writing`` is held while the exports are recorded.
-        ``at``: seconds of the clock by which files become due, the monotonic one unless given. ``is_last``: whatever
-        new rows have changed is due, because the process ends.
+        ``at``: seconds of the clock by which files become due, by default the monotonic clock. ``is_last``: every file
+        with changed inputs is due, because the process ends.
 
         Raises:
-            duckdb.Error, MemoryError: the database is broken, or memory is short, and what was not done is done next
-                time; anything else is a failure of its file.
+            duckdb.Error, MemoryError: the database is broken, or memory is short; the remaining files are published
+            next time. Any other error counts as a failure of one file.
         """
         self._put_on_record(writing)
         at = time.monotonic() if at is None else at
@@ -169,7 +169,7 @@ class Publisher:
         return done
 
     def expire(self) -> None:
-        """Make every file due: time has not simply passed, so no cadence says how old a file is."""
+        """Make every file due, after a step of the clock: the age of a file says nothing then."""
         for publication in self.publications:
             publication.tried_at = None
 
@@ -184,7 +184,7 @@ class Publisher:
         return _Rendered(due, content, export)
 
     def _fitting(self, rendered: list[_Rendered], at: float) -> list[_Rendered]:
-        """Those that may be put in place: no other program's file lies there, and their content is on record."""
+        """Return the files that may be put in place: no foreign file is in the way, and their content is on record."""
         if self._own is None:
             return rendered
         fitting = []
@@ -225,7 +225,7 @@ class Publisher:
         return True
 
     def _put_on_record(self, writing: AbstractContextManager[object]) -> None:
-        """Records what is published; before that is done nothing more is."""
+        """Record the publications; until this succeeds, nothing more is published."""
         if not self._unrecorded:
             return
         # Before the record: a publication on record must still be there after a power cut.
@@ -243,7 +243,7 @@ class Publisher:
         self._unrecorded = {}
 
     def _record(self) -> None:
-        """As one JSON document: planned in a third of the time that as many parameters take."""
+        """Insert the publications as one JSON document: planned in a third of the time that as many parameters take."""
         rows = [
             {"export_id": number, "configured": self._configured, **asdict(export)}
             for number, export in self._unrecorded.items()
@@ -262,16 +262,16 @@ _EXPORT_TYPES = {str(column.name): "VARCHAR" for column in EXPORTS.columns} | {
 
 
 class NotRepublished(StoreError):
-    """A publication cannot be made again: it is not on record, or no longer comes out the same."""
+    """A publication cannot be made again: it is not on record, or its bytes come out differently."""
 
 
 def republish(
     connection: duckdb.DuckDBPyConnection, export_id: int, folder: Path, *, own: OwnFiles | None = None
 ) -> Path:
-    """Makes one recorded publication again, to the byte, in ``folder``.
+    """Make one recorded publication again in ``folder``, identical to the byte.
 
-    The bytes decide: SQL that was changed since may still say the same of the rows of that time, and files had fewer
-    keys in an older version.
+    Only the bytes decide: changed SQL may still give the same result for the rows of that time, and an older version
+    wrote files with fewer keys.
 
     Raises:
         NotRepublished: the publication is not on record, or other bytes come out.
@@ -305,19 +305,19 @@ def _md5(content: bytes) -> str:
 
 
 def code_digest(file: StateFile) -> str:
-    """The digest of the SQL that computes a file today, as it is recorded with each publication."""
+    """Return the digest of the SQL that computes a file today, as recorded with each publication."""
     return next(item.code_digest for item in sql_objects() if item.name == file.view)
 
 
 def publication_of(file: StateFile, every_s: float | None) -> Publication:
-    """A file that was not published yet; ``every_s``: in place of the contract's."""
+    """Return the state of a file that is not published yet; ``every_s`` replaces the contract's."""
     if every_s is None:
         return Publication(file, file.every_s, file.max_age_s)
     return Publication(file, every_s, every_s if file.every_s == file.max_age_s else max(every_s, file.max_age_s))
 
 
 def _fail(publication: Publication, error: Exception, at: float) -> None:
-    """Counts a failure."""
+    """Count a failure."""
     if publication.error is None:
         is_known = isinstance(error, StoreError)
         _LOG.error("%s cannot be published: %s", publication.file.name, error, exc_info=None if is_known else error)

@@ -20,12 +20,12 @@ RiskMode = Literal["normal", "cautious", "defensive"]
 
 
 def _told(text: str) -> Any:
-    """A key that is left out while it is null: what is unknown, or of what there is none."""
+    """A key that is left out while it is null: its value is unknown, or there is nothing to report."""
     return Field(default=None, exclude_if=lambda value: value is None, description=text)
 
 
 class Shape(BaseModel):
-    """A JSON object of a published file: every key there but those that may be left out, none besides."""
+    """A JSON object of a published file: no unknown keys, and every key present except those that may be left out."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -35,7 +35,7 @@ class NoTrade(Shape):
 
 
 class ExpectancyStats(Shape):
-    """Statistics of a group of trades, USD; ``net_expectancy`` is after fees, ``ci95`` the half width of the mean's."""
+    """Statistics of a group of trades, USD; ``net_expectancy`` is after fees, ``ci95`` half the mean's interval."""
 
     count: int
     hit_rate: Fraction

@@ -24,19 +24,19 @@ from tape.store.query.round import Round
 
 
 def render(file: StateFile, reading: Round) -> bytes:
-    """The bytes of a state file as of the round's instant.
+    """Return the bytes of a state file as of the round's instant.
 
     Raises:
-        pydantic.ValidationError: the view's row is not of the file's shape.
+        pydantic.ValidationError: the view's row does not have the file's shape.
     """
     return to_json(document(file, reading.one(file.view)), indent=True)
 
 
 def document(file: StateFile, row: dict[str, Any]) -> dict[str, Any]:
-    """A row of a file's view as the file has it.
+    """Return a row of a file's view as the file's document.
 
     Raises:
-        pydantic.ValidationError: it is not of the file's shape.
+        pydantic.ValidationError: the row does not have the file's shape.
     """
     if isinstance(decision := row.get("last_decision"), str):
         row = {**row, "last_decision": json.loads(decision)}
@@ -46,10 +46,10 @@ def document(file: StateFile, row: dict[str, Any]) -> dict[str, Any]:
 def publish(
     reading: Round, folder: Path, files: Iterable[StateFile] = STATE_FILES, *, own: OwnFiles | None = None
 ) -> list[Path]:
-    """Writes state files into ``folder``, which is created when missing; returns their paths.
+    """Write state files into ``folder``, which is created if missing; return their paths.
 
     Raises:
-        ForeignFile: one of them is another program's; nothing was written.
+        ForeignFile: one of them belongs to another program; nothing was written.
     """
     files = list(files)
     if own is not None:
@@ -60,9 +60,9 @@ def publish(
 
 
 def write_atomically(path: Path, content: Iterable[bytes], *, own: OwnFiles | None = None) -> Path:
-    """Replaces a file so that a reader sees the old content or the new, whole, and a power cut leaves one of them.
+    """Replace a file: readers, also after a power cut, see the old or the new content, complete.
 
-    When it returns the new content stays. ``own``: the record of own files that the new content is put on.
+    When this returns, the new content survives a power cut. ``own``: the record of own files that gets the new content.
     """
     replace_file(path, content, own=own)
     sync_folder(path.parent)
@@ -70,10 +70,10 @@ def write_atomically(path: Path, content: Iterable[bytes], *, own: OwnFiles | No
 
 
 def replace_file(path: Path, content: Iterable[bytes], *, own: OwnFiles | None = None) -> None:
-    """As ``write_atomically``, but that a power cut may bring the old content back until the folder is synced.
+    """Like ``write_atomically``, but a power cut may bring the old content back until the folder is synced.
 
     Raises:
-        ForeignFile: with ``own``: the file is another program's.
+        ForeignFile: with ``own``: the file belongs to another program.
     """
     if own is not None:
         own.refuse(path)
@@ -96,7 +96,7 @@ _TEMPORARY = re.compile(r"\.(.+)\.(\d+)\.\d+\.tmp")
 
 
 def forget_unfinished(folder: Path, names: Collection[str]) -> list[str]:
-    """Removes what processes that are gone have left half written of files of these names; returns what was removed."""
+    """Remove half written files of these names that dead processes left behind; return what was removed."""
     found = {path: _TEMPORARY.fullmatch(path.name) for path in folder.glob(".*.tmp")}
     gone = sorted(path for path, name in found.items() if name and name[1] in names and not _is_alive(int(name[2])))
     for path in gone:
@@ -115,9 +115,9 @@ def _is_alive(pid: int) -> bool:
 
 
 def to_json(value: Any, *, indent: bool) -> bytes:
-    """JSON with a newline at its end, null for NaN and infinities, as orjson has it.
+    """Return JSON as orjson writes it, with a final newline, and null for NaN and infinities.
 
-    Old logs hold whole numbers and depths that orjson refuses; json writes them.
+    Old logs hold larger integers and deeper nesting than orjson accepts; Python's json writes these.
     """
     option = orjson.OPT_APPEND_NEWLINE | (orjson.OPT_INDENT_2 if indent else 0)
     try:
@@ -132,7 +132,7 @@ def to_json(value: Any, *, indent: bool) -> bytes:
 
 
 def finite(value: Any) -> Any:
-    """A JSON value with NaN and infinities, which old logs hold and JSON does not, made null."""
+    """Return a JSON value with null for NaN and infinities, which old logs hold and JSON does not know."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):

@@ -1,12 +1,12 @@
-"""The edge to Firestore: one read and one commit a call, in one transaction, each with a time limit.
+"""The client of Firestore: one read and one commit per call, in one transaction, each with a time limit.
 
 Laws kept here:
-- a call ends within ATTEMPTS * 2 * TIMEOUT_S and a little; the client library's own retries (46-300 s) are off;
+- a call ends within about ATTEMPTS * 2 * TIMEOUT_S; the client library's own retries (46-300 s) are off;
 - a document is set only while the sequence stored in it is not newer; sending again is harmless, so an answer that was
-  lost after its commit is no doubt;
-- a connection that failed is not used again: the next call opens another, so none waits for a backoff.
+  lost after the commit does no harm;
+- a failed connection is not used again: the next call opens a new one, so no call waits for a backoff.
 
-Credentials are the library's business: application default credentials, or none for an emulator.
+The library finds the credentials: application default credentials, or none for an emulator.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ Result = TypeVar("Result")
 
 
 class FirestoreClient:
-    """Documents of ``hedge/{env}`` in a project; unless given the credentials' own, or the emulator's ``demo-tape``."""
+    """Reads and writes documents of ``hedge/{env}`` in a project."""
 
     def __init__(
         self, env: str, *, project: str | None = None, database: str = "(default)", emulator: str | None = None
     ) -> None:
-        """``emulator``: host and port of one, in the place of Google's; it asks for no credentials."""
+        """``project``: else the credentials' own, or ``demo-tape``; ``emulator``: host and port, no credentials."""
         self._env, self._project, self._database_id, self._emulator = env, project, database, emulator
         self._connection: tuple[Any, Any] | None = None
         self._credentials: Any = None
@@ -41,7 +41,7 @@ class FirestoreClient:
         self._is_closed = False
 
     def read(self, path: str) -> dict[str, Any] | None:
-        """A document's content, ``None`` when there is none.
+        """Return a document's content; ``None`` if it does not exist.
 
         Raises:
             RemoteFailed: after ATTEMPTS.
@@ -54,9 +54,10 @@ class FirestoreClient:
         return self._retried(once)
 
     def send(self, documents: Sequence[Document], *, rewrite: bool) -> dict[str, Outcome]:
-        """Sets documents whole, all or none; by path what became of each.
+        """Set documents whole, all or none; return by path the outcome of each.
 
-        ``stale``: a newer one is there. ``there``: this very content is, which counts unless ``rewrite``.
+        ``stale``: Firestore has a newer document. ``there``: Firestore has this very content already; with ``rewrite``
+        the document is set all the same.
 
         Raises:
             RemoteFailed: after ATTEMPTS.
@@ -64,7 +65,7 @@ class FirestoreClient:
         return self._retried(lambda: self._send(documents, rewrite=rewrite))
 
     def close(self) -> None:
-        """Ends the call under way, from any thread; another one is refused."""
+        """End the running call, from any thread; further calls are refused."""
         self._is_closed = True
         self._disconnect()
 
@@ -172,7 +173,7 @@ class FirestoreClient:
 
 
 def outcome(document: Document, stored: dict[str, Any] | None, *, rewrite: bool) -> Outcome:
-    """What is to become of a document, given the ``_sync`` of the one that is there."""
+    """Decide what to do with a document, given the ``_sync`` of the stored one."""
     seq = stored.get("seq") if isinstance(stored, dict) else None
     if stored is None or not isinstance(seq, int):
         return "sent"
@@ -186,7 +187,7 @@ def _fields(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _encoded(value: Any) -> dict[str, Any]:
-    """A JSON value as Firestore's."""
+    """Return a JSON value in Firestore's form."""
     match value:
         case None:
             return {"null_value": 0}
@@ -209,7 +210,7 @@ def _plain_fields(fields: Any) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """The JSON value of one of Firestore's, as protobuf has it."""
+    """Return the JSON value of a Firestore value, as protobuf has it."""
     kind = value.WhichOneof("value_type")
     if kind == "map_value":
         return _plain_fields(value.map_value.fields)

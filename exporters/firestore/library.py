@@ -1,4 +1,4 @@
-"""Google's libraries: how a connection is made, and what their exceptions say. They take a second to load."""
+"""Google's libraries: opens connections and interprets exceptions. The libraries take a second to load."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ def _calls(host: str, channel: Any) -> tuple[Any, Any]:
 
 
 def failure_of(error: Exception, *, is_closed: bool) -> RemoteFailed | None:
-    """Return what an exception of a call says of Firestore; ``None`` for one that says nothing of it.
+    """Return the failure that an exception of a call means; ``None`` if it says nothing about Firestore.
 
-    ``is_closed``: the connection was closed, perhaps under the call.
+    ``is_closed``: the connection was closed, perhaps during the call.
     """
     if isinstance(error, GoogleAPICallError):
         code = error.grpc_status_code.name if error.grpc_status_code is not None else "UNKNOWN"

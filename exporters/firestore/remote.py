@@ -1,6 +1,6 @@
-"""What may become of a document that is sent to Firestore; light to import.
+"""Outcomes and failures of sending a document to Firestore; light to import.
 
-Google's own libraries take a second to load: ``tape.exporters.firestore.library`` alone imports them.
+Google's own libraries take a second to load, so only ``tape.exporters.firestore.library`` imports them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class ExtraMissing(StoreError):
 
 
 class RemoteFailed(StoreError):
-    """Firestore did not do what was asked; ``is_passing``: it may at once or soon, as the server comes back."""
+    """Firestore did not do the request; ``is_passing``: a retry may succeed, once the server is back."""
 
     def __init__(self, code: str, message: str) -> None:
         self.code = code
@@ -32,7 +32,7 @@ class RemoteFailed(StoreError):
 
 
 def require_extra() -> None:
-    """Looks, without importing it.
+    """Check that the extra is installed, without importing it.
 
     Raises:
         ExtraMissing: the ``firestore`` extra is not installed.

@@ -1,14 +1,14 @@
-"""The sync: what is published goes to Firestore, ``hedge/{env}/state/{document}``, as it changes.
+"""The sync: mirrors the published files to Firestore, ``hedge/{env}/state/{document}``, as they change.
 
-It reads the published files as any reader does, so it needs no database, and works in a process of its own as well as
-in a thread of the owner.
+The sync reads the published files like any other reader, so it needs no database, and can run in a process of its own
+or in a thread of the owner.
 
 Laws kept here:
-- a cycle with nothing changed sends nothing; every hour all is set once more, whatever was done to it elsewhere;
+- a cycle without changes sends nothing; every hour all documents are set again, in case others changed them;
 - over a day a document is set at most every ``synced_every_s`` (contract): with the heartbeats that is less than the
-  free quota of 20,000 writes, whatever changes. A change that comes after a quiet time goes at once (BURST);
-- what is to be sent is always the newest file: an outage keeps nothing in memory and leaves nothing to catch up;
-- a cycle makes a bounded number of attempts, and so do the cycles: after a failure RETRY_S, or REFUSED_RETRY_S where
+  free quota of 20,000 writes, no matter what changes. A change after a quiet time is sent at once (BURST);
+- only the newest file is sent: an outage keeps nothing in memory and leaves no backlog;
+- a cycle makes a bounded number of attempts, and after a failure the next cycle waits RETRY_S, or REFUSED_RETRY_S if
   waiting for the server does not help (permission, quota);
 - toggles of an earlier run are read back before the first document is set.
 """
@@ -57,7 +57,7 @@ HEALTH = "telemetry/health"
 
 
 class Remote(Protocol):
-    """What the sync needs of Firestore; ``FirestoreClient`` says what the calls do."""
+    """The part of Firestore's client that the sync uses; see ``FirestoreClient`` for the calls."""
 
     def read(self, path: str) -> dict[str, Any] | None: ...
     def send(self, documents: Sequence[Document], *, rewrite: bool) -> dict[str, Outcome]: ...
@@ -70,7 +70,7 @@ class SyncRuns(StoreError):
 
 @dataclass
 class Mirrored:
-    """One published file, and what is known to be in Firestore of it."""
+    """One published file, and what is known of its document in Firestore."""
 
     file: StateFile
     every_s: float
@@ -84,7 +84,7 @@ class Mirrored:
     error: str | None = None
 
     def look(self, folder: Path) -> None:
-        """Reads the file where it is another one; what cannot be sent is kept in ``error``."""
+        """Read the file if it has changed; the reason why it cannot be sent is kept in ``error``."""
         path = folder / self.file.name
         try:
             stat = path.stat()
@@ -112,14 +112,14 @@ class Mirrored:
         return self.newest is not None and self.newest.digest != self.digest
 
     def earn(self, at: float) -> None:
-        """Adds the credit of the time since the last time, up to BURST documents."""
+        """Add the credit for the time since the last call, up to BURST documents."""
         if self.credited_at is not None:
             # Bounded, so that a quiet night does not pay for a minute that uses up the quota of a day.
             self.credit = min(BURST, self.credit + max(0.0, at - self.credited_at) / self.every_s)
         self.credited_at = at
 
     def refused(self, error: RemoteFailed) -> None:
-        """Firestore refused this content: another one may do."""
+        """Note that Firestore refused this content; other content may be accepted."""
         self._say(f"{self.newest.path if self.newest else self.file.stem}: {error}")
         # As if it were there: the same content would be refused again in every cycle.
         self.digest = self.newest.digest if self.newest else None
@@ -127,7 +127,7 @@ class Mirrored:
 
 @dataclass
 class Counts:
-    """Since the start. Of Firestore's quota: documents set, documents read."""
+    """Counts since the start. Documents set and documents read count against Firestore's quota."""
 
     cycles: int = 0
     writes: int = 0
@@ -165,11 +165,11 @@ class Sync:
         self._closing = threading.Event()
 
     def run(self, stop: threading.Event) -> None:
-        """Cycles until ``stop``, or ``close()`` from another thread.
+        """Run cycles until ``stop``, or ``close()`` from another thread.
 
         Raises:
             SyncRuns: another sync of this home runs.
-            ForeignFile: the file in which the sync says how it goes is another program's.
+            ForeignFile: the status file of the sync belongs to another program.
         """
         with _claim(self.home):
             refuse_foreign_status(status_path(self.home))
@@ -183,12 +183,12 @@ class Sync:
             self._tell(time.time(), is_stopped=True)
 
     def close(self) -> None:
-        """Ends the cycle under way, and the next ones."""
+        """End the running cycle, and run no more."""
         self._closing.set()
         self.remote.close()
 
     def step(self, now: float, at: float) -> float:
-        """One cycle; returns after how many seconds the next one is due.
+        """Run one cycle; return the seconds until the next one is due.
 
         ``now``: epoch seconds; ``at``: seconds of a clock that only goes forward.
         """
@@ -257,7 +257,7 @@ class Sync:
             mirrored.credit -= 1
 
     def _send(self, documents: list[Document], *, rewrite: bool) -> dict[str, Outcome | RemoteFailed]:
-        """All at once, or one by one where one of them is refused."""
+        """Send all documents at once, or one by one if one of them is refused."""
         try:
             return {**self._count(self.remote.send(documents, rewrite=rewrite))}
         except RemoteFailed as error:
@@ -320,7 +320,7 @@ class Sync:
         self._has_toggles = True
 
     def _keep_caches(self) -> None:
-        """Keeps the caches of nav.json while no owner of the home does: one writer at a time."""
+        """Update the caches of nav.json while the home has no owner: one writer at a time."""
         if owner_pid(self.home) is not None:
             self._caches, self._caches_error = None, None
             return
@@ -349,7 +349,7 @@ class Sync:
         return [*(each.error for each in self.mirrored if each.error is not None), *of_caches]
 
     def _tell(self, now: float, *, is_stopped: bool = False) -> None:
-        """Leaves word for ``tape status``; a full disk is none of Firestore's business."""
+        """Write the status for ``tape status``; a full disk does not stop the sync."""
         status = {
             "pid": os.getpid(),
             "env": self.env,
@@ -371,13 +371,12 @@ class Sync:
 
 
 def status_path(home: Path) -> Path:
-    """Return where the sync of a home says how it does."""
+    """Return the path of the status file of a home's sync."""
     return Layout(home).cache / "sync_status.json"
 
 
 def sync_status(home: Path, now: float) -> dict[str, Any] | None:
-    """What the sync of a home last said, and ``lag_s``: how long Firestore may lack what is new, negative if the
-    clock was set back since; ``None``: no word."""
+    """Return the last status of a home's sync; ``None`` if there is none. ``lag_s``: seconds since it succeeded."""
     status = _read_json(status_path(home))
     if not isinstance(status, dict) or "ok_ts" not in status:
         return None
@@ -385,7 +384,7 @@ def sync_status(home: Path, now: float) -> dict[str, Any] | None:
 
 
 def restored(snapshot: Mapping[str, Any] | None, local: Any, now: datetime) -> list[SymbolToggled]:
-    """The toggles of a mirrored risk snapshot that are in force and not in the local one."""
+    """Return the toggles of a mirrored risk snapshot that are in force and missing from the local one."""
     known = dict(_toggles(local))
     toggles = []
     for symbol, meta in _toggles(snapshot):
@@ -423,10 +422,10 @@ def _read_json(path: Path) -> Any:
 
 
 def refuse_foreign_status(path: Path) -> None:
-    """Look at the file in which a sync says how it goes.
+    """Check the status file of the sync.
 
     Raises:
-        ForeignFile: the file is no status of a sync.
+        ForeignFile: the file is not the status of a sync.
     """
     found = _read_json(path)
     is_own = isinstance(found, dict) and {"pid", "env", "cycled_ts", "ok_ts", "waiting"} <= found.keys()

@@ -1,4 +1,4 @@
-"""The two logs whose lines are computed: the router's health, and decisions compared with what was done."""
+"""The two logs with computed lines: router health, and shadow decisions compared with live orders."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _PAIRS = 10_000
 
 
 class _Published:
-    """A published state file that is looked at again when it was replaced; another program's counts as none."""
+    """A published state file that is read again when it was replaced; a file of another program is ignored."""
 
     def __init__(self, path: Path, own: OwnFiles | None) -> None:
         self._path = path
@@ -40,7 +40,7 @@ class _Published:
         self._seen = self._now = (0, 0)
 
     def document(self) -> dict[str, Any] | None:
-        """The document when it is another file than at the last ``took``, else ``None``."""
+        """Return the document if the file was replaced since the last ``took``, else ``None``."""
         if self._own is not None and not self._own.is_own(self._path):
             return None
         try:
@@ -57,7 +57,7 @@ class _Published:
 
 
 class RouterHealthMirror:
-    """Router health whenever the published file changed, and every ten minutes when it did not."""
+    """Router health: a line whenever the published file changed, and every 10 minutes if it did not."""
 
     name = "router_health.jsonl"
     tables: tuple[str, ...] = ()
@@ -91,20 +91,20 @@ class RouterHealthMirror:
 
 
 def without_clocks(document: dict[str, Any]) -> list[dict[str, Any]]:
-    """What router health says, without when it was said; an old runtime may have said it in another shape."""
+    """Return router health without its clocks; an old runtime may have logged another shape."""
     symbols = document.get("symbols")
     items = [item for item in symbols if isinstance(item, dict)] if isinstance(symbols, list) else []
     return [{key: value for key, value in item.items() if key != "updated_ts"} for item in items]
 
 
 def _last_line(path: Path) -> dict[str, Any]:
-    """The last whole line of a log, ``{}`` where there is none."""
+    """Return the last complete line of a log, ``{}`` if there is none."""
     lines = _last_lines(path, _TAIL_BYTES)
     return _document(lines[-1]) if lines else {}
 
 
 def _last_lines(path: Path, size: int) -> list[bytes]:
-    """The whole lines in the last bytes of a log, the first of them perhaps in part; a damaged archive has none."""
+    """Return the complete lines in the last bytes of a log; the first may be partial. A damaged archive has none."""
     try:
         with open_part(path) as file:
             end = file.seek(0, os.SEEK_END)
@@ -123,11 +123,12 @@ def _document(line: bytes) -> dict[str, Any]:
 
 
 class CompareMirror:
-    """Whenever the compare summary was published: the new pairs, then a line that sums the run up.
+    """The comparison: whenever the compare summary was published, the new pairs, then a line with the summary.
 
-    A pair is logged once its decision is 120 s old by its own time. A decision that was stamped in the future does not
-    hold up those stored after it: it is passed over, and logged by the first run after its time has come. A publication
-    is summed up once: what was stored behind a run that a kill kept from its watermark waits for the next.
+    A pair is logged once its decision is 120 s old by its event time. A decision with a time in the future does not
+    delay decisions stored after it: it is skipped, and logged by the first run after its time has come. Each
+    publication gets one summary. If a kill prevented the watermark of a run, pairs stored after that run wait for the
+    next publication.
     """
 
     name = "pipeline_v6_compare.jsonl"
@@ -171,7 +172,7 @@ class CompareMirror:
         )
 
     def _passed_over(self, last_seq: int, summed_up_ts: float | None, ripe: datetime) -> list[Row]:
-        """The pairs of decisions that earlier runs passed over, and whose time has come since the last run."""
+        """Return pairs of decisions that earlier runs skipped, and whose time has come since the last run."""
         if summed_up_ts is None:
             return []
         last_ripe = datetime.fromtimestamp(summed_up_ts, UTC) - _PAIR_AGE
@@ -186,7 +187,7 @@ class CompareMirror:
         return [pair for pair in self._pairs(first_seq - 1, last_seq, ripe) if pair["ts"] > last_ripe]
 
     def _last_run(self) -> tuple[float | None, set[str]]:
-        """What the log ends with, or the newest archived one where it is rotated: the summary's time, and its pairs."""
+        """Return the end of the log, or of its newest archive after a rotation: the summary's time and the pairs."""
         log = newest_part(self._log)
         lines = _last_lines(log, _TAIL_BYTES)
         summary = _document(lines[-1]) if lines else {}
@@ -200,10 +201,9 @@ class CompareMirror:
         return summary.get("ts"), {str(pair.get("event_id")) for pair in pairs}
 
     def _ripe_until(self, last_seq: int, ripe: datetime) -> tuple[int, bool]:
-        """Return the number of the last decision of this run, and whether the run leaves no ripe one.
+        """Return the number of the last decision of this run, and whether no ripe decision remains after it.
 
-        The run ends before the first decision that is too young by its arrival; ripe ones may have been stored after
-        that.
+        The run ends before the first decision that arrived too recently; ripe decisions may be stored after that one.
         """
         decisions = (
             "from shadow_decisions where ingest_seq > $last and not is_heartbeat and not is_test"

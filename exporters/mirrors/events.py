@@ -1,4 +1,4 @@
-"""The four logs whose lines are events, one line a row."""
+"""The four logs whose lines are events, one line per row."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def not_imported(cursor: duckdb.DuckDBPyConnection) -> str:
 
 
 class EventMirror:
-    """The rows of some event tables as the contract's lines, in the order they were stored."""
+    """The rows of some event tables as the contract's lines, in the order in which they were stored."""
 
     def __init__(
         self,
@@ -63,10 +63,10 @@ class EventMirror:
         return Lines(lines, reached, are_all=len(rows) < _SLICE)
 
     def wrote(self) -> None:
-        """Nothing to remember: the watermark is all."""
+        """Do nothing: the watermark is the only state."""
 
     def _reached(self, last_seq: int) -> int | None:
-        """The number of the last row of the next slice, found by numbers alone: a long backlog is not sorted whole."""
+        """Return the number of the last row of the next slice, by numbers alone: a long backlog is not sorted whole."""
         numbers = " union all ".join(f"select ingest_seq from {table}" for table in self.tables)
         ((reached,),) = self._cursor.execute(
             f"select max(ingest_seq) from (select ingest_seq from ({numbers})"

@@ -1,11 +1,11 @@
-"""A JSONL log that is appended to line by line, and rotated.
+"""A JSONL log that grows line by line and is rotated.
 
-Laws kept here: a line is written whole and once, whatever dies: what a killed process wrote behind the offset that the
-database knows is matched by ``event_id`` before anything is appended; a rotated log keeps its inode and moves to a name
-of its own below ``archive/``, which is never overwritten and matches no glob for live logs. A database that has lost
-its tail, or was rebuilt, may know less than was rotated since: what it does not know of is matched in the archive too.
-While lines are matched, the log stays where it is and counts as written up to where the matching began: an owner that
-dies meanwhile leaves the next one all that is to be matched.
+Laws kept here: a line is written whole and once, even if processes are killed: lines that a killed process wrote after
+the offset in the database are matched by ``event_id`` before anything is appended. A rotated log keeps its inode and
+moves to a unique name below ``archive/``, which is never overwritten and matches no glob for live logs. A database that
+has lost its tail, or was rebuilt, may not know of a rotation: lines in such an archive are matched too. While lines are
+matched, the log is not rotated, and its watermark stays where the matching began, so that the next owner can repeat the
+matching if this one dies.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ ROTATE_BYTES = 10 * 1024 * 1024
 
 
 class MirrorFile:
-    """The log at ``path``, known to be written up to ``offset`` bytes, behind the row numbered ``last_seq``.
+    """The log at ``path``, known to be written up to ``offset`` bytes, after the row numbered ``last_seq``.
 
-    ``offset`` is 0 where that was said of one rotated since. ``in_archives``: some of what is to be matched stands in
-    archives, which ``last_seq`` alone tells from those that the database knows of.
+    ``offset`` is 0 if the recorded offset belongs to a log that was rotated since. ``in_archives``: some lines to be
+    matched are in archives; ``last_seq`` tells these archives from those that the database knows of.
     """
 
     def __init__(
@@ -66,15 +66,15 @@ class MirrorFile:
 
     @property
     def is_matching(self) -> bool:
-        """Whether lines that are there already may still come."""
+        """Return whether lines that the log has already may still come."""
         return bool(self._written)
 
     def match_no_more(self) -> None:
-        """All lines came: what was not among them never will, its rows are lost or were imported."""
+        """End the matching: all lines have come. Lines of the log that did not come have lost or imported rows."""
         self._written.clear()
 
     def append(self, lines: Iterable[tuple[str, bytes]]) -> int:
-        """Appends lines (event_id, line) that are not there already, syncs them, and returns the size of the log.
+        """Append lines (event_id, line) that the log does not have, sync them, and return the size of the log.
 
         Raises:
             OSError: nothing was appended.
@@ -87,7 +87,7 @@ class MirrorFile:
         return size
 
     def rotate_if_full(self, size: int, last_seq: int) -> bool:
-        """Moves a full log to the archive; ``last_seq``, of its last row, is part of its name there."""
+        """Move a full log to the archive; ``last_seq``, the number of its last row, is part of the archived name."""
         if size < self._rotate_bytes:
             return False
         folder = self._path.parent / "archive"
@@ -128,14 +128,14 @@ class MirrorFile:
         return self._size
 
     def _archived_behind(self, last_seq: int) -> list[Path]:
-        """The rotated logs that reach farther than a row of this number: the database does not know that they were."""
+        """Return the archives that reach beyond the row of this number: rotations unknown to the database."""
         return [path for path, reached in _archives(self._path) if reached > last_seq]
 
     def _recover(self) -> set[str]:
-        """Mends the last line and returns the ids of the lines behind the offset.
+        """Repair the last line and return the ids of the lines after the offset.
 
-        A log that is shorter than the offset was rotated before the database heard of it: all of it counts as behind.
-        What an old runtime left there has no ids.
+        A log that is shorter than the offset was rotated before the database learned of it: all its lines count. Lines
+        of an old runtime have no ids.
         """
         if not self._path.exists():
             return set()
@@ -156,15 +156,15 @@ _ARCHIVED = re.compile(r"\.\d{8}T\d{6}\.\d{6}\.(\d+)\+*(?:\.gz)?$")
 
 
 def is_archived_mirror(path: Path) -> bool:
-    """Whether a file has the name of a log that was rotated here."""
+    """Return whether a file has the name of a log that was rotated here."""
     return _ARCHIVED.search(path.name) is not None
 
 
 def _foreign_bytes(own: OwnFiles, path: Path) -> int:
-    """How many bytes at the beginning of a log are another program's; an empty log is begun.
+    """Return how many bytes of another program a log begins with; an empty log is begun.
 
     Raises:
-        ForeignFile: there is a log that nobody has begun here.
+        ForeignFile: a log exists that Tape has not begun.
     """
     if (known := own.foreign_bytes(path)) is not None:
         return known
@@ -183,7 +183,7 @@ def _shared(path: Path) -> ForeignFile:
 
 
 def has_foreign_lines(path: Path, start: int) -> bool:
-    """Whether a whole line of a log behind this many bytes has no ``event_id``, which every line written here has."""
+    """Return whether a complete line after this many bytes has no ``event_id``; every line of Tape has one."""
     if not path.exists():
         return False
     with path.open("rb") as file:
@@ -192,17 +192,17 @@ def has_foreign_lines(path: Path, start: int) -> bool:
 
 
 def newest_part(log: Path) -> Path:
-    """The log itself, or the archive that was rotated last where nothing was written since."""
+    """Return the log itself, or the newest archive if nothing was written since the rotation."""
     if log.exists() and log.stat().st_size:
         return log
     return max(_archives(log), key=lambda archive: archive[0].name.removesuffix(".gz"), default=(log, 0))[0]
 
 
 def open_part(path: Path) -> BinaryIO:
-    """A log or an archive, compressed or not, to be read; also one that was compressed since it was found.
+    """Open a log or an archive for reading, compressed or not, even if it was compressed since it was found.
 
     Raises:
-        FileNotFoundError: there is none.
+        FileNotFoundError: it does not exist.
     """
     if path.suffix != ".gz":
         try:
@@ -214,7 +214,7 @@ def open_part(path: Path) -> BinaryIO:
 
 
 def _archives(log: Path) -> list[tuple[Path, int]]:
-    """What was rotated of a log, each with the number of its last row."""
+    """Return the archives of a log, each with the number of its last row."""
     found = (log.parent / "archive").glob(f"{log.name}.*")
     return [(path, int(name[1])) for path in found if (name := _ARCHIVED.search(path.name))]
 
@@ -227,7 +227,7 @@ def _ids_in(archive: Path) -> Iterator[str]:
 
 
 def _mend(file: BinaryIO, line: bytes) -> None:
-    """Ends a last line that lacks only its newline; cuts off half a one."""
+    """Complete a last line that lacks only its newline; cut off half a line."""
     try:
         orjson.loads(line)
     except orjson.JSONDecodeError:

@@ -1,7 +1,8 @@
-"""Writes the six JSONL logs of the contract from the store, whole, as of the round's instant.
+"""Writes the six JSONL logs of the contract from the store in full, as of the round's instant.
 
-A line has the contract's field names, what else came with the event, and its ``event_id``, so importing it again stores
-nothing new. Unknown fields are left out. Lines that are computed (router health, compare) say so in their ``event_id``.
+A line has the contract's field names, further fields that came with the event, and its ``event_id``, so importing it
+again stores nothing new. Unknown fields are left out. Computed lines (router health, compare) have an ``event_id`` that
+says so.
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ ORDER_EVENTS = (events.OrderAcked, events.OrderFilled, events.OrderClosed, event
 
 
 def write_logs(reading: Round, folder: Path, *, own: OwnFiles | None = None) -> list[Path]:
-    """Writes the six logs below ``folder`` in the layout of a logs folder; returns their paths.
+    """Write the six logs below ``folder`` in the layout of a logs folder; return their paths.
 
     Raises:
-        ForeignFile: with ``own``: one of them is another program's; nothing was written.
+        ForeignFile: with ``own``: one of them belongs to another program; nothing was written.
     """
     logs: dict[str, Iterable[bytes]] = {
         "execution/orders_executed.jsonl": _event_lines(reading, ORDER_EVENTS),
@@ -57,7 +58,7 @@ def _known(event: type[events.Event]) -> str:
 
 
 def _event_lines(reading: Round, kinds: tuple[type[events.Event], ...]) -> Iterator[bytes]:
-    """The rows of these events in the order they were stored."""
+    """Yield the lines of these events in the order in which they were stored."""
     numbered = " union all ".join(f"select ingest_seq, '{event.table}' as origin {_known(event)}" for event in kinds)
     by_table = {event.table: event for event in kinds}
     streams = {event.table: reading.stream(f"{_known(event)} order by ingest_seq") for event in kinds}
@@ -67,7 +68,7 @@ def _event_lines(reading: Round, kinds: tuple[type[events.Event], ...]) -> Itera
 
 
 def contract_line(event: type[events.Event], row: Row) -> dict[str, Any]:
-    """A stored row as a line of the contract's JSON: its document where it is one, else its known fields."""
+    """Return a stored row as a line of the contract's JSON: its whole document if it is one, else its known fields."""
     if event.whole is not None and row[event.whole] is not None:
         return {**json.loads(row[event.whole]), "event_id": row["event_id"]}
     line: dict[str, Any] = {}
@@ -88,7 +89,7 @@ def contract_line(event: type[events.Event], row: Row) -> dict[str, Any]:
 
 @cache
 def _places(event: type[events.Event]) -> tuple[tuple[str, tuple[str, ...], bool], ...]:
-    """Of each field that a line has as such: its name, its path in the line, and whether it is a document."""
+    """Return, for each field in a line: its name, its path in the line, and whether it is a document."""
     documents = events.document_fields(event)
     return tuple(
         (name, tuple(events.contract_key(name, field).split(".")), name in documents)
@@ -118,18 +119,18 @@ def _plain(value: object, event: type[events.Event]) -> object:
 
 
 def _router_health_lines(reading: Round) -> Iterator[bytes]:
-    """What an old runtime logged, then router health as of the round's instant."""
+    """Yield the lines that an old runtime logged, then router health as of the round's instant."""
     yield from _event_lines(reading, (events.RouterHealthLogged,))
     yield dump(router_health_line(json.loads(render(state_file("router_health"), reading))))
 
 
 def router_health_line(document: dict[str, Any]) -> dict[str, Any]:
-    """The line of router_health.jsonl for a published router_health.json."""
+    """Return the line of router_health.jsonl for a published router_health.json."""
     return _computed({"ts": document["updated_ts"], **document})
 
 
 def _compare_lines(reading: Round) -> Iterator[bytes]:
-    """One line per pair, then one that sums the run up."""
+    """Yield one line per pair, then one with the summary."""
     count = 0
     for pair in reading.rows("compare_log"):
         count += 1
@@ -138,13 +139,13 @@ def _compare_lines(reading: Round) -> Iterator[bytes]:
 
 
 def summary_line(document: dict[str, Any], diff_count: int) -> dict[str, Any]:
-    """The line of pipeline_v6_compare.jsonl that ends a run of ``diff_count`` new pairs."""
+    """Return the line of pipeline_v6_compare.jsonl that ends a run of ``diff_count`` new pairs."""
     line = {"ts": document["generated_ts"], "diff_count": diff_count, "heartbeat": diff_count == 0}
     return _computed({**line, "summary": document})
 
 
 def pair_line(pair: Row) -> dict[str, Any]:
-    """The line of pipeline_v6_compare.jsonl for a row of ``compare_pairs_of``; its id is that of the decision."""
+    """Return the line of pipeline_v6_compare.jsonl for a row of ``compare_pairs_of``; its id is the decision's id."""
     live = {
         "attempt_id": pair["live_attempt_id"],
         "ts": None if pair["live_ts"] is None else pair["live_ts"].timestamp(),
@@ -176,5 +177,5 @@ def _computed(line: dict[str, Any]) -> dict[str, Any]:
 
 
 def dump(line: dict[str, Any]) -> bytes:
-    """One line of a JSONL log."""
+    """Return one line of a JSONL log."""
     return to_json(line, indent=False)

@@ -1,8 +1,8 @@
-"""The six JSONL logs kept alive: rows appear in them within a second of being stored.
+"""Keeps the six JSONL logs current: rows appear in them within a second of being stored.
 
-Laws kept here: a row is written once, in the order it was stored; how far a log is written is committed after the lines
-are on disk, and after what stood there already was matched; rows of old logs are never mirrored, these logs are their
-mirror; a mirror that fails does not stop the others.
+Laws kept here: a row is written once, in the order in which it was stored; the watermark of a log is committed after
+the lines are on disk, and after lines that the log had already were matched; imported rows are not mirrored, because
+their logs exist already; a mirror that fails does not stop the others.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LOGS = (*EVENT_MIRRORS, "router_health.jsonl", "pipeline_v6_compare.jsonl")
 
 @dataclass
 class Watermark:
-    """How far a log is written: the number of its last row, and its size behind it."""
+    """How far a log is written: the number of its last row, and its size after that row."""
 
     mirror: str
     last_seq: int = 0
@@ -39,7 +39,7 @@ class Watermark:
 
 
 class Mirrors:
-    """All live logs of a home; ``run_once``, again and again, brings them up to date."""
+    """All live logs of a home; call ``run_once`` repeatedly to keep them current."""
 
     def __init__(
         self,
@@ -69,13 +69,13 @@ class Mirrors:
         self.failures = 0
 
     def run_once(self, writing: AbstractContextManager[object], versions: Mapping[str, int]) -> int:
-        """Appends a slice of what is new to each log; returns the lines written, 0 when all are up to date.
+        """Append a slice of new lines to each log; return the number of lines written, 0 if all logs are current.
 
         ``writing`` is held while watermarks commit. ``versions``: per table a number that grows with its rows.
 
         Raises:
-            duckdb.Error, MemoryError: the database is broken, or memory is short; anything else is a failure of its
-                mirror.
+            duckdb.Error, MemoryError: the database is broken, or memory is short; any other error counts as a failure
+            of one mirror.
         """
         count = 0
         for mirror in self.mirrors:
@@ -97,7 +97,7 @@ class Mirrors:
         self._cursor.close()
 
     def _news(self, mirror: Mirror, writing: AbstractContextManager[object], versions: Mapping[str, int]) -> int:
-        """Looks for lines only where a table may have some."""
+        """Look for new lines only in tables that may have some."""
         now = tuple(versions.get(table, 0) for table in mirror.tables)
         # An owner asks four times a second, and most of the time nothing was stored.
         if mirror.tables and self._seen.get(mirror.name) == now:
@@ -134,7 +134,7 @@ class Mirrors:
         return len(lines)
 
     def _open(self, name: str, writing: AbstractContextManager[object]) -> None:
-        """Begins with what disk and database say."""
+        """Open the log by what disk and database say."""
         roll_back(self._cursor)
         mark = self._load(name)
         file = MirrorFile(
@@ -175,6 +175,6 @@ class Mirrors:
         self.errors[name] = (str(error) or type(error).__name__).splitlines()[0]
 
     def _forget(self, name: str) -> None:
-        """Forgets what memory holds of the log: the next try begins with what disk and database say."""
+        """Forget the state of the log in memory: the next try begins with what disk and database say."""
         self._files.pop(name, None)
         self._seen.pop(name, None)

@@ -1,4 +1,4 @@
-"""What a log is made of: the lines that follow those written already, and how far rows are written with them."""
+"""The interface of a log's content: the next lines to write, and the last row that they cover."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 
 
 class Lines(NamedTuple):
-    """Lines that come next in a log."""
+    """The next lines of a log."""
 
     lines: list[tuple[str, bytes]]
     """Each with its ``event_id``."""
@@ -17,16 +17,16 @@ class Lines(NamedTuple):
 
 
 class Mirror(Protocol):
-    """One log kept alive."""
+    """The content of one live log."""
 
     name: str
     tables: tuple[str, ...]
     """Where its lines come from, when from tables alone: while these are the same, there is no news."""
 
     def lines(self, last_seq: int) -> Lines:
-        """The lines behind the row of this number; none: no news."""
+        """Return the lines after the row of this number; none if there are no new ones."""
         ...
 
     def wrote(self) -> None:
-        """These lines are on disk."""
+        """Called when these lines are on disk."""
         ...

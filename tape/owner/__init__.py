@@ -1,1 +1,1 @@
-"""The owner of a home: the one process that has the database open read-write, and what runs beside it."""
+"""The owner of a home: the one process that has the database open read-write, and its workers."""

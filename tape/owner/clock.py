@@ -1,12 +1,12 @@
-"""The instants an owner publishes for: the wall clock's, which may be set.
+"""The instants for which an owner publishes: those of the wall clock, which may be set.
 
 Laws kept here:
-- what is published never goes back by the little that a clock is corrected by: the last instant is kept so long;
-- a clock that is set by more, back or forward, is followed, because events are stamped by it too: else files would
-  show what was the case before, or nothing new. Each step is said once, and kept for ``tape doctor``.
+- small corrections of the clock never move publications back: the last instant is kept until the clock reaches it;
+- larger steps, back or forward, are followed, because events get their times from the same clock: otherwise the files
+  would show old events, or no new ones. Each step is logged once, and kept for ``tape doctor``.
 
-A step is what the wall clock gains or loses against the time since boot. That time goes on while a machine sleeps, so
-a sleep is no step; it is told by the monotonic clock, which stands still meanwhile.
+A step is the change of the wall clock against the time since boot. That time goes on while the machine sleeps, so a
+sleep is not a step. The monotonic clock stands still during a sleep, which shows that there was one.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _TOGETHER_S = 0.1
 
 
 def since_boot_s() -> float:
-    """Seconds since the machine was started, those it slept included; nobody sets this clock."""
+    """Return the seconds since the machine was started, including sleep; nobody can set this clock."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 @dataclass(frozen=True)
 class Step:
-    """The wall clock was set at ``at``, by its new time, by ``by_s`` seconds, forward if positive."""
+    """The wall clock was set by ``by_s`` seconds (positive is forward) to ``at``, in its new time."""
 
     at: datetime
     by_s: float
@@ -42,7 +42,7 @@ class Step:
 
 
 class Clock:
-    """``last``: the instant of the newest publication of owners before this one."""
+    """The clock of an owner. ``last``: the instant of the newest publication of earlier owners."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class Clock:
 
     @property
     def breaks(self) -> int:
-        """How often time has not simply passed: what is published is then older or newer than its cadence says."""
+        """How often the time jumped: files may then be older or newer than their cadence says."""
         return self.steps_back + self.steps_forward + self.sleeps
 
     def now(self) -> datetime:
@@ -86,7 +86,7 @@ class Clock:
             return now
 
     def _together(self) -> tuple[datetime, float]:
-        """Both clocks at one moment: read again where this thread had to wait between the two."""
+        """Return both clocks at one moment; they are read again if this thread had to wait between the two."""
         for _ in range(20):
             before_s, now = self._boot_s(), self._wall()
             boot_s = self._boot_s()
@@ -95,7 +95,7 @@ class Clock:
         return now, boot_s
 
     def _moved_s(self, now: datetime, boot_s: float) -> float | None:
-        """By how much the wall clock was set since it was read last; ``None``: by no more than a correction."""
+        """Return by how many seconds the wall clock was set since the last read; ``None`` for a mere correction."""
         # At the start there is only the last publication to compare with. A clock that is ahead of it is no step, but
         # time.
         if self._read is None:

@@ -1,4 +1,4 @@
-"""Limits and universe, from the settings of a home into its record."""
+"""Records limits and universe from the settings of a home."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tape.store.journal.writer import Journal
 
 
 def record_config(home: Path, settings: Settings, connection: duckdb.DuckDBPyConnection) -> None:
-    """Record the limits and the universe that are configured, whole, where they are not those in force."""
+    """Record the configured limits and universe, whole, if they differ from those in force."""
     limits, universe = with_defaults(settings.limits, settings.universe)
     given = {
         "limits": None if settings.limits is None else limits,

@@ -1,12 +1,12 @@
-"""The room on disk: the last of it is the journal's.
+"""Free space on the disk: the last of it is reserved for the journal.
 
-A database that meets a full disk in the middle of a checkpoint is lost to its process, and an executor that cannot
-record is over. So the owner looks before it writes:
+A process whose database meets a full disk in the middle of a checkpoint cannot use the database any more, and an
+executor that cannot record must end. The owner therefore checks before it writes:
 
-- below ``warn_free`` it says so;
-- below ``keep_free`` it writes nothing, and is not ready, until there is room again: what is recorded meanwhile waits
-  in the journal, whose room this is;
-- a backup is made only where it leaves ``keep_free``.
+- below ``warn_free`` it logs a warning;
+- below ``keep_free`` it writes nothing, and is not ready, until there is space again: events recorded meanwhile wait in
+  the journal, for which this space is reserved;
+- a backup is made only if it leaves ``keep_free``.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _AGAIN = 1.1
 
 
 class DiskFull(StoreError):
-    """There is too little room on a disk to write what was to be written."""
+    """A disk has too little free space for a write."""
 
 
 class Disk:
-    """The disks of a home's database and of its journal, one or two. Any thread may ask."""
+    """The disks of a home's database and journal, one or two. Any thread may call it."""
 
     def __init__(self, home: Path, settings: StoreSettings) -> None:
         self._warn_bytes = bytes_of(settings.warn_free)
@@ -43,17 +43,17 @@ class Disk:
         self._was_low = False
 
     def is_full(self) -> bool:
-        """Whether the owner may not write; asked before each transaction, as the answer takes microseconds."""
+        """Return whether the owner must not write; called before each transaction, as the answer takes microseconds."""
         # Ten per cent more to begin again than to stop, or it would go back and forth with every file.
         enough = self._keep_bytes * (_AGAIN if self._was_full else 1.0)
         self._was_full = free_bytes(self._logs) < enough
         return self._was_full
 
     def look(self) -> None:
-        """Warns once while there is little room.
+        """Warn once while there is little space.
 
         Raises:
-            DiskFull: there is too little to go on.
+            DiskFull: there is too little space to go on.
         """
         if self.is_full():
             raise DiskFull(
@@ -70,10 +70,10 @@ class Disk:
         self._was_low = is_low
 
     def refuse_without_room(self, what: str, folder: Path, wanted_bytes: int) -> None:
-        """Refuses what would take so much of the last room; on a disk of its own it may take all.
+        """Refuse a write that would leave too little free space; on a disk without home files it may take all.
 
         Raises:
-            DiskFull: it would.
+            DiskFull: the write would leave too little space.
         """
         folder = existing(folder)
         # On a disk of its own a backup takes nothing from the journal.

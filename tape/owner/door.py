@@ -1,26 +1,27 @@
-"""The door: a Unix socket of the owner through which others ask, because nobody else may open the file.
+"""The door: a Unix socket of the owner for queries of other processes, because only the owner may open the file.
 
 Protocol: one request per connection, a JSON object in one line of at most 1 MB; the answer is one line of JSON,
-``{"ok": true, ..}`` or ``{"ok": false, "error": ".."}``; with ``place``, a line of the SQL and a caret under it, where
-the error lies in it. Requests:
+``{"ok": true, ..}`` or ``{"ok": false, "error": ".."}``; with ``place``, a line of the SQL with a caret below it, if
+the error is in the SQL. Requests:
 
 - ``{"request": "status"}``
 - ``{"request": "doctor", "deep": true|false}``: every check of the home
 - ``{"request": "query", "sql": .., "as_of": .., "known_seq": ..}``: one select, read-only, within the limits of
-  ``tape.owner.query_limits``. Rows come with ``columns`` and their ``types``, at most ``[door] max_rows``; ``is_cut``:
-  there are more
+  ``tape.owner.query_limits``. The answer has at most ``[door] max_rows`` rows, with ``columns`` and their ``types``;
+  ``is_cut``: there are more rows
 - ``{"request": "stream", "sql": .., "as_of": .., "known_seq": .., "format": "rows"|"arrow"}``: every row of one select,
-  while it is computed. The first line has ``columns`` and ``types``; then come parts, each a line ``{"bytes": n}`` and
-  n bytes behind it: a JSON list of rows, or the next piece of one Arrow IPC stream; the last line says
-  ``{"ok": true, "rows": n}``. A stream without that line is not whole
+  sent while it is computed. The first line has ``columns`` and ``types``. Parts follow, each a line ``{"bytes": n}``
+  and then n bytes: a JSON list of rows, or the next piece of one Arrow IPC stream. The last line says
+  ``{"ok": true, "rows": n}``; a stream without that line is incomplete
 - ``{"request": "round", "queries": [..], "as_of": .., "known_seq": ..}``: several selects on one state of the store,
-  what they share computed once, within the limits of one query; ``answers``, each like that of a query
+  with shared views computed once, within the limits of one query; ``answers`` has an answer like that of a query for
+  each
 - ``{"request": "export", "as_of": .., "files": [..], "out": .., "take_over": ..}``; no files: the six JSONL logs
 - ``{"request": "republish", "export_id": .., "out": ..}``
 - ``{"request": "backup", "to": ..}``
 
-The socket is the owner's user's alone (mode 0600). So many clients are answered at a time; one that takes too long to
-ask or to read the answer is left.
+Only the owner's user can use the socket (mode 0600). The number of clients served at once is limited; clients that are
+too slow to send a request or to read the answer are disconnected.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ _PART = 128 * 1024
 
 
 class Door:
-    """Serves the socket of a home while the block runs."""
+    """Serves the socket of a home during the block."""
 
     def __init__(self, live: Live) -> None:
         self._path = Layout(live.home).socket
@@ -125,7 +126,7 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         super().__init__(address, _Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """A thread for each connection, while there are places."""
+        """Start a thread for each connection, up to the limit."""
         if not self._places.acquire(blocking=False):
             # Said without waiting: a client that does not read must not hold up the one thread that accepts.
             request.setblocking(False)
@@ -150,9 +151,9 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
             yield cursor
 
     def end_if_lost(self, error: Exception) -> None:
-        """Ends the owner where a request has come upon damage, or left a database that can no longer be used.
+        """End the owner if a request met damage, or made the database unusable.
 
-        An internal error of planning leaves it as it was: so it is asked.
+        An internal error of planning leaves the database usable, so a query checks it.
         """
         if is_damage(error) or (is_fatal(error) and not self._answers()):
             self.live.break_off(error)
@@ -166,7 +167,7 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         return True
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that went away is no event."""
+        """Ignore clients that went away."""
 
 
 class _Handler(socketserver.BaseRequestHandler):
@@ -195,7 +196,7 @@ class _Handler(socketserver.BaseRequestHandler):
         return request
 
     def _line(self) -> bytes:
-        """The request, within the time for all of it."""
+        """Read the request; the time limit covers all of it."""
         line, until = bytearray(), time.monotonic() + _PATIENCE_S
         # Only in what came last: looking through all of a megabyte with each piece would take quadratic time.
         while b"\n" not in line[-_RECEIVED:] and len(line) <= _MAX_REQUEST:
@@ -232,7 +233,7 @@ class _Handler(socketserver.BaseRequestHandler):
         return answers[kind](request)
 
     def _status(self, request: dict[str, Any]) -> dict[str, Any]:
-        """A database that answers no more has its reason among those of ``not_ready``."""
+        """Answer with the status; a database that does not answer is named among the reasons of ``not_ready``."""
         status = status_of(self.server.live)
         tables, journal, missing = [], [], []
         try:
@@ -260,7 +261,7 @@ class _Handler(socketserver.BaseRequestHandler):
             return {"ok": True, **answer}
 
     def _stream(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Sends all but the last line."""
+        """Send a stream without its last line."""
         asked, output, count = _Asked.of(request), _said(request, "format", str, "rows"), 0
         if output not in _PARTS:
             raise StoreError(f"request: format: expected one of {', '.join(_PARTS)}, found {output!r:.60}")
@@ -335,7 +336,7 @@ class _Handler(socketserver.BaseRequestHandler):
 
 
 class _Asked(NamedTuple):
-    """One select, and the clocks that it sees."""
+    """One select, and its clocks."""
 
     sql: str
     as_of: datetime | None
@@ -347,20 +348,20 @@ class _Asked(NamedTuple):
 
 
 def _refuse_own(what: str, folder: Path, own: Path) -> None:
-    """What the owner keeps up to date is not to become older under its hands.
+    """Refuse to export older content over files that the owner keeps current.
 
     Raises:
-        StoreError: it would.
+        StoreError: the export would do so.
     """
     if folder.resolve() == own.resolve():
         raise StoreError(f"{what}: expected a folder of its own (--out), found {own}, which the running owner keeps")
 
 
 def _said(request: dict[str, Any], name: str, kind: type, *default: Any) -> Any:
-    """What a request says under a name.
+    """Return the value of a request's key.
 
     Raises:
-        StoreError: nothing, and there is no default, or something of another kind.
+        StoreError: the key is missing and has no default, or its value has the wrong type.
     """
     value = request.get(name, *default)
     if (isinstance(value, kind) and not isinstance(value, bool)) or (default and value is default[0]):
@@ -377,10 +378,10 @@ def _clocks(request: dict[str, Any]) -> tuple[datetime | None, int | None]:
 
 
 def _rows_of(result: duckdb.DuckDBPyConnection, max_rows: int, room: int) -> tuple[dict[str, Any], int]:
-    """At most so many rows, made into JSON little by little, and how many bytes are left of the room for it.
+    """Return at most ``max_rows`` rows as JSON, converted in small steps, and the bytes of ``room`` that are left.
 
     Raises:
-        StoreError: they are larger than they may be.
+        StoreError: the rows are larger than ``room``.
     """
     parts: list[bytes] = []
     count = 0
@@ -396,7 +397,7 @@ def _rows_of(result: duckdb.DuckDBPyConnection, max_rows: int, room: int) -> tup
 
 
 def _json_parts(result: duckdb.DuckDBPyConnection) -> Iterator[tuple[bytes, int]]:
-    """The rows in lists of JSON, each with how many they are."""
+    """Yield the rows in JSON lists, each with its number of rows."""
     parts: list[bytes] = []
     size = count = 0
     for rows in row_parts(result):
@@ -421,7 +422,7 @@ def _described(result: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
 
 
 def _inner_json(rows: list[tuple[Any, ...]]) -> bytes:
-    """A JSON list without its brackets."""
+    """Return a JSON list without its brackets."""
     return _to_line(rows)[1:-2]
 
 

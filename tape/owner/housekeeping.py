@@ -1,10 +1,10 @@
-"""What an owner does beside its work, now and then: forgets what is too old, makes backups, compresses.
+"""Housekeeping of an owner: deletes old rows and files, makes backups, compresses segments.
 
-Laws kept here: what makes room is done first; what fails does not stop the rest; a segment of the journal goes only
-when every kept backup holds it; nothing goes by its age while nobody knows whether the clock is right.
+Laws kept here: tasks that free space come first; a failed task does not stop the others; a segment of the journal is
+deleted only when every kept backup holds its events; nothing is deleted by age while the clock may be wrong.
 
-A clock that is set ahead by years makes everything old at once. So where the store has publications, but nothing at all
-of the days just before now, its owner waits until it has published for a day by this clock, and says so meanwhile.
+A clock that is set ahead by years makes everything old at once. If the store has publications, but none and no rows of
+the last days, its owner therefore deletes nothing until it has published for a day by this clock, and reports that.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ _LOOKED_BACK = timedelta(days=8)
 
 
 class Unkept(StoreError):
-    """Some of it could not be done."""
+    """Some tasks of housekeeping failed."""
 
 
 class Housekeeping:
-    """The house of an owner; ``writing`` is held by whoever writes to the database."""
+    """The housekeeping of an owner; every writer to the database holds ``writing``."""
 
     def __init__(
         self,
@@ -69,10 +69,10 @@ class Housekeeping:
         self._is_held = self._is_told = False
 
     def run_once(self) -> None:
-        """Does all that is to be done.
+        """Do all tasks that are due.
 
         Raises:
-            Unkept: some of it could not be done; the rest is.
+            Unkept: some tasks failed; the others are done.
             duckdb.Error: the database is broken.
         """
         now = datetime.now(UTC)
@@ -97,10 +97,10 @@ class Housekeeping:
             raise Unkept("; ".join(str(error) for error in failed)) from failed[0]
 
     def back_up(self, to: Path) -> Path:
-        """A verified copy of the database; the journal goes on meanwhile, its rows wait.
+        """Make a verified copy of the database; recording goes on meanwhile, storing waits.
 
         Raises:
-            DiskFull: there is no room for it.
+            DiskFull: there is no space for the copy.
             StoreError, OSError: as ``tape.store.recovery.backup.backup``.
         """
         wal = self._database.with_name(f"{self._database.name}.wal")
@@ -137,7 +137,7 @@ class Housekeeping:
         self._forget(now, "exports", "as_of", now - timedelta(days=store.exports_days))
 
     def _has_jumped(self, now: datetime) -> bool:
-        """Whether there are publications of long ago, and neither rows nor publications of the last week."""
+        """Return whether there are old publications, and neither rows nor publications of the last week."""
         span = {"since": now - _LOOKED_BACK, "until": now - timedelta(days=1)}
         query = """
             select
@@ -159,7 +159,7 @@ class Housekeeping:
         self.held, self._is_told = held, True
 
     def _forget(self, now: datetime, table: str, column: str, before: datetime) -> None:
-        """Deletes old rows, when there is at least a day of them and room to write that down."""
+        """Delete old rows, if there is at least a day of them and space to log the deletion."""
         # closed at once: a result not read to its end keeps its transaction, and then no checkpoint empties the log
         with closing(self._connection.cursor()) as cursor:
             # A day's worth at least: a delete for a few rows costs a transaction and a rewritten row group each time.

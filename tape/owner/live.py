@@ -1,4 +1,4 @@
-"""What a running owner has, for those who answer for it: its door, its status, its readiness."""
+"""The parts of a running owner for its answers: its door, its status, its readiness."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tape.store.own_files import OwnFiles
 
 @dataclass
 class Live:
-    """The parts of an owner, from the moment at which all of them are there."""
+    """The parts of an owner, once all of them exist."""
 
     home: Path
     settings: Settings

@@ -1,4 +1,4 @@
-"""What this process takes of the machine's memory."""
+"""The memory use of this process."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _STATM = Path("/proc/self/statm")
 
 
 def own_bytes() -> int:
-    """Memory that the process has and shares with nobody; 0 where the system does not say."""
+    """Return the bytes that the process shares with no other; 0 if the system does not say."""
     if not _STATM.exists():
         return 0
     with _STATM.open("rb", buffering=0) as file:

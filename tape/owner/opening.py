@@ -1,7 +1,7 @@
-"""How the owner opens the database of a home: it waits for who holds it, and rebuilds what is damaged.
+"""Opens the database of a home for its owner: waits for other processes, and rebuilds a damaged database.
 
-Laws kept here: a damaged or lost database is rebuilt before it is served, where that loses nothing; else nothing is
-changed and the owner does not start. A lock, a missing permission, no memory, a full disk and a newer version are no
+Laws kept here: a damaged or lost database is rebuilt before it is served, if that loses nothing; otherwise nothing is
+changed and the owner does not start. A lock, a missing permission, no memory, a full disk and a newer version are not
 damage.
 """
 
@@ -27,10 +27,10 @@ _TELL_EVERY_S = 10.0
 
 
 def open_to_own(home: Path, resources: Resources, stop: threading.Event) -> duckdb.DuckDBPyConnection | None:
-    """The database of a home, migrated and whole as far as can be seen; ``None`` when stopped meanwhile.
+    """Open the database of a home, migrated and intact as far as can be seen; ``None`` if stopped meanwhile.
 
     Raises:
-        StoreError: it cannot be opened, or is damaged and cannot be rebuilt without loss.
+        StoreError: the database cannot be opened, or is damaged and cannot be rebuilt without loss.
     """
     told, is_rebuilt = 0.0, False
     while not stop.is_set():
@@ -71,10 +71,10 @@ def _open_whole(home: Path, resources: Resources) -> duckdb.DuckDBPyConnection:
 
 
 def _rebuild(home: Path, resources: Resources, damage: DatabaseDamaged, stop: threading.Event) -> None:
-    """In a thread of its own, left behind where the owner is stopped: a rebuild may be killed at any moment.
+    """Rebuild in a thread of its own, which is abandoned if the owner is stopped: a rebuild may be killed any time.
 
     Raises:
-        StoreError: it cannot be rebuilt without loss; nothing was changed.
+        StoreError: the database cannot be rebuilt without loss; nothing was changed.
     """
     _LOG.warning("database %s is damaged, it is rebuilt: %s", damage.path, damage.found)
     apart = ThreadPoolExecutor(1, "rebuild")

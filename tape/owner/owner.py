@@ -1,18 +1,19 @@
-"""The owner: the one process that has the database open read-write, and everything that runs beside it.
+"""The owner: the one process that has the database open read-write, and the workers that run in it.
 
 Workers, each a thread with its own cursors: ``ingest`` (journal -> rows), ``publish`` (state files), ``mirror`` (JSONL
-logs), ``caches`` (what local dashboards read), ``housekeeping`` (backups, compression, what has grown too old),
-``disk`` (is there room), and the door, a socket for queries. Where ``[sync]`` says so, the sync to Firestore has a
-thread too, without a cursor.
+logs), ``caches`` (files for local dashboards), ``housekeeping`` (backups, compression, deletion of old data), ``disk``
+(free space), and the door, a socket for queries. If ``[sync]`` is enabled, the sync to Firestore has a thread too,
+without a cursor.
 
 Laws kept here:
-- whatever writes to the database holds ``writing``, so that a backup can be a plain copy;
-- what the owner does itself comes first: where there is no memory for a step, queries are ended and it is done again;
-- a worker whose step fails logs it once, counts it and goes on; a broken database ends the process, non-zero, with one
-  line: the journal has lost nothing, and a supervisor starts it again;
-- a damaged or lost database is rebuilt before it is served, where that loses nothing; else the owner does not start;
-- SIGTERM and SIGINT end it within two seconds; what was recorded by then is stored, published and mirrored. What there
-  is no time for, as of a long backlog, stays in the journal for the next owner, and the last line names it.
+- every writer to the database holds ``writing``, so that a backup can be a plain copy;
+- the owner's own work comes first: if there is no memory for a step, queries are ended and the step is repeated;
+- a worker whose step fails logs the failure once, counts it and goes on; a broken database ends the process with a
+  non-zero code and one line: the journal has lost nothing, and a supervisor restarts the owner;
+- a damaged or lost database is rebuilt before it is served, if that loses nothing; else the owner does not start;
+- SIGTERM and SIGINT end the owner within 2 seconds; events recorded by then are stored, published and mirrored. If
+  there is no time for all of them, as with a long backlog, the rest stays in the journal for the next owner, and the
+  last line names it.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ _LAST_FILES_S = 0.8
 
 
 class DatabaseBroken(StoreError):
-    """The open database can no longer be used; the process ends, and the next one goes on."""
+    """The open database can no longer be used; the process must end, and the next owner goes on."""
 
 
 class Owner:
@@ -90,7 +91,7 @@ class Owner:
     """
 
     def __init__(self, home: Path, settings: Settings, *, take_over: bool = False) -> None:
-        """``take_over``: also where files of other programs lie in the place of its own."""
+        """``take_over``: take over files of other programs that are in the place of the owner's own files."""
         self.home = home
         self.own = OwnFiles(home)
         self._is_to_take_over = take_over
@@ -131,7 +132,7 @@ class Owner:
         return make_sync(self.home, self.settings)
 
     def stop(self, asked_at: float | None = None) -> None:
-        """End the owner after the steps under way and a last round; ``asked_at``: since when that is wanted."""
+        """End the owner after the running steps and a last round; ``asked_at``: when the stop was requested."""
         if self._asked_at is None:
             self._asked_at = time.monotonic() if asked_at is None else asked_at
         self._stop.set()
@@ -139,11 +140,11 @@ class Owner:
             worker.wake.set()
 
     def run(self) -> None:
-        """Runs until it is stopped.
+        """Run until stopped.
 
         Raises:
-            OwnerRuns: this home has an owner.
-            ForeignFile: a file that it would keep is another program's.
+            OwnerRuns: this home has an owner already.
+            ForeignFile: a file that the owner would write belongs to another program.
             DatabaseBroken: the database can no longer be used.
             StoreError: the database cannot be opened, or is damaged and cannot be rebuilt without loss.
         """
@@ -242,7 +243,7 @@ class Owner:
         )
 
     def _clean_up(self) -> None:
-        """Removes what killed processes have left half made: none of them can go on with it."""
+        """Remove half made files of killed processes: no process can use them any more."""
         places = Layout(self.home)
         left = forget_unfinished(places.state, {file.name for file in STATE_FILES})
         for path in (places.logs / PEAK_STATE, places.logs / NAV_LOG, status_path(self.home)):
@@ -256,7 +257,7 @@ class Owner:
         return last if isinstance(last, datetime) else None
 
     def _recall(self, scratch: Path) -> None:
-        """Stores again what the database has lost of segments that are compressed by now."""
+        """Store events again that the database has lost and that are only in compressed segments."""
         with self.writing, closing(self.connection.cursor()) as cursor:
             read = recall_packed(cursor, self.home, scratch, is_stopped=self._is_to_wait)
         if read.segments:
@@ -274,7 +275,7 @@ class Owner:
             _LOG.error("%s", error, exc_info=None if isinstance(error, StoreError) else error)
 
     def break_off(self, error: Exception) -> None:
-        """Ends the owner, as the database can no longer be used; what is damaged is rebuilt by the next one."""
+        """End the owner because the database can no longer be used; the next owner rebuilds it if it is damaged."""
         is_first, self._fatal = self._fatal is None, self._fatal or error
         self.stop()
         # Marked on disk, because the process that finds the damage is not the one that can mend it.
@@ -285,10 +286,10 @@ class Owner:
                 _LOG.error("the damage is not marked, the next start has to find it again: %s", unmarked)
 
     def _finish(self) -> None:
-        """Store, publish and mirror what was recorded up to now, as far as there is time for it.
+        """Store, publish and mirror what was recorded up to now, as far as time permits.
 
-        The last round has a thread of its own, which is left behind when it does not end, as the steps under way are:
-        each commit and each file is whole, so the next owner goes on as after a kill.
+        The last round has a thread of its own. That thread and the running steps are abandoned if they do not end in
+        time: each commit and each file is whole, so the next owner goes on as after a kill.
         """
         until = (self._asked_at or time.monotonic()) + _END_S
         # First of all: a query may hold a transaction that the last round would wait for.
@@ -309,7 +310,7 @@ class Owner:
             _LOG.warning("left for the next start, nothing is lost: %s", "; ".join(left))
 
     def _close(self) -> None:
-        """Close the database, unless a thread is still inside: it ends with the process."""
+        """Close the database, unless a thread still uses it: then it ends with the process."""
         if self._is_left:
             return
         if self.serving.is_set():
@@ -318,7 +319,7 @@ class Owner:
         self.connection.close()
 
     def _last_round(self, until: float) -> None:
-        """Let each worker, in their order, do its last step once its thread has ended."""
+        """Let each worker, in order, do its last step once its thread has ended."""
         for worker, thread in zip(self.workers, self._threads, strict=False):
             # The thread may be in the middle of its step. Doing its last one beside it would write one file twice.
             thread.join(max(0.0, until - time.monotonic()))
@@ -328,7 +329,7 @@ class Owner:
                 self._ended.add(worker.name)
 
     def _left(self) -> Iterator[str]:
-        """What the last round did not do, and why."""
+        """Return what the last round did not do, and why."""
         if self._fatal is not None:
             return  # said by whoever ends the process
         if self.disk.is_full():
@@ -347,7 +348,7 @@ class Owner:
             pass
 
     def _ingest(self) -> bool:
-        """Stores a slice of what was recorded; whether there is more."""
+        """Store a slice of the recorded events; return whether there are more."""
         if self.disk.is_full():
             return False
         # Held for the whole step: a backup is a plain copy of the file, and must not see half a transaction.
@@ -363,7 +364,7 @@ class Owner:
         return done.has_more
 
     def _say_what_is_known(self) -> None:
-        """Log how many events came again: the first at once, further ones once a minute."""
+        """Log how many events were known already: the first at once, further ones once a minute."""
         count, now = self.ingest.known - self._known_said, time.monotonic()
         if count and (self._stop.is_set() or now >= self._known_said_at + _KNOWN_EVERY_S):
             _LOG.info("%d events known already: recorded again, stored once", count)
@@ -385,7 +386,7 @@ class Owner:
             record_config(self.home, self.settings, self.connection)
 
     def _keep_caches(self) -> None:
-        """Brings the caches of dashboards and old runtimes up to the nav.json that this owner published last."""
+        """Update the caches for dashboards and old runtimes from the nav.json that this owner published last."""
         if self.publisher.nav is None or self.disk.is_full():
             return
         raw, as_of = self.publisher.nav
@@ -396,17 +397,17 @@ class Owner:
         self.caches.keep(raw, Day(name, zone))
 
     def _publish_last(self) -> None:
-        """Publish every file that new rows have changed, whatever its cadence."""
+        """Publish every file with changed inputs, regardless of its cadence."""
         if not self.disk.is_full():
             with self.publishing:
                 self.publisher.publish_due(self.versions, self.clock.now(), writing=self.writing, is_last=True)
 
     def _mirror(self) -> bool:
-        """Mirrors a slice; whether there may be more."""
+        """Mirror a slice; return whether there may be more."""
         return not self.disk.is_full() and self.mirrors.run_once(self.writing, self.versions) > 0
 
     def _look_ahead(self) -> None:
-        """Say once of each source that its events are stamped later than now, and again when it begins anew."""
+        """Log once for each source that its events are later than now, and again when that begins anew."""
         # What was not ahead stays so: the clock only comes nearer. Only new rows can change the answer.
         if self.versions == self._looked_ahead_at:
             return
@@ -428,7 +429,7 @@ class Owner:
 
 
 def serve(home: Path, settings: Settings, *, take_over: bool = False) -> None:
-    """Runs the owner in the foreground until SIGTERM or SIGINT.
+    """Run the owner in the foreground until SIGTERM or SIGINT.
 
     Raises:
         StoreError: as ``Owner.run``.

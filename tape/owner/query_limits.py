@@ -1,21 +1,22 @@
-"""What queries of the live database may take together, so that the owner beside them lacks nothing.
+"""Limits for all queries of the live database together, so that the owner never lacks memory or time.
 
 Laws kept here:
-- so many run at a time, each in a thread of lower priority;
-- one is ended when it takes too long or its client hangs up, all are when they take too much memory together: they are
-  interrupted again and again, because an interrupt that comes before a query has begun to run is lost;
-- a result that is sent while it is computed (a stream) may take ``timeout_s`` from part to part and ``stream_s`` in
-  all, and so may its transaction: beside one that only reads, DuckDB still empties its log. A stream that runs longer
-  than ``timeout_s`` gives its place to others; as many streams as there are places may do so, one more is ended;
-- a client that reads nothing of a stream for ``timeout_s`` is left: only the client waits for whoever reads its output;
-- the database's own ``memory_limit`` is never reached by them: where a transaction cannot even be rolled back, DuckDB
-  ends the process. While some run, it is what the owner may have, what they may have, and what they may get until they
-  are ended;
-- while the owner is alone, none runs: what it does itself comes first.
+- a limited number of queries runs at a time, each in a thread of lower priority;
+- a query is ended when it takes too long or its client hangs up, and all queries are ended when they take too much
+  memory together; queries are interrupted repeatedly, because an interrupt before a query has begun to run is lost;
+- a result that is sent while it is computed (a stream) may take ``timeout_s`` per part and ``stream_s`` in all, and so
+  may its transaction: while a transaction only reads, DuckDB can still truncate its log. A stream that runs longer than
+  ``timeout_s`` gives its place to other queries; as many streams as there are places may do so, a further one is ended;
+- a client that reads nothing of a stream for ``timeout_s`` is disconnected: if its output is read slowly, only the
+  client itself waits;
+- queries never reach the database's own ``memory_limit``, because DuckDB ends the process if a transaction cannot even
+  be rolled back. While queries run, ``memory_limit`` is raised to the sum of the owner's share, the queries' share, and
+  what queries may take until they are ended;
+- while the owner needs the database alone (``alone``), no query runs: the owner's work comes first.
 
-``memory_limit`` counts DuckDB's blocks, and neither the texts and lists a query computes nor what Python makes of its
-rows: so it is the memory of the process that is looked at. An interrupt is heard from one vector to the next: so
-``tape.store.query.costs`` refuses the calls that make much more of one vector than it holds.
+``memory_limit`` counts DuckDB's blocks, but neither the texts and lists that a query computes nor the Python objects
+made of its rows. Therefore the memory of the whole process is watched. An interrupt takes effect between two vectors,
+so ``tape.store.query.costs`` refuses calls whose result is much larger than the vector.
 """
 
 from __future__ import annotations
@@ -48,15 +49,15 @@ _TABLE_BLOCKS = "select sum(memory_usage_bytes)::bigint from duckdb_memory() whe
 
 
 class QueryEnded(StoreError):
-    """A query was ended before it was done."""
+    """A query was ended before it was finished."""
 
 
 class ClientStalled(ConnectionError):
-    """A client stopped reading in the middle of a part: nothing more can be said to it."""
+    """A client stopped reading in the middle of a part, so no error can be sent to it."""
 
 
 class Running(Protocol):
-    """What can be told to end: a cursor, a round."""
+    """An object that can be interrupted: a cursor, a round."""
 
     def interrupt(self) -> None: ...
 
@@ -65,7 +66,7 @@ Runs = TypeVar("Runs", bound=Running)
 
 
 class _Query:
-    """One that runs: for whom, since and until when, what is interrupted, and why it is to end."""
+    """A running query: its client, its start and time limit, what to interrupt, and the reason to end it."""
 
     def __init__(self, peer: socket.socket, begun: float, may_take_s: float) -> None:
         self.peer, self.begun, self.until = peer, begun, begun + may_take_s
@@ -78,7 +79,7 @@ class _Query:
 
 
 class Queries:
-    """Bounds the queries of an owner's clients."""
+    """Limits the queries of an owner's clients."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
         self._limits = settings.door
@@ -96,11 +97,11 @@ class Queries:
 
     @contextmanager
     def run(self, peer: socket.socket, opened: AbstractContextManager[Runs]) -> Iterator[Runs]:
-        """Opens a cursor or a round when there is room for one more query; what is done with it may be ended.
+        """Open a cursor or a round when there is a place for one more query; work in the block may be interrupted.
 
         Raises:
-            QueryEnded: it took too long or too much, its client hung up, or the owner stops.
-            StoreError: there is no room within the time that a query may take.
+            QueryEnded: the query took too long or too much memory, its client hung up, or the owner stops.
+            StoreError: no place became free within the time limit of a query.
         """
         with self._running_query(peer, opened) as (_, running):
             yield running
@@ -109,7 +110,7 @@ class Queries:
     def stream(
         self, peer: socket.socket, opened: AbstractContextManager[Runs]
     ) -> Iterator[tuple[Runs, Callable[[bytes], None]]]:
-        """Like ``run``, for a result that is sent while it is computed; the second value sends a part of it.
+        """Like ``run``, for a result that is sent while it is computed; the second value is a function to send a part.
 
         Raises, beside what ``run`` does:
             ClientStalled: the client stopped reading.
@@ -139,7 +140,7 @@ class Queries:
                 self._gate.notify_all()
 
     def _send(self, query: _Query, part: bytes) -> None:
-        """Sends a part whole: one that is to end is told so behind it, not within."""
+        """Send a part whole: if the query is to end, the error comes after the part, not within it."""
         if query.reason:
             raise QueryEnded(f"query: {query.reason}")
         left, heard = memoryview(part), time.monotonic()
@@ -155,7 +156,7 @@ class Queries:
                     raise ClientStalled(f"query: {len(left)} bytes of a part are not read") from None
 
     def _goes_on(self, query: _Query) -> None:
-        """Gives a stream time for its next part, and its place to others once it is long."""
+        """Give a stream time for its next part, and its place to other queries once it runs long."""
         now, limits = time.monotonic(), self._limits
         with self._gate:
             # A stream may take minutes because its reader does. It must not keep short queries from their places
@@ -172,7 +173,7 @@ class Queries:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Ends what runs, and lets nothing begin before the end of the block."""
+        """End all running queries, and let none begin before the end of the block."""
         with self._gate:
             self._alone += 1
             # The owner's own step failed for want of memory. Queries can be asked again, a step of the owner cannot
@@ -187,14 +188,14 @@ class Queries:
                 self._gate.notify_all()
 
     def end(self) -> None:
-        """End what runs, without waiting for it; from now on nothing begins."""
+        """End all running queries without waiting; from now on none begins."""
         with self._gate:
             self._is_closed = True
             self._end("the owner stops")
             self._gate.notify_all()
 
     def close(self) -> None:
-        """End what runs, and wait for a moment until its client is told so."""
+        """End all running queries, and wait a moment until their clients are told."""
         self.end()
         with self._gate:
             self._gate.wait_for(lambda: not self._running, _END_S)
@@ -214,7 +215,7 @@ class Queries:
         return query
 
     def _full(self) -> str:
-        """Why none may begin now, empty when one may."""
+        """Return why no query may begin now; empty if one may."""
         if self._is_closed:
             return "the owner stops"
         # Measured while none runs: what has grown since is what queries take.
@@ -274,7 +275,7 @@ class Queries:
         return own_bytes() - self._had_bytes
 
     def _takes_too_much(self) -> bool:
-        """Whether more was taken since none ran than all may have; blocks of tables that were read do not count."""
+        """Return whether queries took more memory than allowed since none ran; cached blocks of tables do not count."""
         # Cheap first: only what looks too much is looked at closely, which takes a query of its own.
         grown = self._grown_bytes()
         if grown <= self._most_bytes:
@@ -286,9 +287,9 @@ class Queries:
         return grown - int(kept) > self._most_bytes
 
     def _give_back(self) -> None:
-        """Once none runs, the machine gets back what they took: the allocator lets go of it when the limit is set.
+        """Return memory to the machine when no query runs: the allocator frees it when the limit is set.
 
-        Where the owner itself has more than its limit just now, the limit stays until the next query has ended.
+        If the owner itself uses more than its limit just now, the limit stays until the next query has ended.
         """
         if not self._running:
             with suppress(duckdb.OutOfMemoryException):
@@ -296,7 +297,7 @@ class Queries:
 
 
 def _hung_up(peers: dict[int, _Query]) -> set[int]:
-    """Which of them are gone after a moment; one that only says no more is none."""
+    """Return the clients that closed the connection; one that only shut its sending side is still connected."""
     poll = select.poll()
     for place in peers:
         poll.register(place, 0)

@@ -1,6 +1,6 @@
-"""Whether an owner is ready: it answers a query, stores, publishes and mirrors, and has room to go on.
+"""Whether an owner is ready: it answers a query, stores, publishes and mirrors, and has space to go on.
 
-A backup that fails is no reason: nobody who reads the store waits for it. ``tape doctor`` tells of it.
+A failing backup does not make the owner unready, because no reader waits for it. ``tape doctor`` reports it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _BESIDE = ("housekeeping", "caches")
 
 
 def not_ready(live: Live) -> list[str]:
-    """Why nobody may rely on this owner now, a sentence each; none when it is ready. Runs a query."""
+    """Return why this owner is not ready, one sentence per reason; none if it is ready. Runs a query."""
     return [*_of_database(live), *_of_workers(live), *_of_journal(live), *_of_files(live)]
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 @contextmanager
 def scratch_folder(home: Path) -> Iterator[str]:
-    """A private folder, in memory where the machine has one; those that killed owners of the home left are removed."""
+    """Make a private folder, in memory if possible; folders left by killed owners of the home are removed."""
     memory = Path("/dev/shm")  # noqa: S108 (mkdtemp makes it private)
     parent = memory if os.access(memory, os.W_OK) else Path(tempfile.gettempdir())
     prefix = scratch_prefix(home)
@@ -25,5 +25,5 @@ def scratch_folder(home: Path) -> Iterator[str]:
 
 
 def scratch_prefix(home: Path) -> str:
-    """What the names of a home's scratch folders begin with."""
+    """Return the prefix of a home's scratch folder names."""
     return f"tape-{hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:12]}-"

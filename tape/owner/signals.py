@@ -1,6 +1,6 @@
-"""The end of a process.
+"""Ends the process on signals.
 
-SIGTERM and SIGINT are turned into a call out of a thread; a second SIGINT ends the process at once.
+SIGTERM and SIGINT become a call in a thread; a second SIGINT ends the process at once.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _DONE = 0
 
 @contextmanager
 def called_by_signals(call: Callable[[], None], *, at_once: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Call ``call`` when the process is asked to end; ``at_once`` tidies up where it is asked to end without that.
+    """Call ``call`` when the process is asked to end; ``at_once`` cleans up when a second signal ends it at once.
 
     The signals are read from a pipe by a thread of its own. A handler that called ``call`` itself would wait for ever
     for a lock that the interrupted thread holds, and would not run at all while that thread is inside the database.
@@ -63,10 +63,10 @@ def _listen(reading: int, call: Callable[[], None], at_once: Callable[[], None])
 
 
 def leave() -> NoReturn:
-    """End the process now that all it had to do is done.
+    """End the process at once, when all its work is done.
 
-    Python's own way out would take a third of a second to take modules and database apart, and would abort the process
-    where a thread is still inside the database.
+    Python's normal exit would take a third of a second to tear down modules and database, and would abort if a thread
+    is still inside the database.
     """
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):

@@ -1,4 +1,4 @@
-"""How a running owner does, as JSON."""
+"""The status of a running owner, as JSON."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tape.version import own_version
 
 
 def status_of(live: Live) -> dict[str, Any]:
-    """Return how the owner does; it is ``ready`` unless ``not_ready`` has reasons."""
+    """Return the owner's status; ``ready`` is true unless ``not_ready`` has reasons."""
     now, reasons = time.monotonic(), not_ready(live)
     places = Layout(live.home)
     database = places.database

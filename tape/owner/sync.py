@@ -1,4 +1,4 @@
-"""The sync as it is started: its guards, and the process of its own."""
+"""Starts the sync: its checks, and the separate process."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _ENV = re.compile(r"(?!__.*__\Z)(?!\.\.?\Z)[^/\s]{1,100}")
 
 
 class SyncRefused(StoreError):
-    """The sync may not start."""
+    """The sync is not allowed to start."""
 
 
 def make_sync(home: Path, settings: Settings) -> Sync:
-    """The sync of a home, not yet connected.
+    """Return the sync of a home, not yet connected.
 
     Raises:
-        SyncRefused: it is off, or ENV is prod and nothing allows that, or no name of a document.
+        SyncRefused: the sync is off, or ENV is prod without permission, or ENV cannot be part of a document's name.
         ExtraMissing: the ``firestore`` extra is not installed.
     """
     if not settings.firestore_enabled:
@@ -55,7 +55,7 @@ def make_sync(home: Path, settings: Settings) -> Sync:
 
 
 def sync(home: Path, settings: Settings) -> None:
-    """Syncs in the foreground until SIGTERM or SIGINT.
+    """Sync in the foreground until SIGTERM or SIGINT.
 
     Raises:
         StoreError: as ``make_sync``, or another sync of this home runs.

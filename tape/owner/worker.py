@@ -1,4 +1,4 @@
-"""A step that a thread does again and again: how it went is counted and told."""
+"""A step that a thread repeats; its runs are counted and logged."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LOG = logging.getLogger("tape")
 
 @dataclass
 class Worker:
-    """What it does, how often until ``stop``, and how it went."""
+    """A repeated step: what it does, how often until ``stop``, and how its runs went."""
 
     name: str
     every_s: float
@@ -48,7 +48,7 @@ class Worker:
                 self.wake.clear()
 
     def end(self, until: float, on_fatal: Callable[[Exception], None]) -> bool:
-        """Do the last step until nothing is left to do; whether that was before ``until``, monotonic seconds."""
+        """Do the last step until nothing is left to do; return whether that was before ``until``, monotonic seconds."""
         if self.last is not None:
             self.step = self.last
             while self.once(on_fatal):
@@ -57,7 +57,7 @@ class Worker:
         return self.error is None
 
     def once(self, on_fatal: Callable[[Exception], None]) -> bool:
-        """One step; whether it worked and has more to do at once."""
+        """Do one step; return whether it worked and has more to do at once."""
         has_more = False
         try:
             has_more = bool(self._step())
