@@ -1,1 +1,1 @@
-"""Asking the store of a home, through its owner or from the file."""
+"""Queries on the store of a home, through its owner or from the file."""

@@ -1,11 +1,11 @@
-"""Asking the store of a home: through its owner where one runs, else the file itself, for the length of one query.
+"""The client: queries the store of a home through its owner if one runs, else the file, opened for each query.
 
 Laws kept here:
-- every row comes, in bounded memory, whoever answers: nothing is cut but what the caller says;
-- a value is the same whoever answers: instants are datetimes, decimals floats, what is no number is null; inside lists
-  and documents, and where JSON has no type of its own (intervals, blobs), an owner's answer has texts;
-- Ctrl-C ends the query, not only the waiting for it;
-- neither an owner nor the file waits for who takes the rows (``tape.client.spool``).
+- every row is returned, in bounded memory, from owner and file alike; only the caller's own limit cuts a result;
+- owner and file give the same values: instants are datetimes, decimals are floats, NaN and infinity are null; but
+  inside lists and documents, and for types that JSON lacks (intervals, blobs), an owner's answer has text;
+- Ctrl-C ends the query itself, not only the wait for it;
+- a slow reader of the rows keeps neither the owner nor the file busy (``tape.client.spool``).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Batch = Sequence[Sequence[Any]]
 
 @dataclass(frozen=True)
 class Answer:
-    """What a query says; ``types`` are DuckDB's names. ``is_cut``: there are more rows than were asked for."""
+    """The result of a query; ``types`` are DuckDB's names. ``is_cut``: there are more rows than were asked for."""
 
     columns: list[str]
     types: list[str]
@@ -49,7 +49,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Rows:
-    """What a query says while it is said: its rows in batches, to be walked once."""
+    """The result of a running query: its rows in batches, which can be read once."""
 
     columns: list[str]
     types: list[str]
@@ -60,7 +60,7 @@ class Rows:
 
 
 class Select(NamedTuple):
-    """One select, and the clocks that it sees."""
+    """One select, and its clocks."""
 
     sql: str
     as_of: datetime | None
@@ -68,7 +68,7 @@ class Select(NamedTuple):
 
 
 class Client:
-    """Asks the store of a home. Views show ``as_of``, else now, and what was known at ``known_seq``, else all.
+    """Queries the store of a home. Views show the state at ``as_of``, else now, known up to ``known_seq``, else all.
 
     Raises, from each method:
         StoreError: there is no database, or the query is refused, fails, or takes longer than it may.
@@ -83,22 +83,22 @@ class Client:
         return owner_pid(self.home) is not None
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The owner's answer."""
+        """Return the owner's answer to a request."""
         return ask(self.home, request)
 
     def query(self, sql: str, *, as_of: datetime | None = None, known_seq: int | None = None) -> Answer:
-        """Every row of one select."""
+        """Return every row of one select."""
         with self.stream(sql, as_of=as_of, known_seq=known_seq) as rows:
             return Answer(rows.columns, rows.types, list(rows))
 
     def first(self, count: int, sql: str, *, as_of: datetime | None = None) -> Answer:
-        """The first rows of one select, and whether there are more."""
+        """Return the first rows of one select, and whether there are more."""
         with self.stream(sql, as_of=as_of) as rows:
             found = list(islice(rows, count + 1))
         return Answer(rows.columns, rows.types, found[:count], is_cut=len(found) > count)
 
     def count(self, sql: str, *, as_of: datetime | None = None) -> int | None:
-        """How many rows one select has; ``None`` where that cannot be counted, or takes too long."""
+        """Return how many rows one select has; ``None`` if they cannot be counted, or not in time."""
         try:
             ((count,),) = self.query(f"select count(*) from (\n{sql.rstrip().rstrip(';')}\n)", as_of=as_of).rows
         except StoreError:
@@ -106,7 +106,7 @@ class Client:
         return int(count)
 
     def at(self, given: Given | None) -> datetime | None:
-        """The instant that somebody gave.
+        """Return the instant that a user gave, as a time.
 
         Raises:
             NothingYet: the newest event is asked for, and there is none.
@@ -120,25 +120,25 @@ class Client:
 
     @contextmanager
     def stream(self, sql: str, *, as_of: datetime | None = None, known_seq: int | None = None) -> Iterator[Rows]:
-        """The rows of one select as they come, within the block."""
+        """Yield the rows of one select as they come, within the block."""
         rows_of = self._rows_of_owner if self.has_owner else self._rows_of_file
         with rows_of(Select(sql, as_of, known_seq)) as rows:
             yield rows
 
     def ask_owner(self, sql: str, *, as_of: datetime | None = None, known_seq: int | None = None) -> Answer:
-        """Every row of one select as the owner gives them; without one the file is not read.
+        """Return every row of one select from the owner; without an owner the file is not read.
 
         Raises:
-            DoorClosed: nobody answers.
+            DoorClosed: no owner answers.
         """
         with self._rows_of_owner(Select(sql, as_of, known_seq)) as rows:
             return Answer(rows.columns, rows.types, list(rows))
 
     def round(self, queries: Sequence[str], *, as_of: datetime, known_seq: int | None = None) -> list[Answer]:
-        """The rows of several selects on one instant and one state of the store; what they share is computed once.
+        """Return the rows of several selects on one instant and one state of the store; shared views are computed once.
 
         Raises:
-            StoreError: beside what else there is, an owner gives only a part of an answer.
+            StoreError: as for the class, or an owner returned only a part of an answer.
         """
         if self.has_owner:
             request = {"request": "round", "queries": list(queries), "as_of": as_of.isoformat(), "known_seq": known_seq}
@@ -160,7 +160,7 @@ class Client:
 
     @contextmanager
     def arrow(self, sql: str, *, as_of: datetime | None = None) -> Iterator[Iterator[bytes]]:
-        """The rows of one select as one Arrow IPC stream, in parts as they come, within the block."""
+        """Yield the rows of one select as one Arrow IPC stream, in parts as they come, within the block."""
         select = Select(sql, as_of, None)
         if self.has_owner:
             with self._of_owner(select, "arrow") as parts:
@@ -186,7 +186,7 @@ class Client:
 
     @contextmanager
     def _of_owner(self, select: Select, output: str) -> Iterator[Iterator[Any]]:
-        """The first line of an owner's stream, then its parts."""
+        """Yield the first line of an owner's stream, then its parts."""
         running: list[Running] = []
         instant = None if select.as_of is None else select.as_of.isoformat()
         asked = {"sql": select.sql, "as_of": instant, "known_seq": select.known_seq, "format": output}
@@ -205,7 +205,7 @@ class Client:
     def _of_file(
         self, select: Select, read: Callable[[duckdb.DuckDBPyConnection], Iterator[Any]]
     ) -> Iterator[Iterator[Any]]:
-        """Columns and types of what the file says, then its parts."""
+        """Yield columns and types of a result from the file, then its parts."""
         running: list[Running] = []
 
         def work(put: Put) -> None:
@@ -233,10 +233,10 @@ class Client:
 
 
 def _answered(answer: dict[str, Any]) -> Answer:
-    """An owner's answer in one piece.
+    """Return an owner's complete answer.
 
     Raises:
-        StoreError: it is only a part.
+        StoreError: the answer is only a part.
     """
     types, rows = answer["types"], answer["rows"]
     if answer["is_cut"]:
@@ -255,7 +255,7 @@ def _described(result: duckdb.DuckDBPyConnection) -> tuple[list[str], list[str]]
 
 
 def _read(rows: Batch, types: list[str], readers: dict[str, Callable[[Any], Any]]) -> Batch:
-    """Rows whose values are read by the types of their columns; most have none that is to be read."""
+    """Return rows with values converted by the types of their columns; most rows need no conversion."""
     reading = {at: readers[name] for at, kind in enumerate(types) if (name := kind.partition("(")[0]) in readers}
     if not reading:
         return rows
@@ -268,7 +268,7 @@ def _read(rows: Batch, types: list[str], readers: dict[str, Callable[[Any], Any]
 
 
 def read_documents(rows: Batch, types: Sequence[str]) -> Batch:
-    """Rows whose columns of type JSON are documents instead of texts."""
+    """Return rows with parsed documents instead of text in columns of type JSON."""
     return _read(rows, list(types), {"JSON": json.loads})
 
 

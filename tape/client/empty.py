@@ -1,4 +1,4 @@
-"""Why a view shows nothing: the newest rows that it could show, and the instant at which it would."""
+"""Why a view is empty: the newest rows that it could show, and the instant at which it would show them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _TABLES = 3
 def why_empty(
     client: Client, names: Iterable[str], as_of: datetime | None, now: datetime, zone: tzinfo = UTC
 ) -> str | None:
-    """Return what to know of views that came out empty at an instant; ``None`` where none of the names is a view.
+    """Return an explanation for views that are empty at an instant; ``None`` if none of the names is a view.
 
     Raises:
-        StoreError: the store cannot be asked.
+        StoreError: the store cannot be read.
     """
     tables = sorted({table for name in names if _is_view(name) for table in tables_beneath(name)} & _EVENTS)
     if not tables:

@@ -1,4 +1,4 @@
-"""How a home does that no owner serves: what its database and its published files say."""
+"""The status of a home without an owner, from its database and its published files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tape.store.status import table_status
 
 
 def status_of_file(home: Path) -> dict[str, Any]:
-    """Return what an owner would say of the store, and that none runs."""
+    """Return what an owner would report of the store, and that no owner runs."""
     with closing(open_database(Layout(home).database, load_settings(home).resources(), read_only=True)) as opened:
         tables = [vars(table) for table in table_status(opened, datetime.now(UTC))]
         journal = [vars(each) | {"gaps": each.gaps} for each in certificates(opened)]

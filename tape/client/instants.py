@@ -1,7 +1,7 @@
-"""An instant as a person gives it: the one reader of all of them.
+"""Instants as users write them: the only parser of all forms.
 
-The forms: RFC 3339; a date, or a date and a time, which are of the zone that is asked for, else UTC; so long before now
-(``-2h``); ``newest``, the time of the newest event of the store, or so long before it (``newest-30m``).
+The forms: RFC 3339; a date, or a date and a time, in the zone of ``--tz``, else UTC; a span before now (``-2h``);
+``newest``, the time of the newest event of the store, or a span before it (``newest-30m``).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 
 
 class NoInstant(StoreError):
-    """A text that says no instant."""
+    """A text is not an instant."""
 
     def __init__(self, found: str) -> None:
         self.found = found
@@ -29,7 +29,7 @@ class NoInstant(StoreError):
 
 
 class NoZone(StoreError):
-    """A text that names no time zone of this machine."""
+    """A text is not the name of a time zone of this machine."""
 
     def __init__(self, found: str) -> None:
         self.found = found
@@ -38,7 +38,7 @@ class NoZone(StoreError):
 
 @dataclass(frozen=True)
 class Newest:
-    """The time of the newest event of a store that is over, less ``before``."""
+    """The time of the newest event of a store that is not in the future, less ``before``."""
 
     before: timedelta = timedelta()
 
@@ -47,10 +47,10 @@ Given = datetime | Newest
 
 
 def instant(text: str, now: datetime, zone: tzinfo = UTC) -> Given:
-    """Return what a text means at ``now``, in UTC; ``zone``: of a date or a time without an offset.
+    """Return what a text means at ``now``, in UTC; ``zone``: the zone of a date or time without an offset.
 
     Raises:
-        NoInstant: it is none of the forms.
+        NoInstant: the text has none of the forms.
     """
     said = text.strip()
     found = _FROM.fullmatch(said)
@@ -66,7 +66,7 @@ def instant(text: str, now: datetime, zone: tzinfo = UTC) -> Given:
 
 
 def is_whole(text: str) -> bool:
-    """Return whether a text says an instant by itself: neither the store, nor the clock, nor a zone says more of it."""
+    """Return whether a text is a complete instant that needs neither the store, nor the clock, nor a zone."""
     try:
         return datetime.fromisoformat(text.strip()).tzinfo is not None
     except ValueError:
@@ -74,10 +74,10 @@ def is_whole(text: str) -> bool:
 
 
 def zone(text: str) -> tzinfo:
-    """Return a time zone by its name; ``local`` is this machine's.
+    """Return a time zone by its name; ``local`` is the zone of this machine.
 
     Raises:
-        NoZone: there is none of this name.
+        NoZone: there is no zone of this name.
     """
     try:
         if text.lower() == "local":
@@ -89,7 +89,7 @@ def zone(text: str) -> tzinfo:
 
 
 def shown(at: datetime, zone: tzinfo = UTC) -> str:
-    """Return an instant as titles say it: ``2025-11-05 16:10:00 UTC``."""
+    """Return an instant as titles show it: ``2025-11-05 16:10:00 UTC``."""
     return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S} {zone}"
 
 

@@ -1,4 +1,4 @@
-"""Values of the database as JSON has them, in what an owner answers and in what commands print."""
+"""Values of the database as JSON, for an owner's answers and for the output of commands."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from decimal import Decimal
 
 
 def plain(value: object) -> float | str:
-    """Return what JSON has no form for: an instant as RFC 3339 of its own offset, a decimal as a float, else a text."""
+    """Convert a value that JSON lacks: an instant to RFC 3339 with its own offset, a decimal to a float, else text."""
     if isinstance(value, Decimal):
         return float(value)
     if not isinstance(value, datetime):

@@ -1,7 +1,7 @@
-"""The limits that hold in a home: the newest on record, else those that an executor would begin with.
+"""The limits in force in a home: the newest on record, else those with which an executor would begin.
 
-Each is said with its unit, beside the default. What is on record may come from another runtime: what an executor would
-refuse is left out, and said.
+Each limit is shown with its unit, beside the default. Limits on record may come from another runtime: values that an
+executor would refuse are left out, and reported.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _NEWEST = (
 
 @dataclass(frozen=True)
 class Shown:
-    """A limit of the account. ``value`` and ``default`` with their units; ``is_default``: they are the same."""
+    """A limit of the account. ``value`` and ``default`` have units; ``is_default``: they are the same."""
 
     limit: str
     value: str
@@ -40,7 +40,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class ShownSymbol:
-    """What holds for a symbol; null: no limit."""
+    """The limits of a symbol; null: no limit."""
 
     symbol: str
     is_enabled: bool
@@ -48,14 +48,14 @@ class ShownSymbol:
 
     @property
     def position_frac(self) -> float | None:
-        """Share of NAV that a position in it may take: the lower of its cap and the exposure of any symbol."""
+        """Return the largest position as a share of NAV: the lower of the symbol's cap and the cap for any symbol."""
         shares = (self.limits.nav_cap_frac, self.limits.max_symbol_exposure_frac)
         return min((share for share in shares if share is not None), default=None)
 
 
 @dataclass(frozen=True)
 class InForce:
-    """The limits of a home. ``since``: their time on record, null: none are; ``producer``: who recorded them."""
+    """The limits of a home. ``since``: their time on record, null if none is; ``producer``: who recorded them."""
 
     since: datetime | None
     producer: str | None
@@ -69,10 +69,10 @@ class InForce:
 
 
 def limits_in_force(home: Path, as_of: datetime | None = None) -> InForce:
-    """The limits that hold in a home at an instant, else now.
+    """Return the limits in force in a home at an instant, else now.
 
     Raises:
-        StoreError: settings cannot be used, or the store cannot be asked.
+        StoreError: settings are invalid, or the store cannot be read.
     """
     settings = load_settings(home)
     notes = list(settings.notes)
@@ -111,7 +111,7 @@ def _recorded(client: Client, as_of: datetime | None) -> dict[str, tuple[datetim
 
 
 def account_limits(limits: Limits) -> list[Shown]:
-    """The limits of the account, each with its unit, in the order of the document."""
+    """Return the limits of the account, each with its unit, in the order of the document."""
     default = parse_limits(DEFAULT_LIMITS)
     shown = []
     for section, now, before in (("global", limits.overall, default.overall), ("", limits, default)):
@@ -147,12 +147,12 @@ _SHORT = {"per cent": "%"}
 
 
 def of_nav(share: float) -> str:
-    """A share of NAV as a text."""
+    """Return a share of NAV as text."""
     return f"{100 * share:g} % of NAV"
 
 
 def symbol_limits(limits: Limits, universe: Universe) -> list[ShownSymbol]:
-    """What holds for each symbol of the universe, sorted by symbol."""
+    """Return the limits of each symbol of the universe, sorted by symbol."""
     restricted = limits.restricted_symbols
     return [
         ShownSymbol(
@@ -163,7 +163,7 @@ def symbol_limits(limits: Limits, universe: Universe) -> list[ShownSymbol]:
 
 
 def said_at_start(limits: Limits, universe: Universe) -> list[str]:
-    """The limits in a few lines of a log: the account's, then the symbols', those alike together."""
+    """Return the limits as a few log lines: the account's, then the symbols', equal ones together."""
     shown = account_limits(limits)
     lines = ["limits: " + ", ".join(f"{each.limit.rpartition('.')[2]} {each.value}" for each in shown)]
     if given := [each.limit for each in shown if not each.is_default]:

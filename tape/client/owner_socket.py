@@ -1,4 +1,4 @@
-"""The owner's socket as those see it who ask: light to import, for a command that only shows what the owner says."""
+"""The client's end of the owner's socket; light to import, for commands that only show an owner's answer."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class DoorClosed(StoreError):
 
 
 def refuse_foreign_socket(home: Path) -> None:
-    """Look at the place of the owner's socket.
+    """Check the path of the owner's socket.
 
     Raises:
-        ForeignFile: something else than a socket lies where the owner's socket would be.
+        ForeignFile: a file that is not a socket is in the place of the owner's socket.
     """
     path = Layout(home).socket
     if path.exists() and not path.is_socket():
@@ -33,16 +33,16 @@ def refuse_foreign_socket(home: Path) -> None:
 
 
 class Asking:
-    """A request on its way: what the owner answers, line by line."""
+    """A request to the owner and its answer, line by line."""
 
     def __init__(self, peer: socket.socket, file: BinaryIO) -> None:
         self._peer, self._file = peer, file
 
     def line(self) -> dict[str, Any]:
-        """The next line.
+        """Return the next line of the answer.
 
         Raises:
-            StoreError: the owner refused, or failed, in its words; or it is gone.
+            StoreError: the owner refused or failed (with its message), or it is gone.
         """
         answer: dict[str, Any] = json.loads(self._file.readline() or b"{}")
         if not answer.get("ok", "bytes" in answer):
@@ -50,10 +50,10 @@ class Asking:
         return answer
 
     def parts(self) -> Iterator[bytes]:
-        """The parts of a stream, up to its last line.
+        """Yield the parts of a stream, up to its last line.
 
         Raises:
-            StoreError: the stream ends before.
+            StoreError: the stream ends too early.
         """
         while (size := self.line().get("bytes")) is not None:
             part = self._file.read(size)
@@ -62,16 +62,16 @@ class Asking:
             yield part
 
     def interrupt(self) -> None:
-        """Hangs up: the owner ends what it does for this client."""
+        """Hang up, so that the owner ends its work for this client."""
         with contextlib.suppress(OSError):
             self._peer.shutdown(socket.SHUT_RDWR)
 
 
 @contextlib.contextmanager
 def asking(home: Path, request: dict[str, Any], *, timeout_s: float | None = None) -> Iterator[Asking]:
-    """Asks the owner of a home; what it answers is read within the block.
+    """Send a request to the owner of a home; the answer is read within the block.
 
-    ``timeout_s``: how long it may be silent, for ever unless given.
+    ``timeout_s``: how long the owner may be silent; without it, for ever.
 
     Raises:
         DoorClosed: nobody answers, or not in time.
@@ -91,11 +91,11 @@ def asking(home: Path, request: dict[str, Any], *, timeout_s: float | None = Non
 
 
 def ask(home: Path, request: dict[str, Any], *, timeout_s: float | None = None) -> dict[str, Any]:
-    """The owner's answer to a request that has one line.
+    """Return the owner's answer to a request, for requests answered in one line.
 
     Raises:
         DoorClosed: nobody answers, or not in time.
-        StoreError: the owner refused, or failed; its words.
+        StoreError: the owner refused or failed, with its message.
     """
     with asking(home, request, timeout_s=timeout_s) as asked:
         return asked.line()
@@ -103,7 +103,7 @@ def ask(home: Path, request: dict[str, Any], *, timeout_s: float | None = None) 
 
 @contextlib.contextmanager
 def short_name(path: Path) -> Iterator[str]:
-    """A name for a socket that fits into the 107 bytes it may have, however deep the home lies."""
+    """Return a name of the socket within the limit of 107 bytes, however deep the home is."""
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         yield f"/proc/self/fd/{folder}/{path.name}"

@@ -1,9 +1,9 @@
-"""The store in Python: what ``tape.connect(home)`` gives.
+"""The store in Python: the object that ``tape.connect(home)`` returns.
 
 Laws kept here:
-- nothing stays open between two questions, so a reader never stands in an owner's way, and lives through its restarts;
-- a result is asked for in the form that is wanted (rows, or columns for Arrow, Polars and pandas), once each;
-- every row comes; who walks over a result has only some of them in memory at a time.
+- nothing stays open between two queries, so a reader never blocks an owner, and survives the owner's restarts;
+- a result is fetched in the form that is used (rows, or columns for Arrow, Polars and pandas), once for each form;
+- every row is returned; iterating over a result keeps only some rows in memory at a time.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 
 
 class Reader:
-    """Asks the store of a home: through its owner where one runs, else the file, read-only, for each query."""
+    """Queries the store of a home: through its owner if one runs, else the file, read-only, opened for each query."""
 
     def __init__(self, home: str | PathLike[str] | None = None) -> None:
         self.home = home_folder(None if home is None else Path(home))
         self._client = Client(self.home)
 
     def sql(self, query: str, as_of: datetime | str | None = None) -> Result:
-        """One select. Views show ``as_of`` (a datetime, or a text such as ``newest``, ``-2h``, RFC 3339), else now.
+        """Return one select. Views show ``as_of`` (a datetime, or text such as ``newest``, ``-2h``, RFC 3339) or now.
 
-        Without an offset it is UTC.
+        Text without an offset is UTC.
 
         Raises:
-            NoInstant: the text is none.
+            NoInstant: the text is not an instant.
         """
         given = as_of.isoformat() if isinstance(as_of, datetime) else as_of
         return Result(self._client, query, None if given is None else instant(given, datetime.now(UTC)))
@@ -48,10 +48,10 @@ class Reader:
 
 
 class Result:
-    """What a query says, asked when a form of it is first wanted.
+    """The result of a query, which runs when a form of the result is first used.
 
-    Raises, where it is asked:
-        StoreError: there is no database, the query is refused or fails, or the form needs what is not installed.
+    Raises, when the query runs: StoreError: there is no database, the query is refused or fails, or a library for the
+    form is missing.
     """
 
     def __init__(self, client: Client, query: str, as_of: Given | None) -> None:
@@ -59,16 +59,16 @@ class Result:
 
     @cached_property
     def as_of(self) -> datetime | None:
-        """The instant that views show, ``None`` for now."""
+        """The instant that views show; ``None`` for now."""
         return self._client.at(self._given)
 
     def rows(self) -> list[dict[str, Any]]:
-        """A dictionary for each row."""
+        """The rows, a dictionary for each."""
         answer = self._answer
         return [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
 
     def __iter__(self) -> Generator[dict[str, Any], None, None]:
-        """A dictionary for each row as it comes, asked anew unless ``rows`` has them already."""
+        """Yield a dictionary for each row as it comes; the query runs again unless ``rows`` has been used."""
         if "_answer" in vars(self):
             yield from self.rows()
             return
@@ -81,7 +81,7 @@ class Result:
         return self._answer.columns
 
     def arrow(self) -> Any:
-        """A ``pyarrow.Table``."""
+        """Return a ``pyarrow.Table``."""
         return self._table
 
     def polars(self) -> polars.DataFrame:

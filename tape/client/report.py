@@ -1,8 +1,8 @@
-"""What an account did in a span of time: the numbers of every report, whoever shows them.
+"""The numbers of a report: what an account did in a span of time.
 
-The SQL behind them are the macros that end in ``_since``. They read the session's clock, so a report is as of its end:
-nothing later is seen, and with a ``known_seq`` nothing that was stored later either. A span holds events after its
-beginning, up to and with its end.
+The SQL macros that end in ``_since`` compute them. They read the session's clock, so a report is as of its end: it
+contains no later events, and with a ``known_seq`` no rows stored later either. A span holds the events after its start,
+up to and including its end.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _STATES = ("config_snapshots", "flag_snapshots", "symbol_toggles")
 
 @dataclass(frozen=True)
 class Report:
-    """The numbers of one span. Unknown is ``None``; a count of what is known stands beside."""
+    """The numbers of one span. Unknown is ``None``; counts of known values stand beside."""
 
     since: datetime
     until: datetime
@@ -53,7 +53,7 @@ class Report:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no table has a row within the span."""
+        """Return whether no table has a row within the span."""
         return not any(row["rows"] for row in self.coverage)
 
     def told(self) -> Row:
@@ -84,10 +84,11 @@ def report_of(
 ) -> Report:
     """Return the numbers of a span.
 
-    ``symbol``: of this one alone, but for the account's; ``with_runs_apart``: also of processes with another NAV.
+    ``symbol`` limits all numbers but the account's to this symbol; ``with_runs_apart`` includes processes with another
+    NAV.
 
     Raises:
-        StoreError: the store cannot be asked.
+        StoreError: the store cannot be read.
     """
     processes = _asked(client, [f"from processes_since({instant_sql(since)})"], until, known_seq)[0]
     runs = [run for run in runs_of(processes) if any(process["last_ts"] > since for process in run.processes)]
@@ -112,7 +113,7 @@ def report_of(
 
 
 def _queries(since: datetime, apart: Sequence[str], symbol: str | None) -> list[str]:
-    """Return the questions of a report, in the order of their answers."""
+    """Return the queries of a report, in the order of their answers."""
     at = instant_sql(since)
     names = f"cast([{', '.join(map(quoted, apart))}] as varchar[])"
     only = "" if symbol is None else f" where symbol = {quoted(symbol)}"

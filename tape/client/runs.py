@@ -1,9 +1,9 @@
 """Which processes ran the account, and which ran something else: a test, a demo, another account.
 
-Nothing in old logs marks a test run. What tells it apart is the NAV that its attempts, vetoes and ticks carry. A
-process goes on with the account of an earlier one where the two NAVs are near; a process whose NAV is near none begins
-a run of its own. The account is the run with the most ticks, then with the most told NAVs. A process that told no NAV
-is no evidence either way: it counts as the account's, and is listed by itself.
+Old logs do not mark test runs. Only the NAV in their attempts, vetoes and ticks distinguishes them. A process continues
+the account of an earlier process if the two NAVs are near; a process whose NAV is near no other begins a run of its
+own. The account is the run with the most ticks, then with the most recorded NAVs. A process without a NAV is no
+evidence either way: it counts as part of the account, and is listed separately.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ COUNTS = ("ticks", "attempts", "vetoes", "fills", "closes", "errors")
 
 @dataclass
 class Run:
-    """Processes one after another, or side by side, with one NAV."""
+    """Processes with one NAV, one after another or in parallel."""
 
     kind: Kind
     processes: list[Process] = field(default_factory=list)
@@ -33,7 +33,7 @@ class Run:
         return [str(process["process"]) for process in self.processes]
 
     def told(self) -> dict[str, Any]:
-        """Return the run as it is shown: its time, its NAVs and the sums of its counts."""
+        """Return the run as shown to users: its time, its NAVs and the sums of its counts."""
         navs = [process for process in self.processes if process["navs"]]
         return {
             "kind": self.kind,
@@ -47,7 +47,7 @@ class Run:
 
 
 def runs_of(processes: Iterable[Process]) -> list[Run]:
-    """Return the account's run first, then processes without a NAV, then the runs apart by their first event."""
+    """Return the account's run first, then processes without a NAV, then the other runs by their first event."""
     runs: list[Run] = []
     silent = Run("no NAV told")
     for process in sorted(processes, key=lambda each: (each["first_ts"], each["process"])):
@@ -67,7 +67,7 @@ def runs_of(processes: Iterable[Process]) -> list[Run]:
 
 
 def _away(process: Process, run: Run) -> float:
-    """Return how far a process' first NAV is from the run's at that time, as a share of the run's."""
+    """Return how far a process's first NAV is from the run's NAV at that time, as a share of the run's."""
     before = run.processes[-1]
     nav = process["nav_first_usd"]
     if process["first_ts"] >= before["last_ts"]:

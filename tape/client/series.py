@@ -1,7 +1,7 @@
-"""What is drawn: the values of a column over time, thinned so that every peak and trough stays, or one bar per key.
+"""The data of a chart: a column over time, thinned so that every peak and trough stays, or one bar per key.
 
-The rows are cut into steps of time, as many as a picture has columns. Of each step its first, lowest, highest and last
-row are kept, so that thousands of rows leave at most four points a column, and no extreme is lost.
+The rows are divided into steps of time, as many as the chart has columns. The first, lowest, highest and last row of
+each step are kept, so that thousands of rows leave at most 4 points per column, and no extreme is lost.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _GAP = 5
 
 @dataclass(frozen=True)
 class Span:
-    """From when to when, as of when, and of which symbol; ``since`` null: from the first row on."""
+    """The start, the end, the instant and the symbol of a chart; ``since`` null: from the first row on."""
 
     since: datetime | None
     until: datetime
@@ -38,7 +38,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Series:
-    """Values over time; ``symbols``: those that have rows, none where the rows are of no symbol."""
+    """Values over time; ``symbols``: those that have rows, none if the rows have no symbol."""
 
     name: str
     unit: str
@@ -53,7 +53,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Bars:
-    """A value per key, in the order of the view, or of the keys where they are numbers; unknown values are null."""
+    """A value per key, in the order of the view, or of numeric keys by number; unknown values are null."""
 
     name: str
     unit: str
@@ -61,7 +61,7 @@ class Bars:
 
 
 class NothingToDraw(StoreError):
-    """No row with a known value lies within the span."""
+    """No row with a known value is within the span."""
 
     def __init__(self, name: str, expected: str, newest: str) -> None:
         self.name = name
@@ -69,7 +69,7 @@ class NothingToDraw(StoreError):
 
 
 def equity(client: Client, span: Span, steps: int) -> Series:
-    """Return the equity of the account's ticks; processes with a NAV of their own are left out."""
+    """Return the equity of the account's ticks, without processes that have a NAV of their own."""
     apart = _apart(client, span)
     source = (
         "(select ts, ingest_seq, equity_usd as value, cast(null as varchar) as symbol from seen_ticks"
@@ -79,7 +79,7 @@ def equity(client: Client, span: Span, steps: int) -> Series:
 
 
 def drawdown(client: Client, span: Span, steps: int) -> Series:
-    """Return how far the equity was below its highest value since the span began, in per cent, as a loss."""
+    """Return how far the equity is below its highest value in the span so far, in per cent; a loss is positive."""
     apart = _apart(client, span)
     ticks = f"seen_ticks where equity_usd > 0 and not list_contains({apart}, process_of(hostname, pid))"
     before = "null" if span.since is None else f"max(ts) filter (where ts <= {instant_sql(span.since)})"
@@ -92,7 +92,7 @@ def drawdown(client: Client, span: Span, steps: int) -> Series:
 
 
 def column_of(client: Client, relation: Relation, column: str, span: Span, steps: int) -> Series | Bars:
-    """Return a column of a table or view: over time where it has a time, else a bar per row.
+    """Return a column of a table or view: over time if it has a time, else a bar per row.
 
     Raises:
         StoreError: the view has no such column of numbers, or too many rows for bars.
@@ -185,7 +185,7 @@ def _within(span: Span) -> str:
 
 
 def _newest(client: Client, source: str, only: str, span: Span) -> str:
-    """Return when the newest row with a value is that the session sees."""
+    """Return the time of the newest row with a value that the session sees."""
     query = f"select max(ts) from {source} where value is not null{only}"
     ((newest,),) = client.query(query, as_of=span.as_of).rows
     if newest is None:
@@ -198,7 +198,7 @@ def _utc(at: datetime) -> str:
 
 
 def _apart(client: Client, span: Span) -> str:
-    """Return the processes with a NAV of their own as a list of SQL."""
+    """Return the processes with a NAV of their own as a list in SQL."""
     since = "timestamptz '-infinity'" if span.since is None else instant_sql(span.since)
     answer = client.query(f"from processes_since({since})", as_of=span.as_of)
     processes: list[dict[str, Any]] = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]

@@ -1,8 +1,8 @@
-"""What is read of a store, kept until somebody takes it: who gives never waits for who takes.
+"""A buffer for results, so that a slow reader never holds up an owner or the database.
 
-A pager that nobody scrolls would else hold an owner's query, or the file itself, for as long as it is open. The first
-parts are kept in memory; where more come than are taken, the rest lies in a temporary file without a name, which is
-empty again as soon as all of it is taken.
+Without a buffer, an open pager that nobody scrolls would keep an owner's query, or the file itself, open. The first
+parts are kept in memory. If parts come faster than they are read, the rest goes to an unnamed temporary file, which is
+emptied once all of it is read.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ _HEARD_S = 0.2
 
 
 class Running(Protocol):
-    """What can be told to end: a connection, a round, a request to an owner."""
+    """An object that can be interrupted: a connection, a round, a request to an owner."""
 
     def interrupt(self) -> None: ...
 
 
 class NotWanted(Exception):
-    """Nobody takes what is put any more."""
+    """The reader has left, so no more parts are wanted."""
 
 
 class Spool:
-    """Parts in the order in which they were put. ``folder``: where the file lies that holds what memory does not."""
+    """Parts in the order in which they were put. ``folder``: for the file of the parts that memory does not hold."""
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
@@ -54,8 +54,8 @@ class Spool:
     def put(self, part: Any) -> None:
         """
         Raises:
-            NotWanted: nobody takes it.
-            OSError: there is no room for it.
+            NotWanted: the reader has left.
+            OSError: there is no space for the part.
         """
         with self._changed:
             if self._is_left:
@@ -67,13 +67,13 @@ class Spool:
             self._changed.notify_all()
 
     def end(self, error: BaseException | None = None) -> None:
-        """Nothing more is put; the error is raised behind what was."""
+        """End the parts; an error is raised to the reader after the last part."""
         with self._changed:
             self._is_over, self._error = True, error
             self._changed.notify_all()
 
     def leave(self) -> None:
-        """Nothing more is taken."""
+        """Note that the reader has left."""
         with self._changed:
             self._is_left = True
             self._kept.clear()
@@ -87,7 +87,7 @@ class Spool:
         return tempfile.TemporaryFile(dir=self._folder, prefix="tape-")
 
     def parts(self) -> Iterator[Any]:
-        """What was put, as it comes; raises the error with which it ended."""
+        """Yield the parts as they come; raise the error with which they ended."""
         while True:
             with self._changed:
                 while not self._kept and self._written == self._read and not self._is_over:
@@ -120,9 +120,9 @@ class Spool:
 
 @contextmanager
 def apart(work: Callable[[Put], None], running: list[Running], folder: Path | None = None) -> Iterator[Iterator[Any]]:
-    """What some work puts, while it goes on in a thread of its own: DuckDB itself hears no Ctrl-C while it computes.
+    """Yield the parts that some work puts, while it runs in a thread: DuckDB ignores Ctrl-C while it computes.
 
-    A block that is left before the work is done, by Ctrl-C or otherwise, interrupts what runs and waits for its end.
+    Leaving the block before the work is done, by Ctrl-C or otherwise, interrupts the work and waits for its end.
     """
     spool, ended = Spool(folder), threading.Event()  # a join that Ctrl-C interrupts may take the thread for dead
 

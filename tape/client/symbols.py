@@ -1,4 +1,4 @@
-"""The symbols that a home knows, and what is said of one that nothing knows."""
+"""The symbols that a home knows, and errors about unknown ones."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _NAMED = 8
 
 
 class UnknownSymbol(StoreError):
-    """Nothing knows a symbol: it is not configured, was never traded, held or quoted."""
+    """A symbol is unknown: it is not configured, and was never traded, held or quoted."""
 
     def __init__(self, symbol: str, known: Iterable[str], more: str = "") -> None:
         self.symbol = symbol
@@ -56,15 +56,15 @@ def normal(symbol: str) -> str:
 
 
 def live_symbols(home: Path) -> tuple[list[str], str | None]:
-    """Return what can be switched: symbols configured, listed by the published files, held or switched off.
+    """Return the symbols that can be switched: configured, listed in the published files, held or switched off.
 
-    The second value says why the store could not be asked; the first is then what is configured alone.
+    The second value says why the store could not be read; the first then has only configured symbols.
     """
     return _known(home, _LIVE)
 
 
 def known_symbols(home: Path) -> tuple[list[str], str | None]:
-    """Return every symbol that is configured or on record, and why the store could not be asked; null: it could."""
+    """Return every symbol configured or on record, and why the store could not be read; null if it could."""
     return _known(home, _SEEN)
 
 
@@ -72,7 +72,7 @@ def known_symbol(home: Path, symbol: str) -> str:
     """Return a symbol as it is stored.
 
     Raises:
-        UnknownSymbol: the store could be asked, and nothing knows it.
+        UnknownSymbol: the store could be read, and the symbol is unknown.
     """
     known, fault = known_symbols(home)
     if fault is None and normal(symbol) not in known:
@@ -100,7 +100,7 @@ def _known(home: Path, query: str) -> tuple[list[str], str | None]:
 
 
 def _configured(settings: Settings | None) -> list[str]:
-    """The symbols of the universe, enabled or not, and those that the limits have something of their own for."""
+    """Return the symbols of the universe, enabled or not, and those with limits of their own."""
     universe = DEFAULT_UNIVERSE if settings is None or settings.universe is None else settings.universe
     named = [entry.symbol for entry in parse_universe(universe).listed]
     if settings is not None and settings.limits is not None:
@@ -109,7 +109,7 @@ def _configured(settings: Settings | None) -> list[str]:
 
 
 def _some(known: list[str], symbol: str) -> str:
-    """The known symbols most like one, or all where they are few."""
+    """Return the known symbols most similar to one, or all if they are few."""
     if not known:
         return "a symbol that is configured, traded or held, of which there is none"
     if len(known) <= _NAMED:
@@ -118,7 +118,7 @@ def _some(known: list[str], symbol: str) -> str:
 
 
 def say_unlisted(limits: Limits, universe: Universe, named: Mapping[str, Iterable[str]]) -> None:
-    """Warn of settings for symbols that the universe does not list: they change nothing.
+    """Warn of settings for symbols that the universe does not list: these settings have no effect.
 
     ``named``: setting -> its symbols, beside those of the limits.
     """

@@ -1,10 +1,10 @@
-"""The newest rows of what happens, and those that come: each once, in the order in which they were stored.
+"""The newest rows and all later ones: each once, in the order in which they were stored.
 
 Laws kept here:
-- the order is that of ``ingest_seq``: a row that arrives late is shown when it arrives, and none is shown twice;
-- only an owner is asked again and again: a file without one is read once, and stays free for the owner to come;
-- an owner that goes away is waited for. When it comes back with less than was seen (a database loses its tail, the
-  journal fills it again under other numbers), what was shown is told by its ``event_id``.
+- the order is that of ``ingest_seq``: a late row is shown when it arrives, and no row is shown twice;
+- only an owner is polled: without an owner the file is read once, so that it stays free for a later owner;
+- if the owner goes away, the tail waits for the next one. If that owner has fewer rows than were shown (a database lost
+  its tail, and the journal fills it again with other numbers), rows shown before are recognised by ``event_id``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Source:
-    """A table, and which of its rows are worth a look."""
+    """A table, and which of its rows are shown."""
 
     table: str
     has_symbol: bool = True
@@ -52,7 +52,7 @@ SOURCES = {
 
 
 class Tail:
-    """The end of one source; test noise is left out."""
+    """The end of one source, without test noise."""
 
     def __init__(self, client: Client, source: Source, symbol: str | None = None) -> None:
         self._client = client
@@ -63,15 +63,15 @@ class Tail:
         self._shown: deque[str] = deque(maxlen=_REMEMBERED)
 
     def newest(self, count: int) -> list[Row]:
-        """The last rows that are stored, the oldest first."""
+        """Return the last stored rows, the oldest first."""
         answer = self._client.query(f"{self._from} order by ingest_seq desc limit {count}")
         return self._remember(_rows(answer)[::-1])
 
     def follow(self, tell: Callable[[str], None]) -> Iterator[list[Row]]:
-        """What comes, in batches, for ever; ``tell`` hears of an owner that goes and comes.
+        """Yield new rows in batches, for ever; ``tell`` is called when an owner goes away and comes back.
 
         Raises:
-            StoreError: the owner is there, and refuses again and again.
+            StoreError: the owner answers, but refuses repeatedly.
         """
         refused = 0
         while True:
@@ -97,7 +97,7 @@ class Tail:
         return _rows(self._client.ask_owner(query))
 
     def _remember(self, rows: list[Row]) -> list[Row]:
-        """Those that were not shown before."""
+        """Return the rows that were not shown before."""
         if not rows:
             return rows
         self._seen = rows[-1]["ingest_seq"]
@@ -107,7 +107,7 @@ class Tail:
         return new
 
     def _wait(self, tell: Callable[[str], None]) -> None:
-        """Until an owner answers again."""
+        """Wait until an owner answers again."""
         tell("the owner is gone: waiting for the next")
         while True:
             time.sleep(EVERY_S)
@@ -121,5 +121,5 @@ class Tail:
 
 
 def _rows(answer: Answer) -> list[Row]:
-    """Rows by column, their documents read."""
+    """Return rows by column, with parsed documents."""
     return [dict(zip(answer.columns, row, strict=True)) for row in read_documents(answer.rows, answer.types)]

@@ -1,1 +1,1 @@
-"""Whether a home keeps the contract: checks are functions of values, reading stands apart from them."""
+"""Checks of a home against the contract; checks are functions of values, reading is separate."""

@@ -1,4 +1,4 @@
-"""What a check says, and how several make one; light to import, as whoever shows checks needs no more."""
+"""The result of a check, and how several results make one; light to import for commands that only show checks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class State(StrEnum):
-    """How bad it is: the worst of several counts."""
+    """How bad a finding is; the worst of several counts."""
 
     OK = "ok"
     DEGRADED = "degraded"
@@ -24,7 +24,7 @@ _ORDER = list(State)
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is wrong, and what to do about it."""
+    """A fault, and what to do about it."""
 
     state: State
     found: str
@@ -35,7 +35,7 @@ class Finding:
 
 
 def first_of(findings: Sequence[Finding]) -> list[Finding]:
-    """The first of the findings, which says how many more there are."""
+    """Return the first of the findings, with the number of further ones."""
     if len(findings) < 2:
         return list(findings)
     return [replace(findings[0], found=f"{findings[0].found}, and {len(findings) - 1:,} more such")]
@@ -43,9 +43,9 @@ def first_of(findings: Sequence[Finding]) -> list[Finding]:
 
 @dataclass(frozen=True)
 class Check:
-    """One line: what was looked at, and what was found. ``advice`` is ``None`` when all is well.
+    """One line: what was checked, and what was found. ``advice`` is ``None`` if all is well.
 
-    ``follows``: it would be well if an owner ran.
+    ``follows``: the fault would not exist if an owner ran.
     """
 
     group: str
@@ -61,7 +61,7 @@ class Check:
 
 
 def check_of(group: str, name: str, findings: Iterable[Finding], *, fine: str, expected: str) -> Check:
-    """All that was found about one thing, the worst first; ``fine``: what is said when nothing was."""
+    """Combine all findings about one thing, the worst first; ``fine``: the text without findings."""
     ordered = sorted(findings, key=lambda each: -_ORDER.index(each.state))
     if not ordered:
         return Check(group, name, State.OK, fine, expected)
@@ -71,17 +71,17 @@ def check_of(group: str, name: str, findings: Iterable[Finding], *, fine: str, e
 
 
 def overall(checks: Iterable[Check]) -> State:
-    """The worst of them."""
+    """Return the worst state of the checks."""
     return max((each.state for each in checks), key=_ORDER.index, default=State.OK)
 
 
 def from_json(item: Mapping[str, Any]) -> Check:
-    """A check as an owner sent it."""
+    """Return a check as an owner sent it."""
     return Check(**{**item, "state": State(item["state"])})
 
 
 def span(seconds: float) -> str:
-    """A time span as people read it: ``0.4 s``, ``3 min``, ``26 h``, ``9 days``."""
+    """Return a time span for people: ``0.4 s``, ``3 min``, ``26 h``, ``9 days``."""
     for limit, unit, length in ((100, "s", 1), (5400, "min", 60), (172_800, "h", 3600)):
         if abs(seconds) < limit:
             count = seconds / length
@@ -90,12 +90,12 @@ def span(seconds: float) -> str:
 
 
 def age(seconds: float) -> str:
-    """How old something is, in words; never 0 for what is dated ahead of the clock."""
+    """Return an age in words; never 0 for a time ahead of the clock."""
     return f"{span(seconds)} old" if seconds >= 0 else f"dated {span(-seconds)} ahead"
 
 
 def size(count: float) -> str:
-    """Bytes as people read them: ``812 B``, ``1.4 MB``."""
+    """Return a number of bytes for people: ``812 B``, ``1.4 MB``."""
     for unit in ("B", "KB", "MB"):
         if abs(count) < 1000:
             return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"

@@ -1,11 +1,11 @@
-"""Two folders of published files, number by number: before a switch, the old runtime's against this one's.
+"""Compares two folders of published files number by number, for example the old runtime's with Tape's before a switch.
 
 Laws kept here:
-- nothing differs from itself, and a difference is one whichever side it is seen from;
-- objects of a list are matched by what names them, where each has such a name, else by position;
-- whatever a file holds is told in words: a file that is torn or missing is a difference, not a failure.
+- a file never differs from itself, and the result is the same with the two sides swapped;
+- objects of a list are matched by their name keys (such as ``symbol``) if each has one, else by position;
+- any content gives a result in words: a torn or missing file is a difference, not a failure.
 
-``NaN`` and ``Infinity``, which old runtimes write though JSON has none, are read as what they are; equal to themselves.
+``NaN`` and ``Infinity``, which old runtimes write although JSON has neither, are read, and are equal to themselves.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ Kind = Literal["value", "type", "only in A", "only in B", "unreadable"]
 
 
 class NothingToCompare(StoreError):
-    """A side is no folder with a published file in it, and no file."""
+    """A side is neither a file nor a folder with a published file."""
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What counts as equal: numbers within ``rel`` or ``abs`` of each other; keys in ``ignored`` are not looked at."""
+    """What counts as equal: numbers within ``rel`` or ``abs`` of each other; keys in ``ignored`` are skipped."""
 
     rel: float = 1e-9
     abs: float = 1e-9
@@ -44,7 +44,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class Difference:
-    """One place that differs; ``path`` is dotted, with a list's objects by name, empty for the whole file."""
+    """One difference; ``path`` is dotted, with a list's objects by name, and empty for the whole file."""
 
     path: str
     kind: Kind
@@ -53,7 +53,7 @@ class Difference:
 
     @property
     def size(self) -> float:
-        """How far two numbers are apart, as a share of the larger; what is no pair of numbers comes first."""
+        """Return the distance of two numbers as a share of the larger; differences that are not numbers come first."""
         if self.kind != "value" or not (_is_number(self.a) and _is_number(self.b)):
             return float("inf")
         largest = max(abs(self.a), abs(self.b))
@@ -61,7 +61,7 @@ class Difference:
 
 
 def compare(a: Any, b: Any, rules: Rules = Rules(), path: str = "") -> Iterator[Difference]:
-    """The differences of two JSON values."""
+    """Return the differences of two JSON values."""
     if isinstance(a, Mapping) and isinstance(b, Mapping):
         yield from _members(a, b, rules, path)
     elif _is_list(a) and _is_list(b):
@@ -122,10 +122,10 @@ def _is_list(value: object) -> bool:
 
 
 def files_of(a: Path, b: Path) -> list[tuple[str, Path, Path]]:
-    """What is to be compared: two files, or of two folders the contract's files that are in either.
+    """Return the pairs to compare: two files, or the contract's files that are in either folder.
 
     Raises:
-        NothingToCompare: a side is neither, or no folder has a file of the contract.
+        NothingToCompare: a side is neither file nor folder, or no folder has a file of the contract.
     """
     for side in (a, b):
         if not side.exists():
@@ -141,7 +141,7 @@ def files_of(a: Path, b: Path) -> list[tuple[str, Path, Path]]:
 
 
 def keys_of(value: Any) -> Iterator[str]:
-    """Every key of a JSON value, at any depth."""
+    """Return every key of a JSON value, at any depth."""
     if isinstance(value, dict):
         yield from value
         value = list(value.values())
@@ -150,7 +150,7 @@ def keys_of(value: Any) -> Iterator[str]:
 
 
 def unknown_keys(keys: Sequence[str], files: Iterable[Path]) -> list[str]:
-    """Return those keys that stand in none of the files; a file that cannot be read has none."""
+    """Return the keys that occur in none of the files; a file that cannot be read has none."""
     known: set[str] = set()
     for path in files:
         with suppress(OSError, ValueError):
@@ -159,7 +159,7 @@ def unknown_keys(keys: Sequence[str], files: Iterable[Path]) -> list[str]:
 
 
 def compare_files(a: Path, b: Path, rules: Rules) -> list[Difference]:
-    """The differences of two files, the largest first."""
+    """Return the differences of two files, the largest first."""
     contents: list[Any] = []
     for side, path in (("A", a), ("B", b)):
         try:

@@ -1,4 +1,4 @@
-"""Looks at a home: inside its owner, or at its files where none runs."""
+"""Runs the checks of a home: inside its owner, or on its files if no owner runs."""
 
 from __future__ import annotations
 
@@ -26,15 +26,16 @@ from tape.store.home import Layout
 
 
 def examine_served(home: Home, status: Mapping[str, Any], *, is_deep: bool = False) -> list[Check]:
-    """Every check of a home whose owner runs and has this ``status``, but for how it answers through its door."""
+    """Return every check of a home whose owner runs with this ``status``, except the check of its door."""
     return [*checks_of(home, datetime.now(UTC), is_deep=is_deep), owner_check(status)]
 
 
 def examine_files(folder: Path, owner: Check, *, is_readable: bool, is_deep: bool = False) -> list[Check]:
-    """Every check that needs no owner; ``owner``: what is said of it; ``is_readable``: nobody else has the database.
+    """Return every check that needs no owner; ``owner``: the owner's check; ``is_readable``: the database can be
+    opened.
 
     Raises:
-        StoreError: the settings of the home cannot be used.
+        StoreError: the settings of the home are invalid.
     """
     settings = load_settings(folder)
     publications = tuple(publication_of(file, settings.intervals.get(file.stem)) for file in STATE_FILES)
@@ -57,7 +58,7 @@ _HISTORY = Check("store", "owner", State.OK, "none has run here: the history was
 
 
 def _is_history(folder: Path, connection: duckdb.DuckDBPyConnection) -> bool:
-    """Return whether a home holds imported logs alone: nobody has recorded there, and no owner has published."""
+    """Return whether a home holds only imported logs: nothing was recorded, and no owner has published."""
     ((imports, publications),) = connection.execute(
         "select (select count(*) from imports), (select count(*) from exports)"
     ).fetchall()
@@ -65,7 +66,7 @@ def _is_history(folder: Path, connection: duckdb.DuckDBPyConnection) -> bool:
 
 
 def _as_history(check: Check) -> Check:
-    """What only an owner keeps right is as it should be where none is to run."""
+    """Change checks of an owner's work to fine, for a home that needs no owner."""
     if not check.follows:
         return check
     found = "not published" if check.found == "missing" else check.found
@@ -73,5 +74,5 @@ def _as_history(check: Check) -> Check:
 
 
 def checks_of(home: Home, now: datetime, *, is_deep: bool = False) -> list[Check]:
-    """Every check of a home but for its owner; ``is_deep``: the whole history is read too."""
+    """Return every check of a home except that of its owner; ``is_deep``: the whole history is read too."""
     return [*file_checks(home, now), *log_checks(home), *store_checks(home, now, is_deep=is_deep)]

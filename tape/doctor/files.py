@@ -1,18 +1,18 @@
-"""Checks of the published files: there, whole, of their shape, fresh, and equal to what SQL says.
+"""Checks of the published files: present, complete, of the right shape, fresh, and equal to what SQL computes.
 
-What "equal" means. A file names its instant, and the store has on record (``exports``) what was known when it was
-published for it: that instant and the last ``ingest_seq`` are set again, SQL computes the document once more, and the
-bytes must be the same. So two looks at different moments never disagree, whatever is stored in between, and nothing is
-compared within a tolerance. What differs is told apart:
+What "equal" means: a file names its instant, and ``exports`` has the last ``ingest_seq`` that the publication saw. Both
+are set again, SQL computes the document once more, and the bytes must be the same. Checks at different moments
+therefore never disagree, no matter what is stored in between, and there is no tolerance. Differences are of these
+kinds:
 
-- the bytes are those on record, and SQL says something else: rows, or what they mean, have changed since;
-- the bytes are not those on record: somebody else wrote the file;
-- the bytes are those on record, and the publication was made by other SQL: a file of another version;
-- nothing on record names the file's instant (``tape export`` into this folder, or an owner killed between writing a
-  file and recording it): the file must be what SQL says of that instant with all it knows by now.
+- the bytes are those on record, and SQL computes others: rows, or their meaning, have changed since;
+- the bytes are not those on record: another program wrote the file;
+- the bytes are those on record, and other SQL made the publication: the file is of another version;
+- no publication on record has the file's instant (``tape export`` into this folder, or an owner killed between writing
+  a file and recording it): the file must equal what SQL computes for that instant from all rows known now.
 
-Fresh is another matter than equal: a file may be right and too old. It is stale when it is older than its cadence
-allows; it is behind when rows that it would show arrived, and it was not published again in time.
+Fresh is different from equal: a file may be right and too old. A file is stale when it is older than its cadence
+allows, or when rows that it should show have arrived and it was not published again in time.
 """
 
 from __future__ import annotations
@@ -52,14 +52,14 @@ class Published:
 
 @dataclass(frozen=True)
 class Cadence:
-    """How often a file is published, seconds: ``every_s`` after its inputs changed, at ``max_age_s`` in any case."""
+    """How often a file is published, in seconds: ``every_s`` if its inputs changed, ``max_age_s`` in any case."""
 
     every_s: float
     max_age_s: float
 
 
 def read(file: StateFile, raw: bytes | None) -> Published | Finding:
-    """The file as it lies there (``None``: it does not), or why it cannot be used."""
+    """Return the file (``None`` if it does not exist), or why it cannot be used."""
     if raw is None:
         return Finding(State.BROKEN, "missing", "a file", _again(file), follows=True)
     try:
@@ -83,7 +83,7 @@ def read(file: StateFile, raw: bytes | None) -> Published | Finding:
 
 
 def unreadable(file: StateFile, error: OSError) -> Finding:
-    """The file cannot even be read."""
+    """Return the finding for a file that cannot be read."""
     found = f"cannot be read: {error.strerror or error}"
     return Finding(State.BROKEN, found, "a file", f"mend what lies there; {_again(file)}")
 
@@ -99,7 +99,7 @@ def _again(file: StateFile) -> str:
 def freshness(
     published: Published, cadence: Cadence, now: datetime, *, waiting_s: float | None, error: str | None
 ) -> Iterator[Finding]:
-    """Whether it is as new as it must be. ``waiting_s``: how long the oldest row waits that it does not show yet."""
+    """Return findings if the file is too old. ``waiting_s``: for how long the oldest row that it lacks has waited."""
     age_s = (now - published.as_of).total_seconds()
     see = "see the log of `tape serve`; `tape status` names the worker that fails"
     if error is not None:
@@ -127,7 +127,7 @@ def freshness(
 
 
 def agreement(published: Published, record: Export | None, said: bytes, sql_digest: str) -> Iterator[Finding]:
-    """Whether it is what SQL says of its instant. ``said``: that; ``sql_digest``: of the SQL that says it."""
+    """Return findings if the file differs from ``said``, what SQL computes; ``sql_digest``: digest of that SQL."""
     if published.raw == said:
         return
     is_recorded = record is not None and record.md5 == hashlib.md5(published.raw, usedforsecurity=False).hexdigest()
@@ -153,7 +153,7 @@ def agreement(published: Published, record: Export | None, said: bytes, sql_dige
 
 
 def first_difference(found: Any, expected: Any, at: str = "") -> tuple[str, Any, Any] | None:
-    """The first key at which two JSON values differ, with both values; ``None`` when they are equal."""
+    """Return the first key at which two JSON values differ, with both values; ``None`` if they are equal."""
     if isinstance(found, dict) and isinstance(expected, dict):
         for key in [*expected, *(key for key in found if key not in expected)]:
             inner = f"{at}.{key}" if at else str(key)
@@ -179,7 +179,7 @@ def _shown(value: Any) -> str:
 
 
 def file_check(file: StateFile, findings: Iterable[Finding], published: Published | None, now: datetime) -> Check:
-    """The line of a contract file."""
+    """Return the check of a contract file."""
     fine = "" if published is None else f"{age((now - published.as_of).total_seconds())}, equal to SQL"
     return check_of("files", file.name, findings, fine=fine, expected="there, valid, fresh, equal to what SQL says")
 
@@ -188,20 +188,20 @@ _PUBLISHED_WRONG = "one of the files is not what the store says: see its own lin
 
 
 def unchecked(name: str, absent: str, *, is_missing: bool) -> Check:
-    """The line of something that cannot be looked at for want of a file; ``is_missing``: it is not there at all."""
+    """Return the check of something that needs an unusable file; ``is_missing``: the file does not exist."""
     found = f"cannot be checked: {absent} is missing or cannot be used"
     finding = Finding(State.BROKEN, found, "the files agree", _PUBLISHED_WRONG, follows=is_missing)
     return check_of("invariants", name, [finding], fine="", expected="the files agree")
 
 
 def invariant(name: str, wrong: Iterable[str], *, fine: str) -> Check:
-    """The line of something that holds between keys or files; ``wrong``: where it does not."""
+    """Return the check of a rule between keys or files; ``wrong``: where the rule is broken."""
     findings = [Finding(State.BROKEN, each, "the files agree", _PUBLISHED_WRONG) for each in wrong]
     return check_of("invariants", name, first_of(findings), fine=fine, expected="the files agree")
 
 
 def synced_state_disagrees(synced: Document, positions: Document, nav: Document) -> Iterator[str]:
-    """Where the synced state is not positions and NAV of the same instant."""
+    """Return where the synced state differs from positions and NAV of the same instant."""
     pairs = (("items", synced["items"], positions["items"]), ("nav", synced["nav"], nav["total_equity"]))
     for key, is_, should in pairs:
         if (difference := first_difference(is_, should, key)) is not None:
@@ -209,7 +209,7 @@ def synced_state_disagrees(synced: Document, positions: Document, nav: Document)
 
 
 def scores_disagree(scores: Document, expectancy: Document, health: Document) -> Iterator[str]:
-    """Where scores are not made of expectancy and router health of the same instant, nor of their own components."""
+    """Return where scores do not follow from their components, or from expectancy and router health of their instant."""
     routers = {item["symbol"]: item for item in health["symbols"]}
     for item in scores["symbols"]:
         symbol, given, parts = item["symbol"], item["inputs"], item["components"]
@@ -228,7 +228,7 @@ def scores_disagree(scores: Document, expectancy: Document, health: Document) ->
 
 
 def flags_are_incomplete(probe: Document, synced: Document) -> Iterator[str]:
-    """Which of the six flags the probe or the synced state lacks, and whether both say what engine they are of."""
+    """Return which of the six flags the probe or the synced state lacks, and whether both name their engine version."""
     for name, document, flags in (("probe", probe, probe), ("synced state", synced, synced["v6_flags"])):
         for key in Flags.model_fields:
             if not isinstance(flags.get(key), bool):
@@ -238,7 +238,7 @@ def flags_are_incomplete(probe: Document, synced: Document) -> Iterator[str]:
 
 
 def warm_up_is_wrong(summary: Document) -> Iterator[str]:
-    """Whether the compare summary calls itself warming up exactly while its sample is too small."""
+    """Return a finding unless the compare summary is in warm-up exactly while its sample is too small."""
     size, least = summary["sample_size"], summary["min_sample_size"]
     if summary["is_warmup"] != (size < least):
         yield f"is_warmup is {_shown(summary['is_warmup'])} with sample_size {size} of {least}"

@@ -1,4 +1,4 @@
-"""What is looked at: a home, its database as far as it can be read, and what its owner says."""
+"""The subject of the checks: a home, its database if readable, and its owner's status."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tape.store.home import Layout
 
 @dataclass(frozen=True)
 class Home:
-    """``connection``: of the database, ``None`` where it cannot be read; readers take cursors of their own."""
+    """``connection`` is the database, ``None`` if it cannot be read; readers take cursors of their own."""
 
     folder: Path
     settings: Settings
@@ -33,12 +33,12 @@ class Home:
 
     @property
     def has_owner(self) -> bool:
-        """Whether things may be under way."""
+        """Return whether an owner runs, so that work may be in progress."""
         return self.status is not None
 
 
 def content(path: Path) -> bytes | None:
-    """A file's bytes, ``None`` where there is none."""
+    """Return a file's bytes; ``None`` if it does not exist."""
     try:
         return path.read_bytes()
     except FileNotFoundError:

@@ -1,7 +1,7 @@
-"""Checks of the JSONL mirrors, by the end of each log: its lines, and the rows they must be.
+"""Checks of the JSONL mirrors by the end of each log: its lines, and the rows that they must show.
 
-Laws kept here: a line that is appended this very moment, or a row that was stored this very moment, is no finding; what
-an old runtime left in a log carries no ``event_id`` and is passed over.
+Laws kept here: lines being appended and rows being stored at this moment are not findings; lines of an old runtime have
+no ``event_id`` and are skipped.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _REWRITE = "move it aside: a new one begins with the next row; `tape export --js
 
 @dataclass(frozen=True)
 class Tail:
-    """The last lines of a log, as far as they are whole; ``torn``: what stands behind the last newline."""
+    """The last complete lines of a log; ``torn``: the bytes after the last newline."""
 
     size: int
     lines: tuple[bytes, ...]
@@ -33,7 +33,7 @@ class Tail:
 
 @dataclass(frozen=True)
 class Rows:
-    """What must stand in a log of rows: ids in order, up to its watermark and behind it; who waits for how long."""
+    """The rows that a log must show: ids in order, up to its watermark and after it, and how long rows have waited."""
 
     written: Sequence[str]
     """The last of them, oldest first."""
@@ -45,7 +45,7 @@ class Rows:
 
 
 def parsed(tail: Tail) -> tuple[list[dict[str, Any]], list[Finding]]:
-    """The lines that carry an ``event_id``, and what is wrong with the others."""
+    """Return the lines that carry an ``event_id``, and what is wrong with the others."""
     documents: list[dict[str, Any]] = []
     findings = []
     for number, line in enumerate(tail.lines):
@@ -70,12 +70,12 @@ def _broken(found: str) -> Finding:
 
 
 def unreadable(error: OSError) -> Finding:
-    """The log cannot even be read."""
+    """Return the finding for a log that cannot be read."""
     return Finding(State.BROKEN, f"cannot be read: {error.strerror or error}", "a log", "mend what lies there")
 
 
 def rows_findings(ids: Sequence[str], rows: Rows) -> Iterator[Finding]:
-    """Whether the ids of a tail are those of the rows: none doubled, none unknown, none missing, in order."""
+    """Return findings unless the ids of a tail are those of the rows: none doubled, unknown, missing or misplaced."""
     for event_id, count in Counter(ids).items():
         if count > 1:
             yield _broken(f"doubled: event_id {event_id} stands in {count} lines")
@@ -98,7 +98,7 @@ def rows_findings(ids: Sequence[str], rows: Rows) -> Iterator[Finding]:
 
 
 def size_findings(tail: Tail | None, byte_offset: int) -> Iterator[Finding]:
-    """Whether as much is there as the database says was written."""
+    """Return findings if a log is shorter than the database says."""
     if tail is None:
         if byte_offset:
             yield _broken(f"missing: {size(byte_offset)} were written")
@@ -109,7 +109,7 @@ def size_findings(tail: Tail | None, byte_offset: int) -> Iterator[Finding]:
 
 
 def lateness(waiting_s: float | None, what: str = "rows wait") -> Iterator[Finding]:
-    """Whether lines come in time."""
+    """Return findings if lines come too late."""
     if waiting_s is not None and waiting_s > LATE_S:
         state = State.BROKEN if waiting_s > LOST_S else State.DEGRADED
         yield Finding(
@@ -118,12 +118,12 @@ def lateness(waiting_s: float | None, what: str = "rows wait") -> Iterator[Findi
 
 
 def quiet(age_s: float, most_s: float) -> Finding:
-    """The last line is older than any may be."""
+    """Return the finding for a last line that is too old."""
     return Finding(State.DEGRADED, f"silent for {span(age_s)}", f"a line every {span(most_s)}", _LOOK, follows=True)
 
 
 def computed_findings(documents: Iterable[tuple[dict[str, Any], dict[str, Any]]]) -> Iterator[Finding]:
-    """Whether computed lines are as they were written; each with what its own content makes of its ``event_id``."""
+    """Return findings if computed lines were changed; each comes with the ``event_id`` that its content gives."""
     for found, made in documents:
         if found["event_id"] != made["event_id"]:
             yield _broken(f"edited: the line of ts {found.get('ts')} is not that of its event_id {found['event_id']}")
@@ -131,7 +131,7 @@ def computed_findings(documents: Iterable[tuple[dict[str, Any], dict[str, Any]]]
 
 
 def log_check(name: str, findings: Iterable[Finding], error: str | None, *, fine: str) -> Check:
-    """The line of a log; ``error``: why the owner cannot write it."""
+    """Return the check of a log; ``error``: why the owner cannot write it."""
     found = list(findings)
     if error is not None:
         found.append(Finding(State.BROKEN, f"cannot be written: {error}", "no failure", _LOOK))

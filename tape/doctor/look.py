@@ -1,4 +1,4 @@
-"""A look at a home from outside: asks its owner, and looks itself where none answers; light to import."""
+"""Checks a home from outside: asks its owner, and checks the files itself if no owner answers; light to import."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ class Look:
 
 
 def look_at(home: Path, *, is_deep: bool = False) -> Look:
-    """Every check of a home, by its owner where one answers; ``is_deep``: its whole history is read too.
+    """Return every check of a home, from its owner if one answers; ``is_deep``: its whole history is read too.
 
-    A home whose owner does not run, or does not answer, is broken: nobody stores, publishes or mirrors there, so its
-    files are growing old while they are read.
+    A home whose owner does not run or answer is broken: nothing is stored, published or mirrored there, so its files
+    grow old.
 
     Raises:
-        StoreError: the settings of the home cannot be used.
+        StoreError: the settings of the home are invalid.
     """
     at = datetime.now(UTC)
     if (pid := owner_pid(home)) is None:

@@ -1,7 +1,7 @@
-"""Reads published files, what is on record of them, and what SQL says of their instants.
+"""Reads published files, their records, and what SQL computes for their instants.
 
-Law kept here: files are read before the database is asked about them; so whatever is published meanwhile, what was read
-is known to the owner or on record by the time it is looked up.
+Law kept here: files are read before the database is asked about them. Even if a file is published meanwhile, the file
+that was read is known to the owner or on record by the time of the lookup.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _Documents = dict[str, files.Document]
 
 @dataclass(frozen=True)
 class OnRecord:
-    """A publication, and the values that it showed where no flag snapshot is recorded."""
+    """A publication, and the configured values that it showed where no flag snapshot was recorded."""
 
     export: Export
     configured: str
@@ -41,7 +41,7 @@ class OnRecord:
 
 @dataclass
 class Looked:
-    """One file: as it was read, what is on record of it, what is wrong, and what it must agree with."""
+    """One file: its content, its record, its faults, and what it must agree with."""
 
     file: StateFile
     published: files.Published | None
@@ -51,7 +51,7 @@ class Looked:
 
 
 def file_checks(home: Home, now: datetime) -> list[Check]:
-    """A line for each contract file, and one for each thing that holds between them."""
+    """Return a check for each contract file, and for each rule between files."""
     looked = {file.name: _look(home, file) for file in STATE_FILES}
     if home.connection is not None:
         with closing(home.connection.cursor()) as cursor:
@@ -89,7 +89,7 @@ def _on_record(home: Home, cursor: duckdb.DuckDBPyConnection, published: files.P
 
 
 def _compare(home: Home, connection: duckdb.DuckDBPyConnection, looked: list[Looked]) -> None:
-    """Holds each file against SQL: those of one publication in one round."""
+    """Compare each file with SQL; files of one publication are compared in one round."""
     together: dict[tuple[datetime, int | None, str], list[Looked]] = {}
     for each in looked:
         assert each.published is not None  # noqa: S101 (chosen so)
@@ -110,7 +110,7 @@ def _hold_against_sql(each: Looked, reading: Round) -> None:
 
 
 def _beside_by_instant(looked: Mapping[str, Looked]) -> None:
-    """Where a file lies there of the same instant, that one counts, and not what SQL says in its place."""
+    """Return the related files by instant; a file of the same instant counts instead of what SQL computes."""
     for name, others in _BESIDE.items():
         for other in others:
             one, two = looked[name].published, looked[other].published
@@ -130,7 +130,7 @@ def _freshness(home: Home, published: files.Published, record: OnRecord | None, 
 
 
 def _waiting_s(cursor: duckdb.DuckDBPyConnection, export: Export, file: StateFile, now: datetime) -> float | None:
-    """For how long the oldest row is there that a file would show and does not."""
+    """Return how long the oldest row has waited that a file should show and does not."""
     tables = [name for name in tables_beneath(file.view) if name in EVENT_TABLES]
     parts = " union all ".join(f"select min(received_ts) as ts from {name} where ingest_seq > $seq" for name in tables)
     ((oldest,),) = cursor.execute(f"select min(ts) from ({parts})", {"seq": export.known_seq}).fetchall()
@@ -158,7 +158,7 @@ def _invariants(looked: Mapping[str, Looked]) -> Iterator[Check]:
 def _invariant(
     name: str, looked: Mapping[str, Looked], of: tuple[str, ...], wrong: Callable[..., Iterable[str]]
 ) -> Check:
-    """``wrong``: from the documents ``of`` which it holds to where it does not."""
+    """Return the check of a rule; ``wrong`` maps the documents ``of`` which it holds to where they break it."""
     there = [each.published for each in map(looked.__getitem__, of) if each.published is not None]
     if len(there) < len(of):
         absent = [looked[each] for each in of if looked[each].published is None]

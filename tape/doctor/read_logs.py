@@ -1,7 +1,7 @@
-"""Reads the ends of the JSONL mirrors, and the rows that they must hold.
+"""Reads the ends of the JSONL mirrors, and the rows that they must show.
 
-Law kept here: what is under way is no finding. A log that looks wrong beside a running owner is looked at again, and
-only what the last look finds counts.
+Law kept here: work in progress is not a finding. A log that looks wrong beside a running owner is read again, and only
+the findings of the last look count.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _PATIENCE_S = 3.0
 
 
 def log_checks(home: Home) -> Iterator[Check]:
-    """A line for each mirror."""
+    """Return a check for each mirror."""
     errors = {} if home.status is None else home.status["mirrors"]
     for name in MIRRORS:
         try:
@@ -68,7 +68,7 @@ def _settled(home: Home, name: str) -> list[Finding]:
 
 @dataclass(frozen=True)
 class Read:
-    """The end of a log, read behind the watermark: what that counts must stand there."""
+    """The end of a log, read after the watermark, so that all lines up to the watermark must be there."""
 
     last_seq: int
     byte_offset: int
@@ -90,7 +90,7 @@ def _read(home: Home, name: str) -> Read:
 
 
 def _rows_look(home: Home, name: str) -> Iterator[Finding]:
-    """One look at a log of rows."""
+    """Look once at a log of rows."""
     read = _read(home, name)
     yield from read.findings
     if home.connection is None:
@@ -103,7 +103,7 @@ def _rows_look(home: Home, name: str) -> Iterator[Finding]:
 
 
 def _computed_look(home: Home, name: str) -> Iterator[Finding]:
-    """One look at a log whose lines are computed: router health, or the pairs and sums of compare."""
+    """Look once at a log of computed lines: router health, or the pairs and summaries of compare."""
     read = _read(home, name)
     found = list(read.findings)
     computed = [document for document in read.documents if "shadow" not in document]
@@ -118,7 +118,7 @@ def _computed_look(home: Home, name: str) -> Iterator[Finding]:
 
 
 def _made_again(name: str, document: dict[str, Any]) -> dict[str, Any]:
-    """The line that the content of a line makes."""
+    """Return the line that the content of a line gives."""
     try:
         if name == COMPARE:
             return summary_line(document["summary"], document["diff_count"])
@@ -128,7 +128,7 @@ def _made_again(name: str, document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _says_what_is_published(home: Home, name: str, read: Read) -> Iterator[Finding]:
-    """Whether the newest line is that of the published file, and came in time; a running owner is waited for."""
+    """Return findings unless the newest line is that of the published file, in time; waits for a running owner."""
     file = state_file("router_health" if name == HEALTH else "pipeline_v6_compare_summary")
     key = "updated_ts" if name == HEALTH else "generated_ts"
     try:
@@ -161,7 +161,7 @@ def _says(name: str, last: dict[str, Any] | None, published: dict[str, Any], key
 
 
 def read_tail(path: Path) -> logs.Tail | None:
-    """The last lines of a log, ``None`` where there is none."""
+    """Return the last lines of a log; ``None`` if it does not exist."""
     try:
         with path.open("rb") as file:
             length = os.fstat(file.fileno()).st_size
@@ -178,7 +178,7 @@ def read_tail(path: Path) -> logs.Tail | None:
 def _rows(
     connection: duckdb.DuckDBPyConnection, sources: Sequence[str], last_seq: int, ids: Sequence[str], prefix: str = ""
 ) -> logs.Rows:
-    """The rows of a log around its watermark; ``ids``: those of its last lines."""
+    """Return the rows of a log around its watermark; ``ids``: the ids of its last lines."""
     with closing(connection.cursor()) as cursor:
         mine = not_imported(cursor)
 
@@ -201,7 +201,7 @@ def _rows(
 
 
 def _known(cursor: duckdb.DuckDBPyConnection, sources: Sequence[str], ids: set[str], prefix: str) -> frozenset[str]:
-    """Which of these ids the database has."""
+    """Return which of these ids the database has."""
     if not ids:
         return frozenset()
     query = " union all ".join(

@@ -1,4 +1,4 @@
-"""Reads what the store and its owner tell of themselves."""
+"""Reads the values for the checks of the store and its owner."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NAV_FRESHNESS_S = 150.0
 
 
 def store_checks(home: Home, now: datetime, *, is_deep: bool = False) -> Iterator[Check]:
-    """A line for each thing that store and owner are asked about; ``is_deep``: the whole history is read too."""
+    """Return the checks of the store and its owner; ``is_deep``: the whole history is read too."""
     if home.connection is not None:
         with closing(home.connection.cursor()) as cursor:
             missing = gaps(cursor, home.folder)
@@ -67,6 +67,6 @@ def store_checks(home: Home, now: datetime, *, is_deep: bool = False) -> Iterato
 
 
 def _last_backup(folder: Path) -> datetime | None:
-    """When the newest copy was made; one appears under its name when it is verified."""
+    """Return when the newest copy was made; a copy gets its name once it is verified."""
     found = backups(folder)
     return datetime.fromtimestamp(found[-1].stat().st_mtime, UTC) if found else None

@@ -1,4 +1,4 @@
-"""Checks of the store and its owner, by what they tell of themselves."""
+"""Checks of the store and its owner, from what they report."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SEE = "see the log of `tape serve`"
 
 @dataclass(frozen=True)
 class Rejected:
-    """What was refused: in all, in the last hour, and why the newest was."""
+    """Refused events: in all, in the last hour, and the reason of the newest."""
 
     total: int
     lately: int
@@ -38,7 +38,7 @@ class Rejected:
 
 
 def owner_check(status: Mapping[str, Any]) -> Check:
-    """Whether the owner that answers says that it is ready."""
+    """Return whether the answering owner is ready."""
     found = []
     if status.get("not_ready") or status.get("ready") is False:
         reasons = "; ".join(map(str, status.get("not_ready") or ["it does not say why"]))
@@ -47,7 +47,7 @@ def owner_check(status: Mapping[str, Any]) -> Check:
 
 
 def journal_check(certificate: Certificate, missing: Sequence[Gap] = ()) -> Check:
-    """The journal of one producer. A gap stays on record: what it held cannot come back, so it is no reason to stop."""
+    """Return the check of one producer's journal. A gap is permanent, so it does not make the home broken."""
     found = []
     if certificate.gaps:
         advice = f"look in {certificate.producer}'s log for batches it could not write: disk full, file damaged"
@@ -62,7 +62,7 @@ def journal_check(certificate: Certificate, missing: Sequence[Gap] = ()) -> Chec
 
 
 def rebuild_check(done: Rebuilt, now: datetime) -> Check:
-    """The last rebuild: for a day a reason to look after the disk; what was lost stays on record as a gap."""
+    """Return the check of the last rebuild: for a day it asks to check the disk; lost events remain as a gap."""
     found = []
     if now - datetime.fromisoformat(done.at) < _REBUILT_LATELY:
         advice = "the old database is in logs/damaged; look after disk and memory of the machine"
@@ -73,14 +73,14 @@ def rebuild_check(done: Rebuilt, now: datetime) -> Check:
 
 
 def config_check(kept_in_range: Sequence[str]) -> Check:
-    """The limits and the universe in force: whether a cap or a bias is used otherwise than it is configured."""
+    """Return the check of limits and universe: caps or biases that are used differently than configured."""
     advice = "mend risk_limits.json or pairs_universe.json, and import it again"
     found = [Finding(State.DEGRADED, sentence, "caps and biases in their range", advice) for sentence in kept_in_range]
     return check_of("store", "limits and universe", found, fine="in their range", expected="in their range")
 
 
 def rejected_check(rejected: Rejected) -> Check:
-    """What was refused lately; what was refused long ago is only counted."""
+    """Return the check of refused events; older refusals are only counted."""
     found = []
     if rejected.lately:
         words = f"{rejected.lately:,} in the last hour, {rejected.total:,} in all; the newest: {rejected.reason}"
@@ -89,7 +89,7 @@ def rejected_check(rejected: Rejected) -> Check:
 
 
 def doubled_check(ids: Sequence[Doubled], contents: Sequence[Doubled]) -> Check:
-    """Events that share an identity: no command deletes stored rows, so each of them goes on counting."""
+    """Return the check of events that share an identity: no command deletes stored rows, so each keeps counting."""
     findings = [_shared_id(each) for each in ids]
     findings += [
         Finding(
@@ -114,7 +114,7 @@ def _shared_id(found: Doubled) -> Finding:
 
 
 def disk_check(free_bytes: int, warn_free: str, keep_free: str) -> Check:
-    """The room on disk, by ``[store]``; below ``keep_free`` an owner stores nothing."""
+    """Return the check of the free space, by ``[store]``; below ``keep_free`` an owner stores nothing."""
     words, expected = f"{size(free_bytes)} free", f"{size(bytes_of(warn_free))} free"
     found = []
     if free_bytes < bytes_of(warn_free):
@@ -124,7 +124,7 @@ def disk_check(free_bytes: int, warn_free: str, keep_free: str) -> Check:
 
 
 def wal_check(wal_bytes: int, checkpoint_wal: str) -> Check:
-    """Whether the write-ahead log is moved into the file when it should be."""
+    """Return whether the write-ahead log is moved into the file in time."""
     limit = _WAL_TIMES * bytes_of(checkpoint_wal)
     found = []
     if wal_bytes > limit:
@@ -134,7 +134,7 @@ def wal_check(wal_bytes: int, checkpoint_wal: str) -> Check:
 
 
 def backup_check(made: datetime | None, since: datetime | None, every_h: float, now: datetime) -> Check:
-    """The age of the last verified backup; ``since``: when the owner started, ``None`` without one."""
+    """Return the check of the last verified backup's age; ``since``: start of the owner, ``None`` without one."""
     if not every_h:
         return Check("store", "backup", State.OK, "switched off: [backup] every_h = 0", "switched off")
     every = timedelta(hours=every_h)
@@ -154,7 +154,7 @@ def backup_check(made: datetime | None, since: datetime | None, every_h: float, 
 
 
 def workers_check(workers: Mapping[str, Mapping[str, Any]]) -> Check:
-    """The threads of the owner: none fails, none is stuck."""
+    """Return the check of the owner's threads: none fails, none is stuck."""
     return check_of("store", "workers", _worker_findings(workers), fine=", ".join(workers), expected="no failure")
 
 
@@ -170,9 +170,9 @@ def _worker_findings(workers: Mapping[str, Mapping[str, Any]]) -> Iterator[Findi
 
 
 def ticks_check(newest: datetime | None, now: datetime, freshness_s: float, ahead: int = 0) -> Check:
-    """Whether the executor still tells how the account does; a home without any tick has none to tell.
+    """Return whether the executor still records ticks; a home without any tick has none to expect.
 
-    ``newest``: the newest tick up to now; ``ahead``: how many are later, which nobody sees before their time.
+    ``newest``: the newest tick up to now; ``ahead``: how many have a later time; views show these only at their time.
     """
     found = []
     words = "none yet" if newest is None else f"the newest is {age((now - newest).total_seconds())}"
@@ -187,9 +187,9 @@ def ticks_check(newest: datetime | None, now: datetime, freshness_s: float, ahea
 
 
 def ahead_check(found: Sequence[Ahead], now: datetime) -> Check:
-    """Events whose time has not come: nobody sees them before, so a producer whose clock is ahead seems to be silent.
+    """Return the check of events in the future: views hide them until their time, so their producer seems silent.
 
-    What arrived lately is a reason to look; what arrived long ago is only counted, as nothing can be done about it.
+    Recent arrivals are a finding; older ones are only counted, because nothing can be done about them.
     """
     findings = []
     for source in dict.fromkeys(each.source for each in found):
@@ -228,7 +228,7 @@ def _second(instant: datetime) -> str:
 
 
 def clock_check(clock: Mapping[str, Any]) -> Check:
-    """The owner's clock: a step of the last hour, and what waits because nobody knows whether the clock is right."""
+    """Return the check of the owner's clock: a step in the last hour, and deletions that wait for a trusted clock."""
     found = []
     if clock["held"]:
         advice = "set the clock right; if it is right, nothing is to be done"
@@ -245,7 +245,7 @@ def clock_check(clock: Mapping[str, Any]) -> Check:
 
 
 def sync_check(status: Mapping[str, Any], *, is_wanted: bool) -> Check:
-    """The sync to Firestore; ``is_wanted``: the owner is to run it, so it may not be stopped."""
+    """Return the check of the sync to Firestore; ``is_wanted``: the owner must run it, so it must not be stopped."""
     words = f"lag {span(status['lag_s'])}, {status['writes']:,} documents set"
     if status["is_stopped"] and not is_wanted:
         words = "stopped"

@@ -1,4 +1,4 @@
-"""Explains what a published file of a home says: from the file, the record of its publication, and the store."""
+"""Explains a number in a published file of a home, from the file, the record of its publication, and the store."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Publication:
-    """A publication as it is on record."""
+    """A publication on record."""
 
     export_id: int
     known_seq: int
@@ -39,9 +39,9 @@ class Publication:
 def explain(
     client: Client, file: StateFile, symbol: str | None, key: str | None, *, as_of: datetime | None, limit: int
 ) -> Explanation:
-    """Explains a number of a file as of an instant, else the file's own, else now.
+    """Explain a number of a file as of an instant, else of the file's own instant, else now.
 
-    Where the publication is on record, with what was known then.
+    If the publication is on record, only rows known then are used.
 
     Raises:
         StoreError: the file cannot be read, or has no such symbol or key.
@@ -81,7 +81,7 @@ def explain(
 
 
 def _unit(client: Client, plan: Plan) -> str | None:
-    """The unit of a single number, as the comment of its column says, else as its key does."""
+    """Return the unit of a single number, from the comment of its column, else from its key."""
     if not plan.asked.path:
         return None
     by_name = unit_by_name(plan.asked.path[-1])
@@ -105,7 +105,7 @@ def _published(path: Path) -> dict[str, Any] | None:
 
 
 def _document(file: StateFile, answer: Answer) -> dict[str, Any]:
-    """A file's content from its view's one row, as JSON has it."""
+    """Return a file's content from its view's one row, as JSON."""
     row = dict(zip(answer.columns, answer.rows[0], strict=True))
     content: dict[str, Any] = orjson.loads(to_json(document(file, row), indent=False))
     return content
@@ -121,7 +121,7 @@ def _record(client: Client, file: StateFile, instant: datetime) -> Publication |
 
 
 def _notes(client: Client, file: StateFile, found: Explanation, record: Publication | None) -> list[str]:
-    """What to know beside the numbers: above all why they differ."""
+    """Return notes to the numbers, above all why they differ."""
     if found.published is MISSING:
         return ["no file of this instant is published: the value is computed from the rows alone"]
     if found.is_equal:

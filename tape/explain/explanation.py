@@ -1,4 +1,4 @@
-"""An explanation: what to ask the store for a lineage, and what becomes of its answers. Pure: values in, values out."""
+"""An explanation: the queries for a lineage, and the result made of their answers. Pure: values in, values out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tape.store.schema import METADATA
 
 @dataclass(frozen=True)
 class Formula:
-    """How one macro or view comes to what counts here. ``calls``: its names for other views."""
+    """The formulas of one macro or view for the asked columns. ``calls``: its names for other views."""
 
     name: str
     about: str
@@ -31,7 +31,7 @@ class Formula:
 
 @dataclass(frozen=True)
 class Given:
-    """An input: a view's row. No values: it has no such row."""
+    """An input: a view's row; without values, the view has no such row."""
 
     view: str
     where: dict[str, str]
@@ -51,7 +51,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Explanation:
-    """A value and where it comes from. ``published``: what the file says; ``MISSING``: none is of this instant."""
+    """A value and its origin. ``published``: the file's value; ``MISSING`` if no file has this instant."""
 
     file: str
     entry: str | None
@@ -69,7 +69,7 @@ class Explanation:
 
     @property
     def is_equal(self) -> bool | None:
-        """Whether the file says what the rows say; ``None`` without such a file."""
+        """Return whether the file's value equals the rows' value; ``None`` without such a file."""
         return None if self.published is MISSING else bool(self.published == self.value)
 
     def as_json(self) -> dict[str, Any]:
@@ -82,7 +82,7 @@ class Explanation:
 
 @dataclass(frozen=True)
 class Plan:
-    """The selects that an explanation takes, the file's own view first."""
+    """The selects that an explanation needs, the file's own view first."""
 
     asked: Question
     lineage: Lineage
@@ -101,7 +101,7 @@ class Plan:
 
     @property
     def published_column(self) -> tuple[str, str] | None:
-        """The view and column that the file passes on as they are; ``None``: it is computed in the file's own view."""
+        """The view and column that the file copies unchanged; ``None`` if the file's own view computes the number."""
         lineage = self.lineage
         own = [step.words for step in lineage.steps if step.view == self.asked.file.view]
         if not self.asked.path or not all(re.fullmatch(r"[\w.]+", words) for words in own):
@@ -111,7 +111,7 @@ class Plan:
         return next(((name, columns[0]) for name, columns in sources if columns), None)
 
     def formulas(self) -> list[Formula]:
-        """Per view on the way its head and, of a single value, the words of its columns; then the macros they call."""
+        """Return per view its head and, of a single value, the formulas of its columns; then the macros called."""
         lineage = self.lineage
         if not self.asked.path:
             views = dict.fromkeys([each.view for each in lineage.inputs] + [each.view for each in lineage.steps])
@@ -127,7 +127,7 @@ class Plan:
         return [*found.values(), *macros]
 
     def inputs(self, answers: Sequence[Answer]) -> tuple[list[Given], list[Evidence]]:
-        """Views of which one row counts, or none, and those of which several do."""
+        """Return the views of which one row or none counts, and the views of which several rows count."""
         one: list[Given] = []
         several: list[Evidence] = []
         for each, answer in zip(self.lineage.inputs, answers, strict=True):
@@ -156,7 +156,7 @@ class Plan:
 
 
 def _names(each: Input) -> list[str]:
-    """The columns that count, behind the symbol where the rows are those of several."""
+    """Return the columns that count, after the symbol if the rows belong to several symbols."""
     columns = relation(each.view).columns
     is_told = "symbol" not in columns or "symbol" in dict(each.conditions) or "symbol" in each.columns
     return each.columns if is_told else ["symbol", *each.columns]

@@ -1,4 +1,4 @@
-"""Which number of a published file is meant. Pure: from words and a document to a place in it."""
+"""Which number of a published file is meant. Pure: from words and a document to a place in the document."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class NotThere(StoreError):
 
 @dataclass(frozen=True)
 class Entry:
-    """An object of a list, told by its own keys, or of a map, told by its key there."""
+    """An object of a list, identified by its own keys, or of a map, identified by its key."""
 
     section: str
     label: str
@@ -34,7 +34,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Question:
-    """A place in a file: an entry or none, and the keys below it; none: the whole."""
+    """A place in a file: an entry or none, and the keys below it; without keys, the whole."""
 
     file: StateFile
     entry: Entry | None
@@ -45,7 +45,7 @@ class Question:
         return ".".join(self.path) or None
 
     def columns(self, document: dict[str, Any]) -> list[tuple[str, Path]]:
-        """The columns of the file's view that it is about, each with the keys within."""
+        """Return the columns of the file's view that are asked about, each with the keys within."""
         if self.entry is not None:
             return [(self.entry.section, self.path)]
         if self.path:
@@ -53,7 +53,7 @@ class Question:
         return [(name, ()) for name in document if name not in CLOCKS]
 
     def value_in(self, document: dict[str, Any]) -> Any:
-        """What stands there in a document; ``MISSING`` where it has no such place."""
+        """Return the value at this place in a document; ``MISSING`` if the document has no such place."""
         value: Any = document
         if self.entry is not None:
             value = _entry_of(document.get(self.entry.section), self.entry)
@@ -61,10 +61,10 @@ class Question:
 
 
 def question(file: StateFile, document: dict[str, Any], symbol: str | None, key: str | None) -> Question:
-    """What is asked. A word alone is a symbol, an hour or a regime of the file, else a key.
+    """Return the place that the words mean. A single word is a symbol, an hour or a regime of the file, else a key.
 
     Raises:
-        NotThere: the file has no such entry or key, or more than one of it.
+        NotThere: the file has no such entry or key, or several of that name.
     """
     entries = list(_entries(file, document))
     entry = None if symbol is None else _named(entries, symbol)
@@ -109,7 +109,7 @@ def _entry_of(section: Any, entry: Entry) -> Any:
 
 
 def _path(file: StateFile, value: Any, word: str, also: Sequence[str] = ()) -> Path:
-    """The keys that lead to a key, given whole or by its last part; of several the value that lies highest."""
+    """Return the keys that lead to a key, given whole or by its last part; of several the highest one."""
     paths = [path for path in _paths(value) if not _is_map(file, path[0]) or len(path) == 1]
     asked = tuple(word.split("."))
     if asked in paths:

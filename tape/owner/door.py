@@ -14,8 +14,7 @@ the error is in the SQL. Requests:
   and then n bytes: a JSON list of rows, or the next piece of one Arrow IPC stream. The last line says
   ``{"ok": true, "rows": n}``; a stream without that line is incomplete
 - ``{"request": "round", "queries": [..], "as_of": .., "known_seq": ..}``: several selects on one state of the store,
-  with shared views computed once, within the limits of one query; ``answers`` has an answer like that of a query for
-  each
+  with shared views computed once, within the limits of one query; ``answers`` has an answer per query
 - ``{"request": "export", "as_of": .., "files": [..], "out": .., "take_over": ..}``; no files: the six JSONL logs
 - ``{"request": "republish", "export_id": .., "out": ..}``
 - ``{"request": "backup", "to": ..}``
