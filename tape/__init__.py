@@ -4,8 +4,8 @@ A producer needs ``Journal`` and the events, which load no database::
 
     from tape import Journal, Ticked
 
-``connect(home)`` asks the store of a home folder. The command line is ``tape``. All names are loaded on first use, so
-that ``import tape`` itself costs next to nothing.
+``connect(home)`` opens the store of a home folder for queries. The command line is ``tape``. All names are loaded on
+first use, so that ``import tape`` itself is cheap.
 """
 
 from __future__ import annotations
@@ -71,10 +71,10 @@ _JOURNAL_NAMES = {"Journal", "JournalError"}
 
 
 def connect(home: str | PathLike[str] | None = None) -> Reader:
-    """Return a reader of the store of a home folder; without one of TAPE_HOME's, else of the current folder's.
+    """Return a reader of the store of a home folder; by default of TAPE_HOME, else of the current folder.
 
     Raises:
-        StoreError: a setting of the home cannot be used.
+        StoreError: a setting of the home is invalid.
     """
     from tape.client.reader import Reader  # loads the database, which producers do without
 

@@ -1,7 +1,7 @@
-"""What is said of a setting that cannot be meant: the key, what was expected there, what was found.
+"""Error texts about wrong settings: the key, what was expected, what was found.
 
-Keys and names of environment variables that are not known are refused with the one that was probably meant: what is
-taken for a setting and is none changes nothing, and nobody would hear of it.
+Unknown keys and environment variables are refused, with the name that was probably meant. Otherwise a misspelt setting
+would have no effect, and no user would notice.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _EXPECTED = {
 
 
 def expected(error: ErrorDetails, sections: Mapping[str, Iterable[str]]) -> str:
-    """Return what was expected where pydantic found an error, and what was found; ``sections``: keys by section."""
+    """Return what pydantic expected at an error, and what it found; ``sections``: keys by section."""
     *place, key = (str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
         section = ".".join(place)
@@ -51,7 +51,7 @@ def expected(error: ErrorDetails, sections: Mapping[str, Iterable[str]]) -> str:
 
 
 def value_told(error: ErrorDetails) -> str:
-    """Return what was expected of a value that pydantic refuses, and what was found."""
+    """Return what was expected instead of a value that pydantic refuses, and what was found."""
     said = _EXPECTED.get(error["type"])
     told = error["msg"].removeprefix("Value error, ") if said is None else said.format(**error.get("ctx", {}))
     told = told if told.startswith("expected ") else f"expected {told}"
@@ -63,7 +63,7 @@ Sections = Callable[[], Mapping[str, Iterable[str]]]
 
 
 def stray_keys(section: str, given: Iterable[str], known: Iterable[str], sections: Sections) -> list[str]:
-    """Return a sentence for each key of a section that is not known."""
+    """Return a sentence for each unknown key of a section."""
     prefix = f"{section}." if section else ""
     return [
         f"{prefix}{key}: {said_of(key, section, nearest(key, section, sections()), sections())}"
@@ -72,15 +72,15 @@ def stray_keys(section: str, given: Iterable[str], known: Iterable[str], section
 
 
 def slips(kind: str, document: object, sections: Sections) -> list[str]:
-    """Return what cannot be meant in limits or universe of one's own, in words."""
+    """Return, in words, mistakes in the home's own limits or universe."""
     found = strays(kind, document) and strays(kind, document, sections())
     return [f"{kind}: {each}" for each in (*found, *unclear(kind, document))]
 
 
 def slips_of_another(kind: str, document: object) -> tuple[list[str], list[str]]:
-    """Return what must not stand in a document that another runtime may have written, and what is worth a word.
+    """Return mistakes in a document that another runtime may have written, and remarks on it.
 
-    Keys that mean nothing here are kept, counted and named; one that may be a slip of a limit's is a mistake.
+    Unknown keys are kept, counted and named; a key that is probably a misspelt limit is a mistake.
     """
     found = strays(kind, document)
     refused = [f"{kind}: {each}" for each in found if each.is_slip]
@@ -91,7 +91,7 @@ def slips_of_another(kind: str, document: object) -> tuple[list[str], list[str]]
 
 
 def joined(found: Sequence[str]) -> str:
-    """Return several sentences as one line: as many as can be read at once, and how many more there are."""
+    """Return several sentences as one line: the first few, and how many more there are."""
     told = [each for at, each in enumerate(found) if at == 0 or len("; ".join(found[: at + 1])) <= _TOLD]
     more = f"; and {len(found) - len(told)} more" if len(found) > len(told) else ""
     return "; ".join(told) + more
@@ -100,14 +100,14 @@ def joined(found: Sequence[str]) -> str:
 def unknown_variables(
     environment: Iterable[str], known: Sequence[str], prefix: str, free: tuple[str, ...]
 ) -> list[str]:
-    """Return a sentence for each variable with the program's prefix that is no setting, nor begins as ``free`` do."""
+    """Return a sentence for each unknown variable with the program's prefix, except those that begin as ``free`` do."""
     ours = [name for name in environment if name.upper().startswith(prefix)]
     found = sorted(name for name in ours if name.upper() not in known and not name.upper().startswith(free))
     return [f"{name}: expected the name of a setting, found none of this name{_meant(name, known)}" for name in found]
 
 
 def near_variables(environment: Iterable[str], known: Sequence[str]) -> dict[str, str]:
-    """Return each variable that is one letter away from the contract's name of a setting -> that name."""
+    """Return each variable that is one letter away from a setting's name in the contract -> that name."""
     found = {}
     for name in sorted(set(environment) - set(known)):
         for each in known:
@@ -122,6 +122,6 @@ def _meant(name: str, known: Sequence[str]) -> str:
 
 
 def is_config_error(error: ErrorDetails) -> ConfigInvalid | None:
-    """Return the error of limits or universe behind one of pydantic, if there is one."""
+    """Return the error of limits or universe inside a pydantic error, if there is one."""
     found: Any = error.get("ctx", {}).get("error")
     return found if isinstance(found, ConfigInvalid) else None

@@ -1,6 +1,6 @@
-"""The sections of ``tape.toml`` that have keys of their own: what each key may be, its default and its meaning.
+"""The sections of ``tape.toml``: the type, default and meaning of each key.
 
-A key that is none of its section's is a mistake; so are infinities, and true or false for a number.
+Unknown keys are mistakes; so are infinities, and true or false instead of a number.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ Symbols = Annotated[frozenset[str], BeforeValidator(_words), _each(lambda word: 
 
 
 def _at_least(least: int) -> AfterValidator:
-    """A size that the database takes, and can work with."""
+    """A size that the database accepts, and can work with."""
 
     def checked(value: str) -> str:
         if bytes_of(value) < least:
@@ -70,7 +70,7 @@ Memory = Annotated[str, _at_least(64_000_000)]
 
 
 class Section(BaseModel):
-    """A section of ``tape.toml``: a key that is none of its own is a mistake, as is true or false for a number."""
+    """A section of ``tape.toml``: an unknown key is a mistake, and so is true or false instead of a number."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
@@ -82,35 +82,37 @@ class Section(BaseModel):
 
 
 class StoreSettings(Section):
-    """``[store]``: what the database may use, and what is kept how long. RSS: up to limit + 300 MB under load."""
+    """``[store]``: resources of the database, and how long data is kept. RSS: up to limit + 300 MB under load."""
 
     memory_limit: Memory = Field("400MB", description="memory of the database")
     threads: int | None = Field(None, ge=1, description="threads of the database; unset: 1 of an owner, else 2")
-    temp_limit: Size = Field("2GB", description="disk that may be spilled to; queries of an owner end before")
-    checkpoint_wal: Size = Field("64MB", description="write-ahead log that is moved into the file")
+    temp_limit: Size = Field("2GB", description="most disk space for spilling; queries of an owner end before")
+    checkpoint_wal: Size = Field("64MB", description="size at which the write-ahead log is moved into the file")
     warn_free: Size = Field("512MiB", description="free disk below which the owner warns")
-    keep_free: Size = Field("128MiB", description="free disk that is the journal's: below it the owner writes nothing")
-    ingest_every_s: float = Field(0.2, gt=0, le=1, description="how often the journal is looked at")
-    marks_days: float = Field(30, ge=8, description="how long single marks are kept; their minutes are for ever")
-    exports_days: float = Field(30, ge=0, description="how long a publication can be made again")
-    journal_days: float = Field(7, ge=0, description="how long a loaded segment is kept that a backup covers")
+    keep_free: Size = Field(
+        "128MiB", description="free disk reserved for the journal: below it the owner writes nothing"
+    )
+    ingest_every_s: float = Field(0.2, gt=0, le=1, description="seconds between reads of the journal")
+    marks_days: float = Field(30, ge=8, description="days that single marks are kept; minutes are kept for ever")
+    exports_days: float = Field(30, ge=0, description="days that a publication can be made again")
+    journal_days: float = Field(7, ge=0, description="days that a stored segment covered by backups is kept")
 
 
 class BackupSettings(Section):
     """``[backup]``: copies of the database in ``logs/backup``, each verified by opening it."""
 
-    every_h: float = Field(24, ge=0, description="hours between two; 0: none")
-    keep: int = Field(2, ge=1, description="how many are kept")
+    every_h: float = Field(24, ge=0, description="hours between two backups; 0: no backups")
+    keep: int = Field(2, ge=1, description="how many backups are kept")
 
 
 class DoorSettings(Section):
-    """``[door]``: what queries of the live database may take."""
+    """``[door]``: limits of queries of the live database."""
 
-    timeout_s: float = Field(10, gt=0, description="seconds after which one is ended that gives no row, or none more")
-    stream_s: float = Field(300, gt=0, description="seconds after which one is ended whose rows are still being read")
-    max_rows: int = Field(10_000, ge=1, description="rows of a table, and of an answer in one piece; csv, json: all")
-    queries: int = Field(4, ge=1, description="how many run at a time; more wait, then are refused")
-    memory: Memory = Field("256MB", description="what they may take together, beside memory_limit")
+    timeout_s: float = Field(10, gt=0, description="seconds without a row after which a query is ended")
+    stream_s: float = Field(300, gt=0, description="seconds in all after which a streamed query is ended")
+    max_rows: int = Field(10_000, ge=1, description="most rows of a table or of one answer; csv and json have all")
+    queries: int = Field(4, ge=1, description="queries at a time; further ones wait, then are refused")
+    memory: Memory = Field("256MB", description="memory of all queries together, beyond memory_limit")
 
 
 class ExecutorSettings(Section):
@@ -118,21 +120,23 @@ class ExecutorSettings(Section):
 
     venue: Literal["paper", "ccxt"] = Field("paper", description="paper money, or an account at Binance USD-M futures")
     interval_s: float = Field(1, ge=0.05, description="seconds from tick to tick")
-    maker_wait_s: float = Field(4, gt=0, description="how long a maker order may rest, before patience")
-    equity_usd: float = Field(10_000, gt=0, description="what a new paper account begins with")
-    seed: int = Field(1, description="of the paper market and of the strategy")
-    trading: bool = Field(False, description="whether orders go to a real account, which else is only read")
+    maker_wait_s: float = Field(4, gt=0, description="seconds that a maker order may rest, before patience")
+    equity_usd: float = Field(10_000, gt=0, description="equity of a new paper account")
+    seed: int = Field(1, description="seed of the paper market and of the strategy")
+    trading: bool = Field(False, description="whether orders go to the real account; if not, it is only read")
 
 
 class AutotuneSettings(Section):
-    """``[autotune]``: what may be applied of the routing suggestions, once ROUTER_AUTOTUNE_V6_APPLY_ENABLED is on."""
+    """``[autotune]``: limits of applying the routing suggestions, once ROUTER_AUTOTUNE_V6_APPLY_ENABLED is on."""
 
-    symbol_allowlist: Symbols = Field(frozenset(), description="symbols it is applied to; empty: every symbol")
+    symbol_allowlist: Symbols = Field(frozenset(), description="symbols that suggestions apply to; empty: every symbol")
     max_bias_delta: float = Field(0.05, ge=0, le=1, description="how far the taker bias may move at a time")
     max_offset_step_bps: float = Field(2, ge=0, description="how far the maker offset may move at a time")
     max_offset_abs_bps: float = Field(10, ge=0, description="largest maker offset")
     allow_flip: Switch = Field(False, description="whether maker first may become taker first, and back")
-    require_quality: Qualities = Field(frozenset({"good", "ok"}), description="router qualities it is applied to")
+    require_quality: Qualities = Field(
+        frozenset({"good", "ok"}), description="router qualities that suggestions apply to"
+    )
 
 
 class SyncSettings(Section):

@@ -1,7 +1,7 @@
 """Settings: the only reader of the environment, of ``tape.toml``, ``risk_limits.json`` and ``pairs_universe.json``.
 
-Precedence: option, environment, files in the home folder, default. Limits and universe stand either in ``tape.toml`` or
-in a file of their own; they are checked here, and kept as the documents they are.
+Precedence: option, environment, files in the home folder, default. Limits and universe are either in ``tape.toml`` or
+in files of their own; they are checked here, and kept as documents.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ SECRETS = ("BINANCE_API_KEY", "BINANCE_API_SECRET")
 
 
 class SettingsInvalid(StoreError):
-    """Settings cannot be used. ``source``: the file or the variable; ``told``: key, what was expected, what found."""
+    """Settings are invalid. ``source``: the file or the variable; ``told``: key, what was expected, what was found."""
 
     def __init__(self, source: str, told: str) -> None:
         self.source, self.told = source, told
@@ -71,7 +71,7 @@ class SettingsInvalid(StoreError):
 
 
 def _parsed_by(parse: Callable[[object], object]) -> BeforeValidator:
-    """The document as given, once it parses."""
+    """Return the document unchanged, once it parses."""
 
     def checked(document: object) -> object:
         if document is not None:
@@ -96,7 +96,7 @@ class _ContractVariables(PydanticBaseSettingsSource):
 
 
 class _Environment(PydanticBaseSettingsSource):
-    """Settings under their names in the environment; values of limits and universe are JSON there, or texts."""
+    """Settings under their names in the environment; there, values of limits and universe are JSON or text."""
 
     def __init__(self, settings_cls: type[BaseSettings], variables: PydanticBaseSettingsSource) -> None:
         super().__init__(settings_cls)
@@ -116,7 +116,7 @@ class _Environment(PydanticBaseSettingsSource):
 
 
 def _decoded(value: Any) -> Any:
-    """What the environment has as texts, each as the JSON it is where it is any."""
+    """Return text from the environment as the JSON value that it is, if any."""
     if isinstance(value, dict):
         return {key: _decoded(each) for key, each in value.items()}
     if not isinstance(value, str):
@@ -140,7 +140,7 @@ def _meant(document: Any) -> Any:
 
 
 class Settings(BaseSettings):
-    """Everything that can be set. Flags unset mean on, but for APPLY."""
+    """All settings. Flags that are not set are on, except APPLY."""
 
     model_config = SettingsConfigDict(env_prefix="TAPE_", env_nested_delimiter="__", extra="ignore")
 
@@ -199,7 +199,7 @@ class Settings(BaseSettings):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is worth a word at the start: settings that are used otherwise than they may be meant."""
+        """Return remarks for the start: settings that are used otherwise than they may be meant."""
         return self._notes
 
     @classmethod
@@ -214,16 +214,17 @@ class Settings(BaseSettings):
         return (_ContractVariables(settings_cls), _Environment(settings_cls, env_settings), init_settings)
 
     def resources(self, *, threads: int = 2) -> Resources:
-        """What the database may use; ``threads``: of it, unless set.
+        """Return what the database may use; ``threads``: its threads, unless set.
 
-        An owner has one: its many small statements cost a third less so, and it leaves the other core to the trader.
+        An owner uses one thread: its many small statements then cost a third less, and the other core is left to the
+        trader.
         """
         store = self.store
         return Resources(store.memory_limit, store.threads or threads, store.temp_limit, store.checkpoint_wal)
 
     @property
     def flags(self) -> Flags:
-        """The flags and the mode this runtime is configured with."""
+        """Return the flags and the mode with which this runtime is configured."""
         fields = type(self).model_fields
         named = {str(field.validation_alias): getattr(self, name) for name, field in fields.items()}
         named["engine_version"] = self.engine_version.strip() or f"tape-{own_version()}"
@@ -231,18 +232,18 @@ class Settings(BaseSettings):
 
     @property
     def configured(self) -> str:
-        """JSON of what probe and synced state show where no flag snapshot is recorded."""
+        """JSON of the values that probe and synced state show where no flag snapshot is recorded."""
         return json.dumps(self.flags.by_contract_name())
 
 
 def named_home(option: Path | None) -> Path | None:
-    """Return the home folder that the user named: ``--home``, else ``TAPE_HOME``; ``None`` where neither is given."""
+    """Return the home folder that the user named: ``--home``, else ``TAPE_HOME``; ``None`` if neither is given."""
     named = option or os.environ.get("TAPE_HOME")
     return Path(named) if named else None
 
 
 def home_folder(option: Path | None) -> Path:
-    """The home folder: ``--home``, else ``TAPE_HOME``, else the current folder."""
+    """Return the home folder: ``--home``, else ``TAPE_HOME``, else the current folder."""
     return named_home(option) or Path()
 
 
@@ -253,26 +254,26 @@ def is_checkout(folder: Path) -> bool:
 
 
 def state_folder() -> Path:
-    """Where this program keeps what is the user's own: ``tape`` in XDG_STATE_HOME, else in ``~/.local/state``."""
+    """Return the folder for the user's own files: ``tape`` in XDG_STATE_HOME, else in ``~/.local/state``."""
     given = os.environ.get("XDG_STATE_HOME") or ""
     return (Path(given) if Path(given).is_absolute() else Path.home() / ".local" / "state") / "tape"
 
 
 def spool_folder() -> Path | None:
-    """Where large temporary files lie: in TMPDIR, else in /var/tmp, since /tmp is memory on many machines.
+    """Return the folder for large temporary files: TMPDIR, else /var/tmp, since /tmp is memory on many machines.
 
-    ``None``: where Python finds a place.
+    ``None``: Python chooses.
     """
     place = Path(os.environ.get("TMPDIR") or "/var/tmp")  # noqa: S108 (files without a name)
     return place if place.is_dir() and os.access(place, os.W_OK) else None
 
 
 def load_settings(home: Path) -> Settings:
-    """The settings of a home folder.
+    """Load the settings of a home folder.
 
     Raises:
-        SettingsInvalid: a key or a value in the environment or in a file cannot be meant.
-        StoreError: a file is no TOML or no JSON, or says what another one says too.
+        SettingsInvalid: a key or a value in the environment or in a file is wrong.
+        StoreError: a file is not TOML or JSON, or repeats what another file sets.
     """
     if found := unknown_variables(os.environ, [*variables(), "TAPE_HOME"], "TAPE_", _FREE):
         raise SettingsInvalid("environment", joined(found))
@@ -298,14 +299,14 @@ def load_settings(home: Path) -> Settings:
 
 
 def _sections() -> dict[str, type[Section]]:
-    """The sections of ``tape.toml`` that have keys of their own."""
+    """Return the sections of ``tape.toml`` that have keys of their own."""
     annotations = {name: field.annotation for name, field in Settings.model_fields.items()}
     return {name: each for name, each in annotations.items() if isinstance(each, type) and issubclass(each, Section)}
 
 
 @cache
 def section_keys() -> dict[str, tuple[str, ...]]:
-    """The keys of each section of ``tape.toml``; of the top level, "", the names of sections too."""
+    """Return the keys of each section of ``tape.toml``; for the top level, "", also the names of sections."""
     return {
         **{name: tuple(model.model_fields) for name, model in _sections().items()},
         **KEYS,
@@ -323,7 +324,7 @@ _FREE = ("TAPE_LIMITS__", "TAPE_UNIVERSE__", "TAPE_INTERVALS__")
 
 
 def variables() -> list[str]:
-    """Names of the environment that are settings, TAPE_HOME and those that begin as ``_FREE`` aside."""
+    """Return the environment variables that are settings, without TAPE_HOME and those that begin as ``_FREE``."""
     named = [str(field.validation_alias or f"TAPE_{name.upper()}") for name, field in Settings.model_fields.items()]
     named += [
         f"TAPE_{name.upper()}__{key.upper()}" for name, model in _sections().items() for key in model.model_fields
@@ -346,7 +347,7 @@ def _of_toml(path: Path) -> dict[str, Any]:
 
 
 def _slips_of_toml(values: Mapping[str, Any]) -> list[str]:
-    """What of the file's keys cannot be meant; what its values may be is checked with those of the environment."""
+    """Return mistakes in the file's keys; its values are checked with those of the environment."""
     found = stray_keys("", values, _top_level(), section_keys)
     for name, model in _sections().items():
         if isinstance(section := values.get(name), dict):
@@ -359,7 +360,7 @@ def _slips_of_toml(values: Mapping[str, Any]) -> list[str]:
 
 
 def _of_json(path: Path) -> Any:
-    """The document; ``null`` is one that says nothing, and is refused like any other that is none."""
+    """Return the document; ``null`` is refused like any other value that is not a document."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
@@ -370,7 +371,7 @@ def _of_json(path: Path) -> Any:
 
 
 def _refusal(error: ValidationError, home: Path, documents: Mapping[str, Path]) -> SettingsInvalid:
-    """The first wrong value, and where it stands."""
+    """Return the first wrong value, and its place."""
     first = error.errors()[0]
     loc = tuple(str(part) for part in first["loc"] if part != "[key]")
     if config := is_config_error(first):
@@ -385,16 +386,16 @@ def _refusal(error: ValidationError, home: Path, documents: Mapping[str, Path]) 
 
 
 def _variables_of(loc: tuple[str, ...]) -> list[str]:
-    """The names in the environment that a value may come from."""
+    """Return the environment variables that may set a value."""
     contract = [name for name, place in CONTRACT_VARIABLES.items() if place == loc]
     return [*contract, *loc[:1], f"TAPE_{'__'.join(loc).upper()}", f"TAPE_{loc[0].upper()}"]
 
 
 def _doubtful_variables() -> list[str]:
-    """Variables that are one letter away from the contract's name of a setting.
+    """Return variables that are one letter away from a setting's name in the contract.
 
     Raises:
-        SettingsInvalid: the name is one that only this contract has.
+        SettingsInvalid: the misspelt name can only mean the contract's setting.
     """
     contract = [name for name in variables() if not name.startswith("TAPE_") and len(name) >= len("DRY_RUN")]
     near = near_variables(os.environ, contract)
@@ -405,7 +406,7 @@ def _doubtful_variables() -> list[str]:
 
 
 def _doubtful_switches(values: Mapping[str, Any]) -> list[str]:
-    """Switches whose text is neither on nor off: whatever is not on is off."""
+    """Return switches whose text is neither on nor off; every text that is not on counts as off."""
     found = []
     for name, field in Settings.model_fields.items():
         if field.annotation is bool:

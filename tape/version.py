@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 
 def own_version() -> str:
-    """The installed version of this program."""
+    """Return the installed version of this program."""
     try:
         return version("tape")
     except PackageNotFoundError:

@@ -1,10 +1,10 @@
-"""The command line: the table of commands, and what every one of them has in common.
+"""The command line: the table of commands, and the handling of failures.
 
-A command is a file of this folder, and its function there is called ``command``. The file is imported when its command
-is called: what all of them need takes a second to load, and ``tape --help`` needs none of it.
+A command is a file of this folder with a function called ``command``. The file is imported when its command is called:
+the imports of all commands take a second, and ``tape --help`` needs none of them.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 130 ended by Ctrl-C; an error is one line on stderr,
-under it the place in the SQL where it is one of SQL.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 ended by Ctrl-C; an error is one line on stderr; an error in SQL is
+followed by its place in the query.
 """
 
 from __future__ import annotations
@@ -32,13 +32,12 @@ COMMANDS = {
     "sync": "Mirror the published files to Firestore as they change, in a process of its own.",
     "toggle": "Switch a symbol off or on again:"
     " a record that the executor reads back from the published risk snapshot.",
-    "status": "Rows per table, age of the published files, what is stored of the journal, and how the owner does.",
-    "doctor": "Say whether the contract is kept: every file, log and invariant, the store and its owner,"
-    " and what to do.",
+    "status": "Show rows per table, age of the published files, progress of the journal, and the state of the owner.",
+    "doctor": "Check every file, log and invariant of the contract, the store and its owner, and say what to do.",
     "explain": "Trace a published number: its formulas, their inputs, the rows behind it.",
     "show": "Show a view or a table: the newest rows first where it has a time.",
     "plot": "Draw equity, drawdown or a column of a view over time; of a view without a time a bar per row.",
-    "tail": "Show the newest rows, and follow what comes, in the order in which it is stored.",
+    "tail": "Show the newest rows, then new rows as they are stored.",
     "sql": "Ask the database, read-only.",
     "export": "Publish the contract's files, as of now or as of an instant.",
     "report": "Say what an account did in a span: equity, drawdown, PnL, costs, vetoes, and what they rest on.",
@@ -46,7 +45,7 @@ COMMANDS = {
     "import": "Import a folder of old JSON/JSONL logs.",
     "migrate": "Create or upgrade the database, and bring its macros and views up to date.",
     "backup": "Copy the database, also while its owner runs, and verify the copy.",
-    "rebuild": "Make a damaged or lost database again: a backup, and the journal behind it.",
+    "rebuild": "Rebuild a damaged or lost database from a backup and the journal recorded after it.",
     "load": "Record a realistic mix of all events through the real journal, and say how many of each.",
 }
 """Every command, in the order of ``tape --help``, with the first sentence of its own help."""
@@ -86,7 +85,7 @@ class LazyGroup(TyperGroup):
 
 
 def file_of(command: str) -> str:
-    """Return the name of the module of a command; ``import`` is no name that a module may have."""
+    """Return the name of a command's module; a module cannot be called ``import``."""
     return "import_" if command == "import" else command
 
 
@@ -121,7 +120,7 @@ def main(
 
 
 def _interruptible(command: Callable[..., None]) -> Callable[..., None]:
-    """Turn Ctrl-C into an exception of ours: typer would end without a word."""
+    """Turn Ctrl-C into an exception of this program; typer would end without a message."""
 
     @wraps(command)
     def called(*args: Any, **options: Any) -> None:
@@ -134,7 +133,7 @@ def _interruptible(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def run(program: typer.Typer = app) -> None:
-    """The program: runs a command and turns its failure into one line on stderr and an exit code."""
+    """Run a command and turn its failure into one line on stderr and an exit code."""
     # DuckDB imports pandas, where it is installed, to look at its first parameter: a third of a second for nothing
     sys.modules["pandas"] = None  # type: ignore[assignment]
     try:
@@ -167,9 +166,9 @@ _ERRNO = re.compile(r"\[Errno \d+\] ([^:]+): '([^']*)'")
 
 
 def _fail(message: str, code: int, place: str = "") -> NoReturn:
-    """End with one line on stderr, and the place in somebody's SQL below it.
+    """End with one line on stderr, followed by the place in the user's SQL.
 
-    What the system says of a file is said with its name first.
+    For an error of the system about a file, the line begins with the file's name.
     """
     told = _ERRNO.sub(r"\2: \1", " ".join(message.split()))
     if "permission denied" in told.lower():

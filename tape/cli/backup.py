@@ -18,9 +18,7 @@ from tape.store.recovery.backup import dated_name
 
 def command(
     context: typer.Context,
-    dest: Annotated[
-        str, typer.Argument(metavar="DEST", help="File, or folder: one that is missing is named with a / at its end.")
-    ],
+    dest: Annotated[str, typer.Argument(metavar="DEST", help="File or folder; end the name of a new folder with /.")],
 ) -> None:
     """Copy the database, also while its owner runs, and verify the copy."""
     session = Session(home_of(context))
@@ -34,10 +32,10 @@ def command(
 
 
 def _file_at(dest: str) -> Path:
-    """Return the file that is to be written; a folder that is named as one is made.
+    """Return the file to write; a folder named with a final slash is created.
 
     Raises:
-        typer.BadParameter: a file lies where the folder is to be.
+        typer.BadParameter: a file has the name of the folder.
     """
     path = Path(dest)
     if not dest.endswith(("/", "/.")) and not path.is_dir():

@@ -1,4 +1,4 @@
-"""Where the ticks of an axis stand, and how they are written. Pure."""
+"""The ticks of an axis: their positions and labels. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _DAY_S = 86_400
 
 
 def number_ticks(low: float, high: float, about: int) -> list[float]:
-    """Return round numbers between two, about so many; of equal ones that one alone."""
+    """Return about ``count`` round numbers between two; if the two are equal, only that number."""
     if high <= low:
         return [low]
     rough = (high - low) / max(1, about)
@@ -23,7 +23,7 @@ def number_ticks(low: float, high: float, about: int) -> list[float]:
 
 
 def number_label(value: float, ticks: list[float]) -> str:
-    """Return a tick's number with as many decimals as tell the ticks apart; never ``-0``."""
+    """Return a tick's number with as many decimals as distinguish the ticks; never ``-0``."""
     step = min((abs(b - a) for a, b in pairwise(ticks)), default=abs(value) / 1000)
     decimals = 0 if not step else max(0, min(8, -math.floor(math.log10(step) + 1e-9)))
     text = f"{value:,.{decimals}f}"
@@ -31,7 +31,7 @@ def number_label(value: float, ticks: list[float]) -> str:
 
 
 def time_ticks(first: datetime, last: datetime, about: int, zone: tzinfo) -> list[tuple[datetime, str]]:
-    """Return round instants of a time zone between two, about so many at the most, each with its label."""
+    """Return at most about ``count`` round instants of a time zone between two, each with its label."""
     length_s = (last - first).total_seconds()
     rough = length_s / max(1, about)
     steps = (*_STEPS_S, *(days * _DAY_S for days in _DAYS))

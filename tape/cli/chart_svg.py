@@ -1,7 +1,7 @@
 """Charts as SVG: one picture for a browser, a report or a chat. Pure: from values to text.
 
-Laws kept here: nothing is fetched and nothing runs; what is drawn is also said in words (``title``, ``desc``); foreign
-text is escaped; a gap in the rows is a gap in the line.
+Laws kept here: the picture loads nothing and runs nothing; ``title`` and ``desc`` describe it in words; foreign text is
+escaped; a gap in the rows is a gap in the line.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _INK, _RULE, _LINE, _LOSS = "#24292f", "#d8dee4", "#1f6feb", "#cf222e"
 
 
 def line_svg(series: Series, title: str, told: Sequence[str], zone: tzinfo) -> str:
-    """Return a chart of a series; of several symbols points alone. ``told``: what stands under the title."""
+    """Return a chart of a series; several symbols are drawn as points only. ``told``: the text under the title."""
     low, high = value_range(series)
     first, last = series.points[0][0], series.points[-1][0]
     length_s = (last - first).total_seconds() or 1.0
@@ -46,7 +46,7 @@ def line_svg(series: Series, title: str, told: Sequence[str], zone: tzinfo) -> s
 
 
 def bars_svg(bars: Bars, title: str, told: Sequence[str], texts: Sequence[str]) -> str:
-    """Return a chart with a bar per key, from zero on, to the left where negative; ``texts``: the values."""
+    """Return a chart with a bar per key, from zero, to the left for negative values; ``texts``: the values."""
     known = [value for _, value in bars.bars if value is not None]
     low, high = min(0.0, *known), max(0.0, *known)
     room = WIDTH - _KEY - _VALUE - _RIGHT
@@ -74,7 +74,7 @@ def _value_axis(low: float, high: float, y: Callable[[float], float]) -> Iterato
 
 
 def _marks(series: Series, dots: list[tuple[float, float]], length_s: float, zero: float) -> Iterator[str]:
-    """Yield the line in its pieces, or the points."""
+    """Yield the pieces of the line, or the points."""
     colour = _LOSS if series.is_loss else _LINE
     gap = series.gap_s / length_s * (WIDTH - _LEFT - _RIGHT)
     if len(series.symbols) > 1:

@@ -1,7 +1,7 @@
-"""Charts made of letters: lines of braille dots over time, and bars. Pure: from values to lines of text.
+"""Charts in text: lines of braille dots over time, and bars. Pure: from values to lines of text.
 
-A letter holds two by four dots. Columns have what the series kept, so a peak of one row is a dot. Where rows are far
-apart, as in an outage, the line has a gap.
+A character holds two by four dots. The thinned series keeps every extreme, so even a peak of one row is a dot. Where
+rows are far apart, as in an outage, the line has a gap.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _LABEL = 24
 
 
 class Dots:
-    """A canvas of dots, two by four in a letter."""
+    """A canvas of dots, two by four in a character."""
 
     def __init__(self, width: int, height: int) -> None:
         self.width, self.height = 2 * width, 4 * height
@@ -32,7 +32,7 @@ class Dots:
         self._letters[y // 4][x // 2] |= _BITS[y % 4][x % 2]
 
     def line(self, begin: tuple[int, int], end: tuple[int, int]) -> None:
-        """Set the dots between two of them."""
+        """Set the dots of a line between two dots."""
         (x0, y0), (x1, y1) = begin, end
         steps = max(abs(x1 - x0), abs(y1 - y0), 1)
         for step in range(steps + 1):
@@ -43,7 +43,7 @@ class Dots:
 
 
 def line_chart(series: Series, width: int, height: int, zone: tzinfo) -> list[str]:
-    """Return a chart of a series: a line, of several symbols dots alone."""
+    """Return a chart of a series: a line; several symbols are drawn as dots only."""
     low, high = value_range(series)
     ticks = number_ticks(low, high, max(2, height // 4))
     labels = {tick: number_label(tick, ticks) for tick in ticks}
@@ -67,7 +67,7 @@ def line_chart(series: Series, width: int, height: int, zone: tzinfo) -> list[st
 
 
 def value_range(series: Series) -> tuple[float, float]:
-    """Return the lowest and the highest value of the axis; a flat line lies in the middle of one."""
+    """Return the lowest and the highest value of the axis; a flat line is in the middle."""
     values = [value for _, value in series.points]
     low, high = min(values), 0.0 if series.is_loss else max(values)
     if low == high:
@@ -95,7 +95,7 @@ def _time_axis(series: Series, width: int, margin: int, zone: tzinfo) -> list[st
 
 
 def bar_chart(bars: Bars, texts: Sequence[str], width: int) -> list[str]:
-    """Return a chart with a line per key: its value as text, and its bar from zero on, to the left where negative."""
+    """Return a chart with a line per key: its value as text, and its bar from zero, to the left if negative."""
     known = [value for _, value in bars.bars if value is not None]
     keys = [key if len(key) <= _LABEL else f"{key[: _LABEL - 3]}..." for key, _ in bars.bars]
     margin, numbers = max(map(len, keys)), max(map(len, texts))
@@ -119,7 +119,7 @@ def _bar(length: float, left: int) -> str:
 
 
 def ends_of(series: Series) -> list[tuple[str, Point]]:
-    """Return the highest, the lowest and the last point of a series, each with its name; of losses not the least."""
+    """Return the highest, the lowest and the last point of a series, each with its name; losses have no lowest."""
     highest = max(series.points, key=lambda point: point[1])
     lowest = min(series.points, key=lambda point: point[1])
     extremes = [("worst", lowest)] if series.is_loss else [("high", highest), ("low", lowest)]

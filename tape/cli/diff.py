@@ -1,4 +1,4 @@
-"""``tape diff``: what differs between two folders of published files."""
+"""``tape diff``: the differences between two folders of published files."""
 
 from __future__ import annotations
 
@@ -23,12 +23,14 @@ _CELL = 22
 
 def command(
     a: Annotated[Path, typer.Argument(metavar="A", help="A folder of published files, or one file.")],
-    b: Annotated[Path, typer.Argument(metavar="B", help="Another, e.g. an old runtime's.")],
-    rel: Annotated[float, typer.Option(min=0, help="Numbers this share apart are equal.")] = 1e-9,
-    absolute: Annotated[float, typer.Option("--abs", min=0, help="Numbers this far apart are equal.")] = 1e-9,
-    ignore: Annotated[list[str] | None, typer.Option(metavar="KEY", help="A key not to look at; repeatable.")] = None,
+    b: Annotated[Path, typer.Argument(metavar="B", help="The folder or file to compare with.")],
+    rel: Annotated[
+        float, typer.Option(min=0, help="Relative tolerance: numbers this share apart count as equal.")
+    ] = 1e-9,
+    absolute: Annotated[float, typer.Option("--abs", min=0, help="Absolute tolerance.")] = 1e-9,
+    ignore: Annotated[list[str] | None, typer.Option(metavar="KEY", help="Skip this key; repeatable.")] = None,
     clocks: Annotated[bool, typer.Option("--clocks", help="Compare the files' own clock keys too.")] = False,
-    common: Annotated[bool, typer.Option("--common", help="Look only at what both sides have.")] = False,
+    common: Annotated[bool, typer.Option("--common", help="Compare only keys that both sides have.")] = False,
     show_all: Annotated[bool, typer.Option("--all", help="Show every difference.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -47,7 +49,7 @@ def command(
 def print_differences(
     a: Path, b: Path, found: Mapping[str, Sequence[Difference]], *, as_json: bool, show_all: bool
 ) -> None:
-    """Per file how many, then each: the largest first."""
+    """Print the number of differences per file, then each difference: the largest first."""
     if as_json:
         files = {name: [vars(each) for each in differences] for name, differences in found.items()}
         print(json.dumps({"a": str(a), "b": str(b), "files": files}, default=plain))
@@ -103,5 +105,5 @@ def _value(value: Any) -> str:
 
 
 def _apart(each: Difference) -> str:
-    """A share of the larger number."""
+    """Return a difference as a share of the larger number."""
     return f"{each.size:.2g}" if each.size != float("inf") else "-"

@@ -29,11 +29,11 @@ def command(
     seconds: Seconds = None,
     watch: Watch = False,
     is_deep: Annotated[
-        bool, typer.Option("--deep", help="Read the whole history too, for events that stand twice: takes minutes.")
+        bool, typer.Option("--deep", help="Also search the whole history for events stored twice; takes minutes.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Say whether the contract is kept: every file, log and invariant, the store and its owner, and what to do.
+    """Check every file, log and invariant of the contract, the store and its owner, and say what to do.
 
     Exit code 0: healthy, 1: degraded, 2: broken.
     """
@@ -50,7 +50,7 @@ def command(
 
 
 def print_look(look: Look, *, as_json: bool) -> None:
-    """All checks, the overall state, and an advice for each finding."""
+    """Print all checks, the overall state, and advice for each finding."""
     if as_json:
         print(json.dumps(look.as_json()))
         return
@@ -58,7 +58,7 @@ def print_look(look: Look, *, as_json: bool) -> None:
 
 
 def doctor_view(look: Look, console: Console) -> RenderableType:
-    """As much as fits on a terminal: groups in which all is well get one line where there is no room for more."""
+    """Return as much as fits on a terminal: if space is short, groups without findings take one line."""
     full = [*_begin(look), *_lines(look.checks), *_end(look)]
     if len(console.render_lines(Group(*full), pad=False)) < console.height:
         return Group(*full)
@@ -66,7 +66,7 @@ def doctor_view(look: Look, console: Console) -> RenderableType:
 
 
 def doctor_line(look: Look) -> str:
-    """One line: when, how, and what is not well."""
+    """Return one line: the time, the state, and the findings."""
     absent = _without_owner(look.checks)
     told = [each for each in look.checks if each.state is not State.OK and not (absent and each.follows)]
     bad = [f"{each.name}: {each.found}" for each in told]
@@ -77,12 +77,12 @@ def doctor_line(look: Look) -> str:
 
 
 def _without_owner(checks: Sequence[Check]) -> Check | None:
-    """What is said of an owner that does not run or answer; null: one does, or none is to."""
+    """Return the finding about an owner that does not run or answer; null if one answers or none is needed."""
     return next((each for each in checks if each.name == "owner" and each.state is not State.OK), None)
 
 
 def _begin(look: Look) -> Iterator[RenderableType]:
-    """Without an owner that comes first, since most of what is wrong follows from it."""
+    """Put a missing owner first, since most other findings follow from it."""
     if (owner := _without_owner(look.checks)) is not None:
         yield Text.assemble(_sign(owner.state), f"  {owner.found}: {owner.advice}")
         yield ""

@@ -20,7 +20,7 @@ def command(
         Path | None,
         typer.Option(metavar="DIR", help="Home folder; else TAPE_HOME, else, in a checkout of Tape, this folder."),
     ] = None,
-    seconds: Annotated[float | None, typer.Option(min=0.1, help="End after so long; else with Ctrl-C.")] = None,
+    seconds: Annotated[float | None, typer.Option(min=0.1, help="End after this time; else with Ctrl-C.")] = None,
 ) -> None:
     """Run the executor alone, beside `tape serve`."""
     # Other runtimes have a module of this name too. Started by mistake in such a runtime's folder, this command must

@@ -39,20 +39,21 @@ def command(
     context: typer.Context,
     file: Annotated[str, typer.Argument(metavar="FILE", help="A published file: nav or nav.json.")],
     symbol: Annotated[
-        str | None, typer.Argument(metavar="[SYMBOL]", help="Whose number; in expectancy also an hour or a regime.")
+        str | None,
+        typer.Argument(metavar="[SYMBOL]", help="Symbol of the number; in expectancy also an hour or a regime."),
     ] = None,
     key: Annotated[
         str | None, typer.Argument(metavar="[KEY]", help="Which number: drawdown_pct, or components.router.")
     ] = None,
     as_of: AsOf = None,
     tz: Zone = None,
-    limit: Annotated[int, typer.Option(min=1, help="Rows of each kind at the most.")] = 10,
-    show_all: Annotated[bool, typer.Option("--all", help="Show the formulas further down too.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="Show at most this many rows of each kind.")] = 10,
+    show_all: Annotated[bool, typer.Option("--all", help="Also show the formulas of inputs further down.")] = False,
     as_json: Json = False,
 ) -> None:
     """Trace a published number: its formulas, their inputs, the rows behind it.
 
-    For the instant of the published file, unless --as-of says another. Exit code 1: the rows say another number.
+    The instant is that of the published file, unless --as-of is given. Exit code 1: the rows give another number.
     """
     session = Session(home_of(context))
     zone, meant = tz or UTC, _state_file(file)
@@ -80,7 +81,7 @@ def _state_file(name: str) -> StateFile:
 
 
 def print_explanation(found: Explanation, *, as_json: bool, show_all: bool, zone: tzinfo = UTC) -> None:
-    """The value and whether the file says the same, then where it comes from; far formulas only with ``show_all``."""
+    """Print the value, whether the file has the same, then its origin; distant formulas only with ``show_all``."""
     if as_json:
         print(orjson.dumps(found.as_json(), default=plain, option=_OPTIONS).decode())
         return
@@ -113,7 +114,7 @@ def _top(found: Explanation, zone: tzinfo) -> Iterator[RenderableType]:
 
 
 def _unit(unit: str | None) -> str:
-    """What stands behind a number: a range in brackets, nothing behind a bare number or a count."""
+    """Return the text after a number: a range in brackets, nothing for a bare number or a count."""
     if unit is None or unit == "1":
         return ""
     return f" ({unit})" if ".." in unit else f" {unit}"

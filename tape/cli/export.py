@@ -1,4 +1,4 @@
-"""``tape export``: the contract's files, or the six logs, of now or of an instant."""
+"""``tape export``: the contract's files, or the six logs, as of now or of an instant."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ from tape.store.status import newest_event
 def command(
     context: typer.Context,
     files: Annotated[
-        list[str] | None, typer.Argument(metavar="[FILE ...]", help="nav or nav.json; all if none.")
+        list[str] | None, typer.Argument(metavar="[FILE ...]", help="Files to publish, e.g. nav or nav.json; else all.")
     ] = None,
     as_of: AsOf = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where to write; else logs/state of the home folder.")
+        Path | None, typer.Option(metavar="DIR", help="Folder to write to; else logs/state of the home folder.")
     ] = None,
     jsonl: Annotated[
-        bool, typer.Option("--jsonl", help="Write the six JSONL logs whole instead (needs --out).")
+        bool, typer.Option("--jsonl", help="Write the six JSONL logs in full instead (needs --out).")
     ] = False,
     as_published: Annotated[
         int | None,
-        typer.Option(metavar="ID", help="One publication of `tape show exports` again, to the byte (needs --out)."),
+        typer.Option(metavar="ID", help="Make a publication listed by `tape show exports` again (needs --out)."),
     ] = None,
     take_over: TakeOver = False,
     as_json: Json = False,
 ) -> None:
-    """Publish the contract's files, as of now or as of an instant. A file of another program is not replaced."""
+    """Publish the contract's files, as of now or as of an instant. Files of other programs are not replaced."""
     session = Session(home_of(context))
     if as_published is not None:
         if out is None or files or jsonl or as_of is not None:
@@ -78,7 +78,7 @@ def _republish(session: Session, export_id: int, folder: Path) -> Path:
 def _export_through_owner(
     session: Session, names: list[str], as_of: Given | None, folder: Path, *, take_over: bool
 ) -> tuple[list[Path], datetime]:
-    """Exports inside the owner; no names: the JSONL logs."""
+    """Export inside the owner; no names: the JSONL logs."""
     if as_of == Newest():
         told: str | None = "newest"  # an empty store has none, and is exported as of now
     else:
@@ -93,7 +93,7 @@ def _export_through_owner(
 def _export_from_file(
     session: Session, names: list[str], as_of: Given | None, folder: Path, *, take_over: bool
 ) -> tuple[list[Path], datetime]:
-    """Exports from the file, read-only; no names: the JSONL logs."""
+    """Export from the file, read-only; no names: the JSONL logs."""
     own, files = OwnFiles(session.home), [state_file(name) for name in names]
     if not session.places.database.exists():
         for path in [] if take_over else exported(folder, files):
@@ -113,7 +113,7 @@ def _export_from_file(
 
 
 def print_published(paths: list[Path], folder: Path, as_of: datetime, *, as_json: bool) -> None:
-    """The files written, with their sizes."""
+    """Print the files written, with their sizes."""
     if as_json:
         print(json.dumps({"as_of": as_of.isoformat(), "files": [str(path) for path in paths]}))
         return

@@ -1,4 +1,4 @@
-"""Which exceptions are told in one line: those a user can act on. Any other one is a mistake of this program."""
+"""Failures told in one line: exceptions that a user can act on. Any other exception is a bug of this program."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tape.store.errors import StoreError
 
 
 def usage_told(error: Any) -> str:
-    """Return the message of a wrong usage: of a value that typer refuses, what was expected and what was found."""
+    """Return the message of a usage error; for a value that typer refuses, what was expected and what was found."""
     cause = error.__cause__
     if isinstance(cause, ValidationError):
         error.message = value_told(cause.errors()[0])
@@ -21,10 +21,10 @@ def usage_told(error: Any) -> str:
 
 
 def place_of(error: Exception) -> str:
-    """Return where in somebody's SQL an error lies, in two lines; empty for any other error."""
+    """Return the place of an error in the user's SQL, in two lines; empty for any other error."""
     return error.place if isinstance(error, StoreError) else ""
 
 
 def is_expected(error: Exception) -> bool:
-    """Return whether the message of an error is all that a user needs."""
+    """Return whether an error is one that a user can act on, so that its message is enough."""
     return isinstance(error, (StoreError, duckdb.Error))

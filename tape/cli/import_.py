@@ -1,4 +1,4 @@
-"""``tape import``: a folder of old logs."""
+"""``tape import``: imports a folder of old logs."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def command(
 
 
 def _stored_until(connection: duckdb.DuckDBPyConnection, began: datetime) -> str:
-    """What an import that was interrupted has stored: log by log, whole."""
+    """Return what an interrupted import has stored: whole logs, one after another."""
     rows = connection.execute(
         "select log, sum(last_seq - first_seq + 1)::bigint from imports where imported_ts = ? group by 1 order by 1",
         [began],
@@ -64,7 +64,7 @@ def _stored_until(connection: duckdb.DuckDBPyConnection, began: datetime) -> str
 
 
 def _what_is_at(path: Path) -> str:
-    """What somebody gave who was asked for a folder of logs."""
+    """Return what is at the path that the user gave instead of a folder of logs."""
     if not path.exists():
         return f"nothing at {path}"
     folder = log_folder(path.absolute())
@@ -73,7 +73,7 @@ def _what_is_at(path: Path) -> str:
 
 @contextmanager
 def import_progress(folder: Path, count: int) -> Iterator[Callable[[Path], None]]:
-    """A progress bar over ``count`` files of a folder, on a terminal only."""
+    """Show a progress bar over ``count`` files of a folder, on a terminal only."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -86,7 +86,7 @@ def import_progress(folder: Path, count: int) -> Iterator[Callable[[Path], None]
 
 
 def print_import(report: ImportReport, *, as_json: bool) -> None:
-    """Per file: lines read, stored, already there, rejected; then what else is to be said, and what was not read."""
+    """Print per file the lines read, stored, known and rejected; then notes, and the files that were not read."""
     if as_json:
         files = {file: asdict(count) for file, count in report.files.items()}
         unread = [asdict(each) for each in report.unread]

@@ -1,7 +1,7 @@
-"""Which columns of a relation are shown, in which order, and how its rows are chosen: THE table.
+"""The layouts of relations: the one table of shown columns, their order, and the choice of rows.
 
-A relation that is not listed shows all its columns but the envelope's (who recorded it, when it arrived). An entry is a
-column, or ``document.key``; ``=words`` is its head where the name is too long for one.
+A relation that is not listed shows all its columns except the envelope's (producer, arrival and so on). An entry is a
+column, or ``document.key``; ``=words`` is its head if the name is too long.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ _NEWEST_FIRST = {
 
 
 def layout_of(relation: str) -> list[tuple[str, str | None]] | None:
-    """Columns and their heads, in order; ``None``: all but the envelope."""
+    """Return columns and their heads, in order; ``None``: all but the envelope."""
     entries = _LAYOUTS.get(relation) or _LAYOUTS.get(relation.removeprefix("seen_"))
     if entries is None:
         return None
@@ -141,5 +141,5 @@ def layout_of(relation: str) -> list[tuple[str, str | None]] | None:
 
 
 def newest_first(relation: str) -> str | None:
-    """The order that puts the newest rows first; ``None``: the relation has an order of its own."""
+    """Return the order that puts the newest rows first; ``None``: the relation has an order of its own."""
     return _NEWEST_FIRST.get(relation)

@@ -1,4 +1,4 @@
-"""The limits of a home as a person reads them: the account's, the symbols', and what is worth a word."""
+"""The limits of a home for people: the account's, the symbols', and remarks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tape.client.limits_in_force import InForce, Shown, ShownSymbol, of_nav
 
 
 def print_limits(found: InForce, home: Path, *, as_of: datetime | None, as_json: bool, zone: tzinfo = UTC) -> None:
-    """Every limit with its unit, beside the default; of each symbol what holds for it."""
+    """Print every limit with its unit, beside the default, and the limits of each symbol."""
     if as_json:
         print(json.dumps(found.as_json()))
         return

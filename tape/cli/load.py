@@ -1,4 +1,4 @@
-"""``tape load``: events at a given rate, to measure with."""
+"""``tape load``: records events at a given rate, for measurements."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from tape.runtime.load import load as load_home
 
 def command(
     context: typer.Context,
-    rate: Annotated[float, typer.Option(min=1, help="Events a second, all producers together.")] = 200.0,
-    seconds: Annotated[float, typer.Option(min=0.1, help="How long.")] = 10.0,
-    producers: Annotated[int, typer.Option(min=1, help="Processes that record.")] = 1,
+    rate: Annotated[float, typer.Option(min=1, help="Events per second, all producers together.")] = 200.0,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Duration.")] = 10.0,
+    producers: Annotated[int, typer.Option(min=1, help="Number of processes that record.")] = 1,
     seed: Annotated[int, typer.Option(help="The same seed gives the same events.")] = 1,
     as_json: Json = False,
 ) -> None:
@@ -28,7 +28,7 @@ def command(
 
 
 def print_loaded(loaded: Loaded, *, as_json: bool) -> None:
-    """What a load run recorded, by event type."""
+    """Print what a load run recorded, by event type."""
     if as_json:
         print(json.dumps(vars(loaded)))
         return

@@ -1,4 +1,4 @@
-"""``tape migrate``: the schema and the views of a database."""
+"""``tape migrate``: creates or upgrades the schema and the views of a database."""
 
 from __future__ import annotations
 

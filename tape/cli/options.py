@@ -1,4 +1,4 @@
-"""The options that several commands share, and the home folder; light to import."""
+"""Options that several commands share, and the home folder; light to import."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tape.client import instants
 
 
 def home_of(context: typer.Context) -> Path:
-    """Return the home folder that a command works on: ``--home``, else what the settings say."""
+    """Return the home folder of a command: ``--home``, else the one from the settings."""
     if isinstance(context.obj, Path):
         return context.obj
     from tape.settings import home_folder  # takes a third of a second to load
@@ -21,10 +21,10 @@ def home_of(context: typer.Context) -> Path:
 
 
 def instant_text(text: str) -> str:
-    """Return a text that says an instant: which one may depend on the store and on ``--tz``.
+    """Check the text of an instant and return it; its value may depend on the store and on ``--tz``.
 
     Raises:
-        typer.BadParameter: it says none.
+        typer.BadParameter: the text is not an instant.
     """
     try:
         instants.instant(text, datetime.now(UTC))
@@ -34,10 +34,10 @@ def instant_text(text: str) -> str:
 
 
 def zone(text: str) -> tzinfo:
-    """Return the time zone that a person named.
+    """Return the time zone that a user named.
 
     Raises:
-        typer.BadParameter: there is none of this name.
+        typer.BadParameter: there is no zone of this name.
     """
     try:
         return instants.zone(text)
@@ -55,7 +55,7 @@ Zone = Annotated[
         "--tz",
         parser=zone,
         metavar="ZONE",
-        help="Times are of this zone (Europe/Berlin, local), shown and given; else UTC.",
+        help="Time zone of times given and shown (Europe/Berlin, local); else UTC.",
     ),
 ]
 TakeOver = Annotated[
@@ -64,16 +64,16 @@ TakeOver = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 EVERY_S = 2.0
-"""From look to look of ``--watch``, unless said."""
-Watch = Annotated[bool, typer.Option("--watch", help="Look again and again, until Ctrl-C.")]
+"""Seconds between looks of ``--watch`` by default."""
+Watch = Annotated[bool, typer.Option("--watch", help="Refresh until Ctrl-C.")]
 LEAST_S = 0.1
 
 
 def seconds(text: str) -> float:
-    """Return the seconds from look to look that a person gave.
+    """Return the seconds between looks that a user gave.
 
     Raises:
-        typer.BadParameter: the text is no such number.
+        typer.BadParameter: the text is not such a number.
     """
     try:
         given = float(text)
@@ -86,15 +86,16 @@ def seconds(text: str) -> float:
 
 
 Seconds = Annotated[
-    float | None, typer.Argument(metavar="[SECONDS]", parser=seconds, help="With --watch: from look to look; else 2.")
+    float | None,
+    typer.Argument(metavar="[SECONDS]", parser=seconds, help="With --watch: seconds between looks; else 2."),
 ]
 
 
 def is_watched(watch: bool, seconds: float | None) -> bool:
-    """Return whether a command looks again and again.
+    """Return whether a command repeats its look.
 
     Raises:
-        typer.BadParameter: it looks once, and is told how often.
+        typer.BadParameter: seconds are given without ``--watch``.
     """
     if seconds is not None and not watch:
         raise typer.BadParameter("SECONDS needs --watch")

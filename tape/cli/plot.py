@@ -1,4 +1,4 @@
-"""``tape plot``: equity, drawdown or a column of a view as a chart, on the terminal or in a file."""
+"""``tape plot``: draws equity, drawdown or a column of a view, on the terminal or in a file."""
 
 from __future__ import annotations
 
@@ -37,22 +37,22 @@ def command(
     name: Annotated[str, typer.Argument(metavar="WHAT", help="equity, drawdown, or a table or view.")],
     column: Annotated[str | None, typer.Argument(metavar="[COLUMN]", help="A column of numbers of the view.")] = None,
     since: Annotated[
-        str | None, typer.Option("--from", parser=instant_text, metavar="T", help=f"Where it begins: {FORMS}.")
+        str | None, typer.Option("--from", parser=instant_text, metavar="T", help=f"Start of the span: {FORMS}.")
     ] = None,
     until: Annotated[
-        str | None, typer.Option("--to", parser=instant_text, metavar="T", help="Where it ends; else --as-of.")
+        str | None, typer.Option("--to", parser=instant_text, metavar="T", help="End of the span; else --as-of.")
     ] = None,
     as_of: AsOf = None,
     tz: Zone = None,
-    symbol: Annotated[str | None, typer.Option(metavar="SYMBOL", help="Only the rows of this symbol.")] = None,
+    symbol: Annotated[str | None, typer.Option(metavar="SYMBOL", help="Only rows of this symbol.")] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write NAME.svg or NAME.png (pip install 'tape[plot]').")
     ] = None,
 ) -> None:
-    """Draw equity, drawdown or a column of a view over time; of a view without a time a bar per row.
+    """Draw equity, drawdown or a column of a view over time; a view without a time gets a bar per row.
 
-    Thousands of rows are thinned so that each peak and trough stays. Without --from: of the account the last 24 hours,
-    of a view all rows.
+    Rows are thinned so that each peak and trough stays. Without --from, equity and drawdown cover the last 24 hours,
+    and a view all of its rows.
     """
     if (column is None) != (name in _ACCOUNT):
         told = (
@@ -82,10 +82,10 @@ def _span(
     *,
     is_account: bool,
 ) -> Span:
-    """Return from when to when is drawn, and as of when.
+    """Return the start, end and instant of the chart.
 
     Raises:
-        typer.BadParameter: the span ends before it begins.
+        typer.BadParameter: the end is before the start.
     """
     to = session.at(until or as_of, zone) or datetime.now(UTC)
     at = session.at(as_of or until, zone) or to
@@ -96,7 +96,7 @@ def _span(
 
 
 def _drawn(session: Session, name: str, column: str | None, span: Span, steps: int) -> Series | Bars:
-    """Return what is drawn.
+    """Return the data of the chart.
 
     Raises:
         typer.BadParameter: there is no such table or view.
@@ -153,7 +153,7 @@ def _texts(bars: Bars) -> list[str]:
 
 
 def _told(drawn: Series | Bars, zone: tzinfo) -> list[str]:
-    """Return what stands beside a chart: how many rows, between when, and the extremes."""
+    """Return the text beside a chart: the number of rows, their span, and the extremes."""
     if isinstance(drawn, Bars):
         unknown = sum(value is None for _, value in drawn.bars)
         return [f"{len(drawn.bars)} rows" + (f", {unknown} of them unknown" if unknown else "")]

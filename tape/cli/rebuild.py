@@ -1,4 +1,4 @@
-"""``tape rebuild``: a damaged or lost database, made again."""
+"""``tape rebuild``: rebuilds a damaged or lost database."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from tape.store.recovery.rebuild import rebuild as rebuild_database
 def command(
     context: typer.Context,
     source: Annotated[
-        Path | None, typer.Option("--from", metavar="BACKUP", help="Begin with this one; else the newest whole one.")
+        Path | None, typer.Option("--from", metavar="BACKUP", help="Backup to begin with; else the newest intact one.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Make a damaged or lost database again: a backup, and the journal behind it. The old one is set aside.
+    """Rebuild a damaged or lost database from a backup and the journal recorded after it. The old one is set aside.
 
-    Exit code 1: something that the old database had could not be brought back.
+    Exit code 1: something that the old database had is lost.
     """
     session = Session(home_of(context))
     with owning(session.home):
@@ -38,7 +38,7 @@ def command(
 
 
 def print_rebuilt(done: Rebuilt, *, as_json: bool) -> None:
-    """What a rebuild read and stored, what it could not bring back, and where the old database is."""
+    """Print what a rebuild read and stored, what is lost, and where the old database is."""
     if as_json:
         print(json.dumps(asdict(done)))
         return

@@ -1,4 +1,4 @@
-"""``tape report``: what an account did in a span of time."""
+"""``tape report``: reports what an account did in a span of time."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _SPAN = timedelta(hours=24)
 def command(
     context: typer.Context,
     since: Annotated[
-        str | None, typer.Option("--from", parser=instant_text, metavar="T", help=f"Where it begins: {FORMS}.")
+        str | None, typer.Option("--from", parser=instant_text, metavar="T", help=f"Start of the span: {FORMS}.")
     ] = None,
     until: Annotated[
-        str | None, typer.Option("--to", parser=instant_text, metavar="T", help="Where it ends; else now.")
+        str | None, typer.Option("--to", parser=instant_text, metavar="T", help="End of the span; else now.")
     ] = None,
-    symbol: Annotated[str | None, typer.Option(metavar="SYMBOL", help="Only what was done in this symbol.")] = None,
+    symbol: Annotated[str | None, typer.Option(metavar="SYMBOL", help="Only events of this symbol.")] = None,
     tz: Zone = None,
     all_runs: Annotated[bool, typer.Option("--all-runs", help="Also count processes with another NAV.")] = False,
     output: Annotated[str, typer.Option("--format", metavar="FORMAT", help="table, json or csv.")] = "table",
@@ -42,8 +42,8 @@ def command(
 ) -> None:
     """Say what an account did in a span, else in its last 24 hours: equity, drawdown, PnL, costs, vetoes.
 
-    It ends with what the numbers rest on: rows of each table, and which inputs are missing. Processes that told another
-    NAV, as test runs do, are listed and left out.
+    The end of the report shows the rows of each table and the missing inputs. Processes with another NAV, such as test
+    runs, are listed and left out.
     """
     if output not in _FORMATS:
         raise typer.BadParameter(f"expected one of {', '.join(_FORMATS)}, found {output!r}")
@@ -64,7 +64,7 @@ def command(
 
 
 def _say_why_empty(session: Session, report: Report, zone: tzinfo) -> None:
-    """Say of a span without a row when the newest event was."""
+    """Say for a span without rows when the newest event was."""
     if not report.is_empty:
         return
     try:

@@ -1,6 +1,6 @@
-"""A report as a person reads it on a terminal, and as rows of one CSV file.
+"""The layout of a report on a terminal, and as rows of one CSV file.
 
-Laws kept here: what is unknown is ``-``, never 0; every sum stands under its parts; what was left out is said; at most
+Laws kept here: an unknown value is ``-``, never 0; every sum stands under its parts; omissions are reported; at most
 100 columns.
 """
 
@@ -75,7 +75,7 @@ _INPUTS = {
 
 
 def print_report(report: Report, zone: tzinfo) -> None:
-    """Print a report; instants are of a time zone."""
+    """Print a report with instants in a time zone."""
     of = "" if report.symbol is None else f", {printable(report.symbol)}"
     length = span((report.until - report.since).total_seconds())
     title = f"report{of}: {shown(report.since, zone)} to {shown(report.until, zone)}, {length}"
@@ -120,7 +120,7 @@ _KEYS = ("symbol", "reason", "table_name", "input")
 
 
 def _with_texts(row: Row) -> Row:
-    """Return a result with what is said of it in words."""
+    """Return a result with its description in words."""
     verdict = row["verdict"]
     if verdict == "too few":
         verdict = f"too few trades to tell: {row['trades']} of {row['trades_needed']}" if row["trades"] else "no trade"
@@ -237,7 +237,7 @@ def _empty_tables(report: Report) -> Iterator[tuple[str, str, str]]:
 
 
 def _missing(report: Report) -> Iterator[tuple[str, str, str]]:
-    """Yield the inputs that not every row tells, and what follows."""
+    """Yield the inputs that some rows lack, and what follows from that."""
     for row in report.inputs:
         if row["known"] < row["rows"]:
             label, of, then = _INPUTS[row["input"]]

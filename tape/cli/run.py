@@ -1,4 +1,4 @@
-"""``tape run``: a whole runtime, live or on a recorded market."""
+"""``tape run``: runs a whole runtime, live or on a recorded market."""
 
 from __future__ import annotations
 
@@ -25,26 +25,27 @@ MAX = "max"
 
 def command(
     context: typer.Context,
-    seconds: Annotated[float | None, typer.Option(min=0.1, help="End after so long; else with Ctrl-C.")] = None,
+    seconds: Annotated[float | None, typer.Option(min=0.1, help="End after this time; else with Ctrl-C.")] = None,
     replay: Annotated[
         Path | None,
-        typer.Option(metavar="MARKET", help="Trade recorded candles (Parquet, CSV) or raw Binance frames instead."),
+        typer.Option(metavar="MARKET", help="Trade recorded candles (Parquet, CSV) or raw Binance frames."),
     ] = None,
     speed: Annotated[
-        str | None, typer.Option(parser=_speed, metavar="X", help="Replay: max, or x times real time; else max.")
+        str | None, typer.Option(parser=_speed, metavar="X", help="Replay: multiple of real time, or max; else max.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Replay: the same seed gives the same database; else 1.")] = None,
     interval: Annotated[
-        float | None, typer.Option(min=0.05, help="Replay: seconds from tick to tick; else the market's own.")
+        float | None, typer.Option(min=0.05, help="Replay: seconds between ticks; else the market's own.")
     ] = None,
     publish_every: Annotated[
-        float | None, typer.Option(min=1, help="Replay: its seconds from export to export; else two hours.")
+        float | None, typer.Option(min=1, help="Replay: seconds of market time between exports; else 2 hours.")
     ] = None,
     take_over: TakeOver = False,
 ) -> None:
     """Run a whole trading runtime: executor, owner and exporters in one process, on paper money unless configured.
 
-    With --replay it trades a recorded market on that market's clock, in a home without history, and ends with it.
+    With --replay it trades a recorded market on that market's clock, in a home without history, and ends when the
+    market ends.
     """
     session = Session(home_of(context))
     if replay is None:
@@ -81,7 +82,7 @@ def _speed(text: str) -> float | str:
 
 @contextmanager
 def replay_progress() -> Iterator[Callable[[Replayed], None]]:
-    """How far a replay is: a bar on a terminal, and nothing elsewhere."""
+    """Show the progress of a replay: a bar on a terminal, else nothing."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -96,7 +97,7 @@ def replay_progress() -> Iterator[Callable[[Replayed], None]]:
 
 
 def print_replayed(done: Replayed) -> None:
-    """What a replay did."""
+    """Print what a replay did."""
     counts = done.counts
     rows = {
         "market": f"{done.first:%Y-%m-%d %H:%M} to {done.now:%Y-%m-%d %H:%M} UTC",

@@ -1,4 +1,4 @@
-"""What most commands need: the home folder, its settings and database on demand."""
+"""What most commands need: the home folder, its settings, and its database on demand."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tape.store.recovery.damaged import refuse_damaged
 
 
 class Session:
-    """The home folder a command works on and, on demand, what lies in it."""
+    """The home folder of a command and, on demand, its settings and database."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -38,10 +38,10 @@ class Session:
         return Client(self.home, self.settings)
 
     def at(self, text: str | None, zone: tzinfo = UTC) -> datetime | None:
-        """The instant that a text says, of a zone where it has none itself; ``None``: now."""
+        """Return the instant of a text, in a zone if the text has none; ``None``: now."""
         return None if text is None else self.client.at(instant(text, datetime.now(UTC), zone))
 
     def alone(self) -> None:
-        """Refuses what needs the database to itself, to write, while an owner has it, or before it is rebuilt."""
+        """Refuse a command that writes to the database while an owner runs, or before the database is rebuilt."""
         refuse_beside_owner(self.home)
         refuse_damaged(self.home)

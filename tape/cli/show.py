@@ -1,4 +1,4 @@
-"""``tape show``: a table or a view as a person reads it, its columns in a sensible order, units under the heads.
+"""``tape show``: a table or a view for people, with columns in a sensible order and units under the heads.
 
 Laws kept here: on a terminal never wider than 100 columns; columns that do not fit side by side come in several tables,
 each led by the first column; a single row that does not fit is shown from top to bottom. Where there is no terminal a
@@ -51,13 +51,15 @@ def command(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A view or table, e.g. symbol_scores.")],
     as_of: AsOf = None,
     tz: Zone = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Rows at the most; else 50 in a table, all in JSON.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Show at most this many rows; else 50 in a table, all in JSON.")
+    ] = None,
     show_all: Annotated[bool, typer.Option("--all", help="Every column, in the order of the table or view.")] = False,
     as_json: Json = False,
 ) -> None:
     """Show a view or a table: the newest rows first where it has a time. JSON has every column.
 
-    `limits` is shown as an executor checks them, each with its unit; with --all as any other view.
+    `limits` shows each limit as an executor checks it, with its unit; with --all it is shown like any other view.
     """
     names = sorted([*METADATA.tables, *(item.name for item in sql_objects() if not item.is_macro)])
     if name not in names:
@@ -93,7 +95,7 @@ def print_relation(
     is_newest_first: bool,
     zone: tzinfo = UTC,
 ) -> None:
-    """The rows of a table or view; ``count``: how many it has, where that is known."""
+    """Print the rows of a table or view; ``count``: the number of its rows, if known."""
     console = terminal()
     console.print(Text.assemble((relation.name, "bold"), "" if as_of is None else f" as of {shown(as_of, zone)}"))
     if relation.purpose:
@@ -120,7 +122,7 @@ def _width(console: Console) -> int:
 
 
 def _values(relation: Relation, answer: Answer, rows: Sequence[Sequence[Any]], *, show_all: bool) -> Values:
-    """The columns to show, each with its values."""
+    """Return the columns to show, each with its values."""
     places = {column: at for at, column in enumerate(answer.columns)}
     listed = None if show_all else layout_of(relation.name)
     entries = listed or [(column, None) for column in answer.columns if show_all or column not in ENVELOPE]
@@ -140,7 +142,7 @@ def _values(relation: Relation, answer: Answer, rows: Sequence[Sequence[Any]], *
 
 
 def _field_type(struct: str, key: str) -> str:
-    """The type of a field, from DuckDB's ``STRUCT(maker_first BOOLEAN, ..)``."""
+    """Return the type of a field, from DuckDB's ``STRUCT(maker_first BOOLEAN, ..)``."""
     fields = struct.partition("(")[2].removesuffix(")").split(", ")
     return next((kind for name, _, kind in (field.partition(" ") for field in fields) if name == key), "VARCHAR")
 
@@ -155,7 +157,7 @@ def _tables(relation: Relation, values: Values, rows: int, width: int) -> list[T
 
 
 def _fitting(values: Values, texts: list[list[str]], width: int) -> list[list[tuple[int, int]]]:
-    """Columns and their widths in groups that fit side by side, the first column in each."""
+    """Return columns and their widths in groups that fit side by side, with the first column in each."""
     longest = _MAX_TEXT if width < UNBOUNDED else UNBOUNDED
     wanted = [_wanted(column, cells, longest) for (column, _), cells in zip(values, texts, strict=True)]
     least = [_least(column, each) for (column, _), each in zip(values, wanted, strict=True)]
@@ -177,7 +179,7 @@ def _can_fold(column: Shown) -> bool:
 
 
 def _narrowed(values: Values, wanted: list[int], group: list[int], width: int) -> list[int]:
-    """Widths of a group: its texts make room for all to fit, the widest first."""
+    """Return the widths of a group: text columns are narrowed until all fit, the widest first."""
     widths = {at: wanted[at] for at in group}
     while sum(widths.values()) + _GAP * (len(group) - 1) > width:
         foldable = [at for at in group if widths[at] > _least(values[at][0], wanted[at])]
@@ -210,7 +212,7 @@ def _side_by_side(values: Values, texts: list[list[str]], group: list[tuple[int,
 
 
 def _head(column: Shown, width: int, *, has_units: bool) -> Text:
-    """The words of a head in lines of a width, its unit in one of its own where any column has one."""
+    """Return the words of a head in lines of a width; units get a line of their own if any column has one."""
     lines = [""]
     for word in column.words:
         if lines[-1] and len(lines[-1]) + 1 + len(word) > width:

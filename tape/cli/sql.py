@@ -1,4 +1,4 @@
-"""``tape sql``: a statement, a session, or the statements of stdin."""
+"""``tape sql``: runs a statement, a session, or the statements of stdin."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ def command(
 ) -> None:
     """Ask the database, read-only. Views show the instant given with --as-of, else now.
 
-    Without QUERY a session at a terminal, else the statements of stdin, one after another, up to the first that fails.
+    Without QUERY, a terminal gets a session; otherwise the statements of stdin run one after another, up to the first
+    that fails.
     """
     if output not in FORMATS:
         raise typer.BadParameter(f"expected one of {', '.join(FORMATS)}, found {output!r}")

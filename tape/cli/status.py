@@ -1,4 +1,4 @@
-"""``tape status``: how the store and its owner do."""
+"""``tape status``: shows the state of the store and its owner."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _STANDS_STILL = 3
 
 
 def command(context: typer.Context, seconds: Seconds = None, watch: Watch = False, as_json: Json = False) -> None:
-    """Rows per table, age of the published files, what is stored of the journal, and how the owner does.
+    """Show rows per table, age of the published files, progress of the journal, and the state of the owner.
 
     Exit code 0: the owner is ready, 1: it is not, or none runs.
     """
@@ -41,7 +41,7 @@ def command(context: typer.Context, seconds: Seconds = None, watch: Watch = Fals
 
 
 def _status(home: Path) -> dict[str, Any]:
-    """What the owner says, else what the file says; an owner that does not answer in time is not ready."""
+    """Return the owner's status, else that of the file; an owner that does not answer in time is not ready."""
     if owner_pid(home) is None:
         from tape.client.file_status import status_of_file  # loads the database
 
@@ -54,7 +54,7 @@ def _status(home: Path) -> dict[str, Any]:
 
 
 def print_status(status: dict[str, Any], *, as_json: bool) -> None:
-    """Rows per table, age of each published file, what the journal holds, and how the owner does where one runs."""
+    """Print rows per table, age of each published file, progress of the journal, and the owner's state if one runs."""
     if as_json:
         print(json.dumps(status, default=plain))
         return
@@ -66,7 +66,7 @@ def print_status(status: dict[str, Any], *, as_json: bool) -> None:
 
 
 def status_view(status: dict[str, Any], console: Console) -> RenderableType:
-    """As much as fits on a terminal: where there is no room, tables without rows are left out, then all tables."""
+    """Return as much as fits on a terminal: if space is short, tables without rows are left out, then all tables."""
     lines = [Text(line) for line in _lines(status)]
     files, tables = _files_shown(status["files"]), status["tables"]
     filled = [table for table in tables if table["rows"]]
@@ -80,7 +80,7 @@ def status_view(status: dict[str, Any], console: Console) -> RenderableType:
 
 
 def status_line(status: dict[str, Any]) -> str:
-    """One line: rows, the oldest file, gaps, sync, and what fails."""
+    """Return one line: rows, the oldest file, gaps, sync, and failures."""
     ages = {name: file["age_s"] for name, file in status["files"].items() if file["age_s"] is not None}
     oldest = max(ages, key=lambda name: ages[name], default=None)
     parts = [
@@ -96,7 +96,7 @@ def status_line(status: dict[str, Any]) -> str:
 
 
 def _ahead(status: dict[str, Any]) -> list[str]:
-    """Which tables hold events whose time has not come: no number counts them before."""
+    """Return which tables hold events in the future: no number counts them before their time."""
     return [
         f"{table['name']}: {table['ahead']:,} of {table['rows']:,} rows are later than now,"
         f" up to {_second(table['ahead_until'])}"
@@ -130,7 +130,7 @@ def _lines(status: dict[str, Any]) -> Iterator[str]:
 
 
 def _failing(status: dict[str, Any]) -> list[str]:
-    """Why it is not ready, and what fails beside that."""
+    """Return why the owner is not ready, and what else fails."""
     reasons = status.get("not_ready", [])
     failing = [f"{name}: {worker['error']}" for name, worker in status.get("workers", {}).items() if worker["error"]]
     beside = [line for line in failing if line not in reasons]
@@ -160,7 +160,7 @@ def _tables_shown(tables: list[dict[str, Any]]) -> Table:
 
 
 def _second(instant: Any) -> str:
-    """An instant to the second; JSON has all of it."""
+    """Return an instant to the second; JSON has the full precision."""
     text = shown(instant)
     return text if text == "-" else f"{text[:19]}Z"
 

@@ -1,4 +1,4 @@
-"""``tape sync``: the mirror in Firestore."""
+"""``tape sync``: runs the mirror in Firestore."""
 
 from __future__ import annotations
 

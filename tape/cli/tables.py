@@ -1,4 +1,4 @@
-"""A query's rows."""
+"""Prints the rows of a query."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _GAP = 3
 
 
 def write_rows(rows: Rows, output: str, file: TextIO, zone: tzinfo = UTC) -> int:
-    """Writes a query's rows as JSON or CSV, as they come; returns how many there were. ``zone``: of their times."""
+    """Write a query's rows as JSON or CSV, as they come; return their number. ``zone``: of their times."""
     count = 0
     if output == "csv":
         writer = csv.writer(file, lineterminator="\n")
@@ -40,7 +40,7 @@ def write_rows(rows: Rows, output: str, file: TextIO, zone: tzinfo = UTC) -> int
 
 
 def in_zone(rows: Batch, types: Sequence[str], zone: tzinfo) -> Batch:
-    """Rows whose instants are of a zone; those within documents and lists stay as they are."""
+    """Return rows with instants in a zone; instants inside documents and lists are not changed."""
     places = [at for at, kind in enumerate(types) if kind == "TIMESTAMP WITH TIME ZONE"]
     if zone is UTC or not places:
         return rows
@@ -62,9 +62,9 @@ def print_table(
     title: str | None = None,
     text: Callable[[Any], str] = shown,
 ) -> None:
-    """Rows as a table; where the columns do not fit side by side, as several, each led by the first column.
+    """Print rows as a table; columns that do not fit side by side come in several tables, each with the first column.
 
-    Where there is no terminal it is one table, as wide as it needs to be.
+    Without a terminal it is one table, as wide as needed.
     """
     console = terminal()
     if title is not None:
@@ -82,15 +82,15 @@ def print_table(
 
 
 def _fitting(names: list[str], rows: list[list[str]], width: int) -> list[list[int]]:
-    """Column numbers in groups that fit into a width, the first column in each."""
+    """Return column numbers in groups that fit into a width, with the first column in each."""
     widths = [min(MAX_CELL, max(len(name), *(len(row[at]) for row in rows), 0)) for at, name in enumerate(names)]
     return packed(widths, width - 1, _GAP)
 
 
 def packed(widths: Sequence[int], room: int, gap: int) -> list[list[int]]:
-    """Return column numbers in groups that fit side by side into ``room``, the first column in each.
+    """Return column numbers in groups that fit side by side into ``room``, with the first column in each.
 
-    A group has two columns at least, also where those are too wide. ``gap``: blanks between two columns.
+    A group has at least two columns, even if they are too wide. ``gap``: spaces between two columns.
     """
     groups: list[list[int]] = [[0]]
     for at in range(1, len(widths)):

@@ -1,7 +1,7 @@
-"""``tape tail``: the newest rows and those that come, a line each.
+"""``tape tail``: the newest rows and all later ones, one line each.
 
-Laws kept here: columns of fixed widths, so that lines of different moments stand under one another; at most 100
-columns; heads with units; a text that does not fit ends in three dots and is whole in JSON, a number is never cut.
+Laws kept here: columns have fixed widths, so that lines printed at different times align; at most 100 columns; heads
+have units; text that does not fit ends in three dots and is complete in JSON; a number is never cut.
 """
 
 from __future__ import annotations
@@ -65,13 +65,13 @@ _UNITS = {"decision.intent.price": "quote/base"}
 def command(
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help=f"{', '.join(SOURCES)}.")],
-    count: Annotated[int, typer.Option("-n", min=0, help="How many of the newest rows first.")] = 10,
-    follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Go on with what comes, until Ctrl-C.")] = True,
-    symbol: Annotated[str | None, typer.Option(help="Of one instrument only, e.g. BTCUSDT.")] = None,
+    count: Annotated[int, typer.Option("-n", min=0, help="Number of newest rows to begin with.")] = 10,
+    follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Go on with new rows, until Ctrl-C.")] = True,
+    symbol: Annotated[str | None, typer.Option(help="Only this instrument, e.g. BTCUSDT.")] = None,
     tz: Zone = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One object a line, every column.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line, with every column.")] = False,
 ) -> None:
-    """Show the newest rows, and follow what comes, in the order in which it is stored."""
+    """Show the newest rows, then new rows as they are stored."""
     if name not in SOURCES:
         raise typer.BadParameter(f"expected one of {', '.join(SOURCES)}, found {name!r}")
     if symbol is not None and name == "ticks":
@@ -94,7 +94,7 @@ def command(
 
 
 def _normal_symbol(home: Path, symbol: str) -> str:
-    """Return the symbol as it is stored; that nothing knows it yet is said, since its first row may still come."""
+    """Return the symbol as it is stored; warn if it is unknown, since its first row may still come."""
     name = normal(symbol)
     known, fault = known_symbols(home)
     if name not in known and fault is None:
@@ -107,7 +107,7 @@ def _note(text: str) -> None:
 
 
 class Lines:
-    """Prints rows of one source under their heads, which a terminal shows again when they have gone out of sight."""
+    """Prints rows of one source; on a terminal the heads are repeated when they have scrolled out of sight."""
 
     def __init__(self, name: str, zone: tzinfo = UTC) -> None:
         self._console, self._zone = terminal(), zone
@@ -143,7 +143,7 @@ class Lines:
 
 
 def print_json_lines(rows: Iterable[Mapping[str, Any]], zone: tzinfo = UTC) -> None:
-    """One object a line, every column."""
+    """Print one object per line, with every column."""
     for row in rows:
         moved = {name: value.astimezone(zone) if isinstance(value, datetime) else value for name, value in row.items()}
         print(json.dumps(finite(moved), default=plain), flush=True)
@@ -162,7 +162,7 @@ def _shown(name: str, entry: str) -> Shown:
 
 
 def _at(row: Mapping[str, Any], path: str, zone: tzinfo) -> Any:
-    """The value at a path; null where the document ends before."""
+    """Return the value at a path; null if the document ends before."""
     column, *keys = path.split(".")
     value = row[column]
     if not keys:
@@ -173,7 +173,7 @@ def _at(row: Mapping[str, Any], path: str, zone: tzinfo) -> Any:
 
 
 def _short_label(label: str, width: int) -> str:
-    """A unit; of a long name of a zone its city."""
+    """Return a unit; a long name of a zone is shortened to its city."""
     return label if len(label) <= width else label.rpartition("/")[2][:width]
 
 
@@ -182,7 +182,7 @@ def _short(instant: datetime) -> str:
 
 
 def _fitting(column: Shown, width: int, value: Any) -> str:
-    """A text that fits: a number loses decimals, and is never cut."""
+    """Return text that fits: a number loses decimals, but is never cut."""
     text = text_of(column, value)
     if len(text) <= width:
         return text

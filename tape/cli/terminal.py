@@ -1,4 +1,4 @@
-"""The terminal, and how a value is shown in it."""
+"""The terminal, and the form of values on it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_CELL = 44
 
 
 def terminal() -> Console:
-    """Prints text as it is: brackets in a value are no markup."""
+    """Return a console that prints text unchanged: brackets in a value are not markup."""
     console = Console(highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
         console.width = WIDTH
@@ -30,12 +30,12 @@ def terminal() -> Console:
 
 
 def printable(text: str) -> str:
-    """One line of text for a terminal: control characters, as a file name may hold them, are shown as escapes."""
+    """Return one line of text for a terminal: control characters, as in file names, are shown as escapes."""
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
 def print_whole(console: Console, *parts: RenderableType) -> None:
-    """Prints tables; where there is no terminal they are as wide as they need to be, and nothing of them is folded."""
+    """Print tables; without a terminal they are as wide as needed, and nothing is wrapped."""
     width = console.width
     if not console.is_terminal:
         console.width = UNBOUNDED

@@ -1,4 +1,4 @@
-"""``tape toggle``: symbols switched off and on again."""
+"""``tape toggle``: switches symbols off and on again."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tape.store.journal.writer import Journal
 
 def command(
     context: typer.Context,
-    off: Annotated[bool, typer.Option("--off/--on", help="No new positions, or new positions again.")],
+    off: Annotated[bool, typer.Option("--off/--on", help="Off: no new positions; on: new positions again.")],
     symbol: Annotated[str | None, typer.Argument(metavar="[SYMBOL]", help="Instrument, e.g. BTCUSDT.")] = None,
     is_all: Annotated[
-        bool, typer.Option("--all", help="Every symbol that is configured, listed, held or switched off.")
+        bool, typer.Option("--all", help="Switch every symbol that is configured, listed, held or off.")
     ] = False,
-    insist: Annotated[bool, typer.Option("--insist", help="Also a symbol that nothing here knows.")] = False,
-    minutes: Annotated[float | None, typer.Option(min=0, help="How long it is off; else until it is on again.")] = None,
-    reason: Annotated[str | None, typer.Option(help="Why, for the record.")] = None,
+    insist: Annotated[bool, typer.Option("--insist", help="Switch the symbol even if it is unknown here.")] = False,
+    minutes: Annotated[float | None, typer.Option(min=0, help="Duration of --off; else until --on.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Reason, kept with the record.")] = None,
 ) -> None:
     """Switch a symbol off or on again: a record that the executor reads back from the published risk snapshot."""
     if is_all == (symbol is not None):
@@ -45,9 +45,10 @@ def command(
 
 
 def _switchable(home: Path, symbol: str, insist: bool) -> str:
-    """Return the symbol as it is stored, once something knows it or the user insists.
+    """Return the symbol as it is stored, if it is known or the user insists.
 
-    A store that cannot be asked stops nobody from switching off what is dangerous: that it was not asked is said.
+    If the store cannot be read, a dangerous symbol can still be switched off; a warning says that the symbol was not
+    checked.
     """
     name = normal(symbol)
     if not name:

@@ -1,8 +1,8 @@
-"""How a value of a known type and unit is shown: rounded as its unit asks, short, and coloured by what it says.
+"""The form of values by type and unit: rounded as the unit requires, short, and coloured by meaning.
 
-Laws kept here: colour adds, and never says alone; a column of one unit has the same decimals from top to bottom, as
-many as its largest value needs for three digits; prices and quantities, whose sizes differ from symbol to symbol, have
-seven digits each.
+Laws kept here: colour only adds to the text; a column of one unit has the same number of decimals in all rows, as many
+as its largest value needs for three digits; prices and quantities, whose sizes differ from symbol to symbol, have seven
+digits each.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Shown:
-    """A column as it is shown; ``unit`` as the catalog has it, ``None`` where there is none."""
+    """A column and its form; ``unit`` as in the catalog, ``None`` without a unit."""
 
     name: str
     kind: Kind
@@ -55,14 +55,14 @@ class Shown:
 
     @property
     def label(self) -> str:
-        """The unit under the head."""
+        """Return the unit under the head."""
         if self.kind == "instant":
             return str(self.zone)
         return "" if self.unit is None else _LABELS.get(self.unit, self.unit)
 
     @property
     def words(self) -> list[str]:
-        """The head: the name, less the unit that stands under it."""
+        """Return the head: the name, without the unit that stands under it."""
         name = self.head or self.name.removesuffix(_SUFFIXES.get(self.unit or "", ""))
         return name.replace(".", " ").replace("_", " ").split()
 
@@ -72,7 +72,7 @@ class Shown:
 
 
 def kind_of(type_name: str, column: str = "") -> Kind:
-    """How values of a DuckDB type are shown; a number whose column says ``ts`` is seconds since 1970."""
+    """Return how values of a DuckDB type are shown; a number in a column of the name ``ts`` is seconds since 1970."""
     name = type_name.partition("(")[0]
     if name == "DOUBLE" and _is_epoch(column):
         return "instant"
@@ -96,19 +96,19 @@ def kind_of(type_name: str, column: str = "") -> Kind:
 
 
 def texts_of(column: Shown, values: Sequence[Any]) -> list[str]:
-    """A column's values as texts, unknown as ``-``."""
+    """Return a column's values as text, unknown as ``-``."""
     if column.kind == "number":
         return _numbers(column.unit or "1", values)
     return ["-" if value is None else _text(column, value) for value in values]
 
 
 def text_of(column: Shown, value: Any) -> str:
-    """One value on its own."""
+    """Return one value as text."""
     return texts_of(column, [value])[0]
 
 
 def style_of(column: Shown, value: Any) -> str:
-    """The colour of a value; empty for none. What has a range, as 0..1, is neither gain nor loss."""
+    """Return the colour of a value; empty for none. A value with a range, such as 0..1, is neither gain nor loss."""
     name = column.name.rpartition(".")[2]
     if column.kind == "number":
         is_gain = any(part in name for part in _GAINS) and ".." not in (column.unit or "")
@@ -121,7 +121,7 @@ def style_of(column: Shown, value: Any) -> str:
 
 
 def compact(value: Any) -> str:
-    """A document in one line: ``maker_first yes, offset_bps 1.8``."""
+    """Return a document in one line: ``maker_first yes, offset_bps 1.8``."""
     value = _parsed(value)
     if isinstance(value, Mapping):
         return ", ".join(_entries(value)) or "-"
@@ -129,7 +129,7 @@ def compact(value: Any) -> str:
 
 
 def lines_of(value: Any, at_most: int = 8) -> str:
-    """A document in lines, one for each entry, long ones cut."""
+    """Return a document in lines, one for each entry, long ones cut."""
     value = _parsed(value)
     if isinstance(value, Mapping):
         entries = list(_entries(value))
@@ -149,7 +149,7 @@ def _entries(value: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _joined(items: list[Any]) -> str:
-    """Sentences follow one another, all else is listed."""
+    """Join sentences with spaces, and other values with commas."""
     texts = [_inner(item) for item in items]
     return (" " if all(text.endswith(".") for text in texts) else ", ").join(texts)
 
@@ -170,7 +170,7 @@ def _text(column: Shown, value: Any) -> str:
 
 
 def _is_epoch(name: str) -> bool:
-    """Whether a number of this name is seconds since 1970."""
+    """Return whether a number of this name is seconds since 1970."""
     return name == "ts" or name.endswith("_ts")
 
 
@@ -194,7 +194,7 @@ def _decimals(unit: str, sizes: Iterable[float]) -> int:
 
 
 def number(value: float, unit: str, decimals: int | None = None) -> str:
-    """A number of a unit, on its own unless ``decimals`` are given; never ``-0``."""
+    """Return a number of a unit as text, with its own decimals unless ``decimals`` is given; never ``-0``."""
     if unit in _EACH:
         places = 0 if not value else _EACH[unit] - 1 - math.floor(math.log10(abs(value)))
         text = f"{value:,.{max(0, min(_MAX_DECIMALS, places))}f}"
@@ -205,7 +205,7 @@ def number(value: float, unit: str, decimals: int | None = None) -> str:
 
 
 def short(value: float, digits: int = 6) -> str:
-    """A number whose unit nobody knows, with so many digits, beyond them with two decimals; never ``-0``."""
+    """Return a number without a known unit in few digits; large numbers get two decimals; never ``-0``."""
     return f"{value + 0.0:,.{digits}g}" if abs(value) < 10**digits else f"{value:,.2f}"
 
 

@@ -1,4 +1,4 @@
-"""The same look again and again: refreshed on a terminal, elsewhere a line for each."""
+"""Repeated looks: refreshed on a terminal, else one line for each."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def watching(
     line: Callable[[Seen], str] | None,
     every_s: float,
 ) -> Seen:
-    """Looks until Ctrl-C, which interrupts no look once there was one; returns the last.
+    """Look until Ctrl-C, which never interrupts a look after the first; return the last look.
 
-    ``line``: what is printed for a look where there is no terminal; ``None``: JSON for each, also on a terminal.
+    ``line`` gives the text of a look without a terminal; ``None``: JSON for each look, also on a terminal.
 
     Raises:
-        KeyboardInterrupt: in the first look.
+        KeyboardInterrupt: Ctrl-C during the first look.
     """
     console = terminal()
     live = Live(console=console, auto_refresh=False) if line is not None and console.is_terminal else None

@@ -31,8 +31,7 @@ def examine_served(home: Home, status: Mapping[str, Any], *, is_deep: bool = Fal
 
 
 def examine_files(folder: Path, owner: Check, *, is_readable: bool, is_deep: bool = False) -> list[Check]:
-    """Return every check that needs no owner; ``owner``: the owner's check; ``is_readable``: the database can be
-    opened.
+    """Return every check that needs no owner; ``owner``: the owner's check; ``is_readable``: the database opens.
 
     Raises:
         StoreError: the settings of the home are invalid.

@@ -209,7 +209,7 @@ def synced_state_disagrees(synced: Document, positions: Document, nav: Document)
 
 
 def scores_disagree(scores: Document, expectancy: Document, health: Document) -> Iterator[str]:
-    """Return where scores do not follow from their components, or from expectancy and router health of their instant."""
+    """Return where scores do not follow from their components, or from expectancy and router health."""
     routers = {item["symbol"]: item for item in health["symbols"]}
     for item in scores["symbols"]:
         symbol, given, parts = item["symbol"], item["inputs"], item["components"]

@@ -1,15 +1,16 @@
-"""The file that a real account goes on from after a restart: ``logs/cache/VENUE_account.json``.
+"""The state of a real account across restarts: ``logs/cache/VENUE_account.json``.
 
-It holds what the exchange was asked for and told, and the orders at work, so that fills and ends that happened while no
-executor ran are recorded by the next one, once and under the attempt that they belong to.
+The file holds how far the exchange was read, and the open orders. The next executor therefore records fills and ends of
+orders that happened while no executor ran, once and under their attempt.
 
 Laws kept here:
-- a batch that tells of orders is written in two steps: first this file, with the state before and behind the batch and
-  the batch's number, then the batch. Killed in between, the journal says which of the two states holds;
-- the file is private, on disk before it has its name, and replaced whole;
-- a file that cannot be read ends nothing: it is said, moved aside, and the account is read from now on.
+- a batch about orders is written in two steps: first this file, with the state before and after the batch and the
+  batch's number, then the batch. After a kill in between, the journal tells which state holds;
+- the file is private, synced before it gets its name, and replaced whole;
+- a file that cannot be read stops nothing: that is logged, the file is moved aside, and the account is read from now
+  on.
 
-An order sent in the very tick that was killed is told without its attempt, like one placed by hand.
+An order sent in the tick of a kill is recorded without its attempt, like an order placed by hand.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ _READ_BYTES = 1 << 24
 
 @dataclass
 class State:
-    """What a batch left behind: how far the exchange was read, and the orders at work."""
+    """The state after a batch: how far the exchange was read, and the open orders."""
 
     progress: Progress
     at_work: AtWork
@@ -56,7 +57,7 @@ class State:
 
 @dataclass
 class Saved:
-    """The file. ``run_id`` and ``seq`` number the batch between ``before`` and ``after``; 0: there is none."""
+    """The content of the file. ``run_id`` and ``seq`` name the batch between ``before`` and ``after``; 0: no batch."""
 
     after: State
     before: State | None = None
@@ -68,7 +69,7 @@ _STATE, _SAVED = TypeAdapter(State), TypeAdapter(Saved)
 
 
 class CcxtAccount:
-    """Keeps the state of an executor on a real account, and gives it to the next one."""
+    """Saves the state of an executor on a real account for the next executor."""
 
     def __init__(self, home: Path, venue: CcxtVenue) -> None:
         self._home, self._venue = home, venue
@@ -79,7 +80,7 @@ class CcxtAccount:
         self._written = b""
 
     def resume(self, executor: Executor) -> None:
-        """Gives an executor that has not begun the state that was saved, where there is one."""
+        """Give the saved state, if any, to an executor that has not begun."""
         self._executor = executor
         saved = self._load()
         if saved is None:
@@ -93,7 +94,7 @@ class CcxtAccount:
         _LOG.info("the account goes on from %s, with %d orders at work", state.progress.now, len(state.at_work.working))
 
     def recording(self, journal: Journal) -> Callable[[Sequence[Event]], object]:
-        """Return what records a batch, behind the file where the batch tells of orders."""
+        """Return the function that records a batch; for a batch about orders it writes this file first."""
 
         def record(batch: Sequence[Event]) -> object:
             state = self._state() if any(isinstance(event, _OF_ORDERS) for event in batch) else None
@@ -104,7 +105,7 @@ class CcxtAccount:
         return record
 
     def save(self) -> None:
-        """Writes the state where it changed: an order was sent, or is at another stage at the exchange."""
+        """Save the state if it changed: an order was sent, or has another status at the exchange."""
         state = self._state()
         if state is not None:
             self._write(state)
@@ -141,7 +142,7 @@ class CcxtAccount:
             return None
 
     def _is_recorded(self, saved: Saved) -> bool:
-        """Return whether the journal has the batch. A run of which no segment is left was stored long ago."""
+        """Return whether the journal has the batch. A run without any segment left was stored long ago."""
         paths = [
             path
             for path in segment_paths(journal_folder(self._home))

@@ -1,4 +1,4 @@
-"""Limits and universe of an executor, as they are configured, and what is said of them at its start."""
+"""The configured limits and universe of an executor, and the log of them at its start."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _LOG = logging.getLogger("tape")
 
 
 def config_of(settings: Settings) -> Config:
-    """Limits and universe as configured; what is not configured is as in the defaults of a paper account."""
+    """Return limits and universe as configured; whatever is not configured has the defaults of a paper account."""
     return Config.of(*with_defaults(settings.limits, settings.universe))
 
 
 def say_limits(settings: Settings, config: Config) -> None:
-    """Log the limits that are checked, and what of the settings may be meant otherwise."""
+    """Log the limits that are checked, and settings that may be meant otherwise."""
     for line in said_at_start(config.limits, config.universe):
         _LOG.info("%s", line)
     if not settings.flags.is_risk_engine_on:

@@ -1,11 +1,11 @@
 """The runtime: an executor with its venue and journal, stepped at its interval.
 
-Here, at the edge, the executor gets what it must not reach for itself: a clock, ids, a journal, a venue, the published
-files, and the account that it goes on from after a restart.
+This module gives the executor everything that it must not fetch itself: a clock, ids, a journal, a venue, the published
+files, and its account from before a restart.
 
 Laws kept here:
 - a home has one executor at a time: two would trade one account twice (``flock`` on ``logs/tape-executor.pid``);
-- what cannot be recorded is not traded: the executor ends, and its supervisor starts it again.
+- an executor that cannot record does not trade: it ends, and its supervisor restarts it.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def executor_of(
     *,
     seed: int | None = None,
 ) -> Executor:
-    """An executor on a venue, as it is configured in a home."""
+    """Return an executor on a venue, as configured in a home."""
     flags, tuning, config = settings.flags, settings.autotune, config_of(settings)
     say_limits(settings, config)
     say_unlisted(config.limits, config.universe, {"autotune.symbol_allowlist": tuning.symbol_allowlist})
@@ -70,11 +70,11 @@ def executor_of(
 
 
 def refuse_unusable(home: Path, settings: Settings) -> None:
-    """Finds what would end an executor before it begins, without beginning anything.
+    """Find everything that would stop an executor at its start, without starting anything.
 
     Raises:
-        StoreError: the venue cannot be had as it is configured, or the paper account cannot be read.
-        ForeignFile: the file of the executor's claim is another program's.
+        StoreError: the venue cannot be used as configured, or the paper account cannot be read.
+        ForeignFile: the file of the executor's claim belongs to another program.
     """
     refuse_foreign_claims(home, ["tape-executor.pid"])
     if settings.executor.venue == "paper":
@@ -85,10 +85,10 @@ def refuse_unusable(home: Path, settings: Settings) -> None:
 
 @contextmanager
 def live_executor(home: Path, settings: Settings) -> Iterator[Loop]:
-    """An executor that records into the journal of a home, and the loop that steps it.
+    """Return an executor that records into the journal of a home, and the loop that steps it.
 
     Raises:
-        StoreError: the venue cannot be had as it is configured, the home has an executor, or it cannot be recorded.
+        StoreError: the venue cannot be used as configured, the home has an executor already, or recording fails.
     """
     with trading(home):
         if settings.executor.venue == "paper":
@@ -113,10 +113,10 @@ def _account(home: Path) -> PaperAccount:
 
 
 def _is_on(name: str, text: str) -> bool:
-    """Whether a switch is on that decides between real money and none: a word that is neither is not guessed at.
+    """Return whether a switch for real money is on; text that is neither on nor off is refused, not guessed.
 
     Raises:
-        StoreError: the text is neither.
+        StoreError: the text is neither on nor off.
     """
     word = text.strip().lower()
     if word not in (*ON_WORDS, *OFF_WORDS):

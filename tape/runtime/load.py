@@ -1,7 +1,8 @@
 """A load generator: a realistic mix of events through the real journal, for benchmarks and fault tests.
 
-Every second one tick with its positions and the marks of all symbols; the rest of the rate are intents: attempted or
-vetoed, shadowed, acknowledged, filled, measured, now and then closed or failed. The same seed makes the same decisions.
+Every second it records one tick with its positions and the marks of all symbols. The rest of the rate are intents:
+attempted or vetoed, shadowed, acknowledged, filled, measured, sometimes closed or failed. The same seed makes the same
+decisions.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ _VETO_REASONS = ("min_notional", "max_trade_nav", "position_limit", "symbol_cap"
 
 @dataclass
 class Loaded:
-    """What was recorded: batches, events by type, and batches that could not be."""
+    """Counts of the recorded batches and events by type, and of batches that could not be recorded."""
 
     producers: list[str] = field(default_factory=list)
     batches: int = 0
@@ -59,7 +60,7 @@ class Loaded:
 
 
 def load(home: Path, *, rate: float, seconds: float, producers: int = 1, seed: int = 1) -> Loaded:
-    """Records for so many seconds, ``rate`` events a second over all producers, each a process of its own."""
+    """Record for ``seconds``, ``rate`` events a second over all producers, each a process of its own."""
     total = Loaded()
     context = multiprocessing.get_context("spawn")
     shares = [(home, f"load_{at}", rate / producers, seconds, seed + at) for at in range(producers)]
@@ -70,7 +71,7 @@ def load(home: Path, *, rate: float, seconds: float, producers: int = 1, seed: i
 
 
 def load_one(home: Path, producer: str, rate: float, seconds: float, seed: int) -> Loaded:
-    """Records as one producer, in this process."""
+    """Record as one producer, in this process."""
     loaded = Loaded([producer])
     started = time.monotonic()
     with Journal(home, producer, on_error="drop") as journal:
@@ -91,7 +92,7 @@ def load_one(home: Path, producer: str, rate: float, seconds: float, seed: int) 
 
 
 class Market:
-    """Prices that wander, positions, and the orders of an executor on them."""
+    """Random-walk prices, positions, and the orders of an executor on them."""
 
     def __init__(self, random: Random, journal: Journal) -> None:
         self._random = random
@@ -101,7 +102,7 @@ class Market:
         self._equity = 10_000.0
 
     def batches(self, elapsed_s: Callable[[], float]) -> Iterator[list[Event]]:
-        """Batches without end; a tick whenever a second of ``elapsed_s()`` has gone by."""
+        """Yield batches without end; a tick whenever a second of ``elapsed_s()`` has passed."""
         yield self._beginning()
         next_tick = 0.0
         while True:

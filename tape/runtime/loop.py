@@ -15,9 +15,9 @@ _TOLD_EVERY_S = 60.0
 
 
 class Loop:
-    """Steps an executor at its interval. A step that takes too long costs ticks, which are counted, never caught up.
+    """Steps an executor at its interval. A step that takes too long costs ticks, which are counted, not repeated.
 
-    A step that fails is counted, and logged once until one works again; an executor that is over ends the loop.
+    A failed step is counted, and logged once until a step works again; the loop ends when the executor has ended.
     """
 
     def __init__(self, executor: Executor, interval_s: float, keep: Callable[[], None]) -> None:
@@ -59,7 +59,7 @@ class Loop:
             self._is_failing = False
 
     def _tell(self, text: str, *values: float) -> None:
-        """Says it at most once a minute."""
+        """Log a message at most once a minute."""
         if time.monotonic() - self._told_at >= _TOLD_EVERY_S:
             self._told_at = time.monotonic()
             _LOG.warning(text, *values)

@@ -1,4 +1,4 @@
-"""What a running runtime shows: a live panel on a terminal, elsewhere a line of log a minute; at its end a summary."""
+"""The display of a running runtime: a live panel on a terminal, else one log line a minute; a summary at the end."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _SHOW_CURSOR = b"\x1b[?25h\n"
 
 @dataclass
 class Watched:
-    """What is looked at: the owner, and the loop once it runs."""
+    """What the panel shows: the owner, and the loop once it runs."""
 
     owner: Owner
     loop: Loop | None = None
     started: float = field(default_factory=time.monotonic)
 
     def numbers(self) -> dict[str, str]:
-        """Label -> text, in the order they are shown."""
+        """Return label -> text, in the order in which they are shown."""
         shown = {"uptime": _span(time.monotonic() - self.started)}
         if self.loop is not None:
             counts = self.loop.executor.counts
@@ -71,7 +71,7 @@ class Watched:
 
 
 class Panel:
-    """Shows what is watched while the block runs."""
+    """Shows the numbers while the block runs."""
 
     def __init__(self, watched: Watched) -> None:
         self._watched = watched
@@ -105,7 +105,7 @@ class Panel:
             os.write(sys.stderr.fileno(), _SHOW_CURSOR)
 
     def sum_up(self) -> None:
-        """Prints the last numbers."""
+        """Print the last numbers."""
         if self._console.is_terminal:
             self._console.print(self._view())
         else:

@@ -1,7 +1,7 @@
-"""The file that a paper account goes on from after a restart: ``logs/cache/paper_account.json``.
+"""The paper account across restarts: ``logs/cache/paper_account.json``.
 
-Law kept here: a paper account is kept behind every tick that traded. Killed between a tick's record and this, it goes
-on from the tick before: that tick's trades are on record, and not in the account.
+Law kept here: a paper account is saved after every tick that traded. After a kill between the record of a tick and the
+save, the account continues from the tick before: the killed tick's trades are recorded, but not in the account.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Number = Annotated[int, Field(ge=0)]
 
 
 class _Saved(BaseModel):
-    """What ``PaperVenue.state`` tells: quotes are (symbol, ts, bid, ask, mark), lots (signed quantity, price)."""
+    """The content of ``PaperVenue.state``: quotes are (symbol, ts, bid, ask, mark), lots (signed quantity, price)."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -49,7 +49,7 @@ class _Saved(BaseModel):
 
 
 class PaperAccount:
-    """The file that a paper account goes on from: what it was after the last trade. Made anew where there is none."""
+    """The file of a paper account after its last trade; created if missing."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -57,10 +57,10 @@ class PaperAccount:
         self._saved = b""
 
     def venue(self, settings: Settings, now: datetime) -> PaperVenue:
-        """The paper venue, its market made up from here on.
+        """Return the paper venue, with a simulated market from here on.
 
         Raises:
-            StoreError: the file is none that was written here.
+            StoreError: the file was not written by Tape.
         """
         state = self._load()
         quotes = {} if state is None else {quote[0]: (quote[2] + quote[3]) / 2 for quote in state["quotes"]}
@@ -83,9 +83,9 @@ class PaperAccount:
         return self._venue
 
     def save(self, *, is_last: bool = False) -> None:
-        """Writes the account where something was traded or sent since; at the end always, for the prices.
+        """Save the account if anything was traded or sent since the last save; at the end always, for the prices.
 
-        The file is private, on disk before it has its name, and replaced whole.
+        The file is private, synced before it gets its name, and replaced whole.
         """
         if self._venue is None or not self._venue.quotes():
             return

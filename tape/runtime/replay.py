@@ -1,10 +1,10 @@
 """A replay: the executor on a recorded market, on the market's own clock, with ingest and exports in step.
 
 Laws kept here:
-- one thread, one clock: at a tick the executor acts; when ``publish_every_s`` of the market are over, what it
-  recorded is stored, and the files are published as of that instant. So the same market, seed and settings leave the
-  same rows (but for host and process id), and what is published at an instant is what SQL says of it later;
-- a replay begins in a home without history: its past and a real one are not to be mixed.
+- one thread, one clock: at a tick the executor acts; after every ``publish_every_s`` of market time its events are
+  stored, and the files are published as of that instant. Therefore the same market, seed and settings give the same
+  rows (except host and process id), and a publication equals what SQL computes for its instant later;
+- a replay begins in a home without history, because its past must not be mixed with a real one.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ FSYNC_EVERY_S = 1.0
 
 @dataclass
 class Replayed:
-    """What came of a replay so far; ``now``: where the market stands."""
+    """The result of a replay so far; ``now``: the time of the market."""
 
     first: datetime
     last: datetime
@@ -62,7 +62,7 @@ class Replayed:
 
 
 class Pace:
-    """Holds a replay to a multiple of real time; ``None``: as fast as it goes."""
+    """Limits a replay to a multiple of real time; ``None``: as fast as possible."""
 
     def __init__(self, speed: float | None, first: datetime) -> None:
         self._speed, self._first, self._started = speed, first, time.monotonic()
@@ -84,9 +84,9 @@ def replay(
     publish_every_s: float = PUBLISH_EVERY_S,
     tell: Callable[[Replayed], None] = lambda _: None,
 ) -> Replayed:
-    """Replays a market file in a home; ``tell`` is called after every round of exports.
+    """Replay a market file in a home; ``tell`` is called after every round of exports.
 
-    ``interval_s``: from tick to tick, the market's own spacing (at least a second) unless given.
+    ``interval_s``: seconds between ticks; by default the market's own spacing, at least a second.
 
     Raises:
         StoreError: the home has a history, or an owner; or the market cannot be read.
@@ -122,7 +122,7 @@ def replay(
 
 @contextmanager
 def _without_warnings(logger: logging.Logger) -> Iterator[None]:
-    """Between two exports of a replay allocations grow older than a live runtime's ever do."""
+    """Silence warnings of old allocations: between two exports of a replay they grow older than in a live runtime."""
     before = logger.level
     logger.setLevel(logging.ERROR)
     try:
@@ -139,14 +139,14 @@ def _market(path: Path) -> CandleMarket | FrameMarket:
 
 
 def _say_unlisted(symbols: Sequence[str], universe: Universe) -> None:
-    """Names the symbols of the market of which no limit lets anything through."""
+    """Log the symbols of the market that are not enabled in the universe, and therefore not traded."""
     unlisted = [symbol for symbol in symbols if symbol not in universe.enabled]
     if unlisted:
         _LOG.warning("not enabled in the universe, so that nothing of it is traded: %s", ", ".join(unlisted))
 
 
 def _refuse_history(home: Path) -> None:
-    """Files of any run before would show in the replay: the executor reads what is published, logs are appended to."""
+    """Refuse a home with files of any earlier run: the executor reads published files, and logs are appended to."""
     found = sorted(path for path in Layout(home).logs.rglob("*") if path.is_file() and path.name not in CLAIMS)
     if found:
         raise StoreError(f"replay: expected a home without history, found {found[0]}")
@@ -173,7 +173,7 @@ class _Stage:
         self._versions: dict[str, int] = {}
 
     def publish(self, now: datetime) -> int:
-        """Stores what was recorded, publishes what is due, and brings the logs up to date; the rows stored so far."""
+        """Store the recorded events, publish due files, and update the logs; return the rows stored so far."""
         while True:
             done = self._ingest.run_once()
             self._versions.update(dict.fromkeys(done.tables, done.last_seq))

@@ -1,10 +1,10 @@
 """Runs a whole runtime in the foreground: executor, owner and exporters in one process, or the executor alone.
 
 Laws kept here:
-- SIGINT and SIGTERM end it within two seconds, also when a venue does not answer: an executor that is still in the
-  middle of a step is left behind, as a kill would leave it;
-- the executor ends first, so that the owner stores what it recorded last; when one fails, both end;
-- what cannot run is refused before anything is begun, in one line.
+- SIGINT and SIGTERM end it within 2 seconds, even if a venue does not answer: an executor in the middle of a step is
+  abandoned, as by a kill;
+- the executor ends first, so that the owner stores its last events; if one fails, both end;
+- a runtime that cannot run is refused in one line before anything starts.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ _LEFT = "the executor is left in the middle of a step"
 
 
 def run(home: Path, settings: Settings, *, seconds: float | None = None, take_over: bool = False) -> None:
-    """Everything in one process until Ctrl-C or SIGTERM, or for so many seconds.
+    """Run everything in one process until Ctrl-C or SIGTERM, or for ``seconds``.
 
     Raises:
-        StoreError: as ``Owner.run``, or the venue cannot be had.
+        StoreError: as ``Owner.run``, or the venue cannot be used.
     """
     refuse_beside_owner(home)
     refuse_unusable(home, settings)
@@ -86,10 +86,10 @@ def run(home: Path, settings: Settings, *, seconds: float | None = None, take_ov
 def run_executor(home: Path, settings: Settings, *, seconds: float | None = None) -> None:
     """Run the executor alone, beside an owner in another process, until it is asked to end.
 
-    A step under way is waited for, but not longer than a venue that does not answer may delay the end.
+    Waits for a running step, but only as long as a venue that does not answer may delay the end.
 
     Raises:
-        StoreError: the venue cannot be had, or the home has an executor.
+        StoreError: the venue cannot be used, or the home has an executor already.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     stop, started = threading.Event(), time.monotonic()

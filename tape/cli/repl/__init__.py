@@ -1,1 +1,1 @@
-"""Asking in a session: statements and commands, typed or piped in, and what helps to type them."""
+"""An interactive session: statements and commands, typed or piped, and help for typing them."""

@@ -1,4 +1,4 @@
-"""What there is to ask."""
+"""Lists what can be queried."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SEEN = "Of each events table the rows that the session sees."
 
 
 def print_relations(relations: Iterable[Relation]) -> None:
-    """Tables and views by group, with what they are for."""
+    """Print tables and views by group, with their purposes."""
     console = terminal()
     listed = list(relations)
     width = max((len(each.name) for each in listed), default=0)
@@ -38,7 +38,7 @@ def print_relations(relations: Iterable[Relation]) -> None:
 
 
 def print_schema(relation: Relation) -> None:
-    """All that is said of one, and its columns."""
+    """Print the description of one relation, and its columns."""
     console = terminal()
     console.print(Text(relation.name, style="bold"))
     if relation.description:
@@ -60,7 +60,7 @@ def _type(column: Column) -> str:
 
 
 def print_commands(commands: Mapping[str, str]) -> None:
-    """What can be said beside SQL."""
+    """Print the commands of a session beside SQL."""
     for name, said in commands.items():
         print(f"{name:<10}{said}")
     print("Anything else is SQL and ends with a semicolon; Ctrl-C takes it back, or ends what runs.")

@@ -1,7 +1,7 @@
-"""What may come next in a statement: columns of the relations it names first, each with what it means.
+"""Completion of statements: columns of the relations that a statement names first, each with its meaning.
 
-Laws kept here: nothing is asked while somebody types: the catalog is that of the session's start; where a column is
-known only by the relation it belongs to (``fills.``), only that one's are offered.
+Laws kept here: typing causes no queries, because the catalog is read at the start of the session; after the name of a
+relation (``fills.``), only its columns are offered.
 """
 
 from __future__ import annotations
@@ -45,20 +45,20 @@ _MIN_WITHIN = 3
 
 @dataclass(frozen=True)
 class Candidate:
-    """What may come next, and what it means."""
+    """A word that may come next, and its meaning."""
 
     text: str
     meaning: str = ""
 
 
 class Completion:
-    """The candidates of a session's catalog."""
+    """The candidates from a session's catalog."""
 
     def __init__(self, relations: Mapping[str, Relation]) -> None:
         self._relations = relations
 
     def candidates(self, before: str, after: str = "", *, is_asked: bool = True) -> tuple[str, list[Candidate]]:
-        """The word in front of the cursor, and what it may become; for an empty one only when that is asked for."""
+        """Return the word before the cursor, and its completions; for an empty word only on request."""
         if before.lstrip().startswith("."):
             return self._of_command(before.lstrip())
         found = _WORD.search(before)
@@ -85,7 +85,7 @@ class Completion:
             yield from self._of_columns
 
     def _named(self, text: str) -> dict[str, str]:
-        """The relations a statement names, by name and by alias."""
+        """Return the relations that a statement names, by name and by alias."""
         named = {}
         for name, alias in _NAMED.findall(text):
             if name.lower() in self._relations:
@@ -123,7 +123,7 @@ def _of_column(column: Column) -> Candidate:
 
 
 def _matching(word: str, candidates: Iterable[Candidate]) -> list[Candidate]:
-    """Those that begin with a word, then those that have it within, each once, in their order."""
+    """Return the words that begin with a text, then those that contain it, each once, in their order."""
     wanted = word.lower()
     offered: dict[str, Candidate] = {}
     for each in candidates:

@@ -1,7 +1,8 @@
 """The session at a terminal: statements of several lines, history, completion, colours.
 
-Laws kept here: an error is one line, its place in the SQL below it, and the session goes on; Ctrl-C takes back what is
-typed or ends what runs, and only Ctrl-D or ``.quit`` leave; the history is the user's alone (mode 0600).
+Laws kept here: an error is one line, followed by its place in the SQL, and the session goes on; Ctrl-C discards the
+typed text or ends the running query, and only Ctrl-D or ``.quit`` leave; only the user can read the history (mode
+0600).
 """
 
 from __future__ import annotations
@@ -34,12 +35,12 @@ _MORE = "   -> "
 
 
 def talk(shell: Shell, folder: Path, *, keys: Input | None = None, screen: Output | None = None) -> None:
-    """Asks for statements and runs them, until the user leaves.
+    """Prompt for statements and run them, until the user leaves.
 
-    ``folder``: where the history is kept; ``keys``, ``screen``: those of the terminal unless given.
+    ``folder``: the place of the history; ``keys``, ``screen``: by default the terminal's.
 
     Raises:
-        StoreError: the store cannot be asked at all.
+        StoreError: the store cannot be read at all.
     """
     prompt: PromptSession[str] = PromptSession(
         history=_history(folder),
@@ -66,7 +67,7 @@ def talk(shell: Shell, folder: Path, *, keys: Input | None = None, screen: Outpu
 
 
 def _run(shell: Shell, text: str) -> None:
-    """The steps of a text, up to the first that fails."""
+    """Run the steps of a text, up to the first that fails."""
     try:
         for step in steps_of(text):
             shell.run(step)
@@ -110,7 +111,7 @@ class _Completer(Completer):
 
 
 def _history(folder: Path) -> History:
-    """The file, made readable to its user alone; where there can be none, this session's memory."""
+    """Return the history file, readable by its user only; if there can be none, a history in memory."""
     path = folder / "history"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

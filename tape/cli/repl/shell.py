@@ -1,7 +1,7 @@
-"""What a session does with a statement or a command; where they come from is not its matter.
+"""Runs a statement or a command of a session, from any source.
 
-Laws kept here: every statement is one question through the client, so that nothing stays open between two; what is
-refused or fails is a ``StoreError`` of one line, and the session is as it was.
+Laws kept here: every statement is one query through the client, so that nothing stays open between two; a statement
+that is refused or fails raises a ``StoreError`` of one line and does not change the session.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from tape.store.views.sql_files import names_in
 
 
 class Left(Exception):
-    """The session is over."""
+    """The user has left the session."""
 
 
 class TableCut(StoreError):
-    """A table has only the first rows of a result; ``count``: how many there are, where that is known."""
+    """A table has only the first rows of a result; ``count``: the number of all rows, if known."""
 
     def __init__(self, shown: int, count: int | None) -> None:
         self.shown, self.count = shown, count
@@ -37,7 +37,7 @@ class TableCut(StoreError):
 
 
 class Shell:
-    """One session: its instant, and the form of its answers (table, json, csv; arrow where nobody types)."""
+    """One session: its instant, and the form of its answers (table, json, csv; arrow if not interactive)."""
 
     def __init__(
         self, client: Client, *, as_of: datetime | None = None, mode: str = "table", zone: tzinfo = UTC
@@ -48,10 +48,10 @@ class Shell:
 
     @property
     def relations(self) -> dict[str, Relation]:
-        """The tables and views, as they were when somebody first asked.
+        """The tables and views, as they were at the first use.
 
         Raises:
-            StoreError: the store cannot be asked.
+            StoreError: the store cannot be read.
         """
         if self._known is None:
             ((listed,),) = self._client.query(CATALOG_SQL).rows
@@ -59,10 +59,10 @@ class Shell:
         return self._known
 
     def run(self, step: str) -> None:
-        """One statement or command.
+        """Run one statement or command.
 
         Raises:
-            Left: it says so.
+            Left: the command is to leave.
             StoreError: it is refused, or fails.
         """
         if is_command(step):
@@ -89,10 +89,10 @@ class Shell:
                 print(f"tape: no rows; {why}", file=sys.stderr)
 
     def _print_table(self, query: str) -> None:
-        """A table of as many rows as a table may have; what it leaves out is said at its end.
+        """Print a table of at most the allowed rows; a last line says what is left out.
 
         Raises:
-            TableCut: some are left out, where nobody sees the table.
+            TableCut: rows are left out, and the output is not a terminal.
         """
         answer = self._client.first(self._client.settings.door.max_rows, query, as_of=self.as_of)
         title = None if self.as_of is None else f"as of {shown(self.as_of, self._zone)}"

@@ -1,6 +1,6 @@
-"""A text cut into what is run: SQL statements, which end with ``;``, and commands, a line each that begins with a dot.
+"""Splits a text into SQL statements, which end with ``;``, and commands, lines that begin with a dot.
 
-Where a statement ends is DuckDB's own word: a ``;`` in a text, a name or a comment ends nothing.
+DuckDB's parser decides where a statement ends: a ``;`` in a text, a name or a comment does not end it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _LEAVING = ("quit", "exit")
 
 
 def steps_of(text: str) -> Iterator[str]:
-    """Commands and statements in their order; the last statement may lack its ``;``."""
+    """Return commands and statements in their order; the last statement may lack its ``;``."""
     pending = ""
     for line in text.splitlines(keepends=True):
         if is_command(line) and _is_blank(pending):
@@ -33,14 +33,14 @@ def is_command(text: str) -> bool:
 
 
 def is_whole(text: str) -> bool:
-    """Whether all that is typed can be run, or nothing is typed."""
+    """Return whether all typed text can be run, or nothing is typed."""
     if not text.strip() or (is_command(text) and "\n" not in text.strip()):
         return True
     return ";" in text and _is_blank(_cut(text)[1])
 
 
 def _cut(text: str) -> tuple[list[str], str]:
-    """The statements that are over, and the rest."""
+    """Return the complete statements, and the rest."""
     raw = text.encode()
     statements, begin = [], 0
     for at, kind in duckdb.tokenize(text):
@@ -53,7 +53,7 @@ def _cut(text: str) -> tuple[list[str], str]:
 
 
 def _is_blank(text: str) -> bool:
-    """Nothing, or nothing but comments; a text or comment that is not over is something."""
+    """Return whether there is nothing but comments; an unfinished text or comment is not blank."""
     if not text.strip() or duckdb.tokenize(text):
         return not text.strip()
     return bool(duckdb.tokenize(f"{text}\n1"))
