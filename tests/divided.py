@@ -1,10 +1,10 @@
 """How the suite is divided between ``make test``, ``make check`` and ``make check-slow``.
 
-A test is ``thorough`` when a shorter one holds the same law, and ``slow`` when it waits by nature. ``rows(N)`` stands
-on a parametrised test: N of its rows, spread evenly, with the first and the last, are in ``make test``, and the others
-are thorough. ``make test`` runs what is neither thorough nor slow, with a fifth of the examples of each property;
-``make check`` adds what is thorough, all properties with all their examples, and the faults of chance once more, as
-often as ``times`` of the fault tests says.
+A test is ``thorough`` when it tries a variant or a corner of a law that a shorter one holds, and ``slow`` when it waits
+by nature. ``rows(N)`` stands on a parametrised test: N of its rows, spread evenly, with the first and the last, are in
+``make test``, and the others are thorough. ``make test`` runs what is neither thorough nor slow, with a fifth of the
+examples of each property; ``make check`` adds what is thorough, all properties with all their examples, and the faults
+of chance once more, as often as ``times`` of the fault tests says.
 """
 
 from __future__ import annotations

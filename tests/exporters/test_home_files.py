@@ -87,12 +87,13 @@ def test_the_files_of_an_older_version_are_its_own(home: Path) -> None:
     refuse_foreign(OwnFiles(home))
 
 
+@pytest.mark.thorough
 def test_so_is_the_one_that_a_killed_older_owner_did_not_get_to_record(home: Path) -> None:
     published_later(home / "logs" / "state" / "nav.json", 1.0)
     assert settled(home).is_own(home / "logs" / "state" / "nav.json")
 
 
-@pytest.mark.rows(2)
+@pytest.mark.rows(1)
 @pytest.mark.parametrize(
     "change",
     [
@@ -127,6 +128,7 @@ def test_files_laid_out_like_its_own_are_foreign_where_the_database_never_publis
         refuse_foreign(OwnFiles(home))
 
 
+@pytest.mark.thorough
 def test_what_an_older_version_exported_is_replaced(home: Path, tmp_path: Path) -> None:
     """An export is on no record of an older version, neither in the home nor elsewhere."""
     out, nav = tmp_path / "out", state_file("nav")

@@ -176,6 +176,7 @@ def test_what_was_recorded_makes_the_file_again_although_rows_came_since(publish
         assert render(state_file("nav"), reading) == before
 
 
+@pytest.mark.thorough
 def test_a_publication_by_other_sql_that_says_the_same_is_made_again(published: Published, tmp_path: Path) -> None:
     published.add("ticks", equity_usd=1.0)
     published.after()
@@ -185,6 +186,7 @@ def test_a_publication_by_other_sql_that_says_the_same_is_made_again(published: 
         assert path.read_bytes() == (published.folder / row["file"]).read_bytes()
 
 
+@pytest.mark.thorough
 def test_an_older_publication_without_todays_counts_is_made_again(published: Published, tmp_path: Path) -> None:
     """Up to commit 86c8267 nothing said that a mark is missing, an unknown PnL was null, and a few keys stood once."""
     published.add("ticks", equity_usd=1.0)

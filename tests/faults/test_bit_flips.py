@@ -72,7 +72,7 @@ def read_whole(database: Path) -> StoreError | duckdb.Error | None:
 def test_a_bit_of_the_database_file(backed_up: Home, tmp_path: Path, chance: Random, times: Times) -> None:
     expected, recorded = content_of(backed_up.database), recorded_in(backed_up.journal)
     used = used_blocks(backed_up.database)
-    for _ in range(times(3, 8, 500)):
+    for _ in range(times(2, 8, 500)):
         home = backed_up.copy(tmp_path / "home")
         offset = flip_somewhere(home.database, chance)
         found = read_whole(home.database)
@@ -93,7 +93,7 @@ def test_a_bit_of_the_write_ahead_log(traded: Home, tmp_path: Path, chance: Rand
     killed = traded.copy(tmp_path / "killed")
     killed.store(slice_bytes=4_000, is_killed=True)
     expected = recorded_in(killed.journal)
-    for _ in range(times(3, 8, 500)):
+    for _ in range(times(2, 8, 500)):
         home = killed.copy(tmp_path / "home")
         # the header of the log, and the length of an entry, are where a flip may look like a torn tail
         offset = chance.choice((chance.randrange(64), chance.randrange(home.wal.stat().st_size)))
@@ -108,7 +108,7 @@ def test_a_bit_of_the_write_ahead_log(traded: Home, tmp_path: Path, chance: Rand
 
 
 def test_a_bit_of_the_journal(traded: Home, tmp_path: Path, chance: Random, times: Times) -> None:
-    for _ in range(times(3, 8, 500)):
+    for _ in range(times(2, 8, 500)):
         home = traded.copy(tmp_path / "home")
         path = chance.choice(sorted(home.journal.iterdir()))
         offset = flip_somewhere(path, chance)
@@ -133,7 +133,7 @@ def faults_in(path: Path) -> list[int]:
 
 def test_a_bit_of_a_compressed_segment(backed_up: Home, tmp_path: Path, chance: Random, times: Times) -> None:
     expected = recorded_in(backed_up.journal)
-    for _ in range(times(2, 5, 500)):
+    for _ in range(times(1, 5, 500)):
         home = backed_up.copy(tmp_path / "home")
         home.database.unlink()
         (home.logs / "backup" / "tape-20260101T000000Z.duckdb").unlink()
@@ -150,7 +150,7 @@ def test_a_bit_of_a_compressed_segment(backed_up: Home, tmp_path: Path, chance: 
 
 def test_a_bit_of_a_backup(backed_up: Home, tmp_path: Path, chance: Random, times: Times) -> None:
     expected = recorded_in(backed_up.journal)
-    for _ in range(times(2, 4, 100)):
+    for _ in range(times(1, 4, 100)):
         home = backed_up.copy(tmp_path / "home")
         backup = home.logs / "backup" / "tape-20260101T000000Z.duckdb"
         offset = flip_somewhere(backup, chance)
@@ -172,7 +172,7 @@ def test_a_rebuild_killed_at_any_moment_leaves_the_old_database_or_the_new_one(
     began = time.monotonic()
     rebuild(backed_up.copy(tmp_path / "other").folder, SMALL, now=NOW)
     took_s = time.monotonic() - began
-    for _ in range(times(2, 6, 200)):
+    for _ in range(times(1, 6, 200)):
         pid = os.fork()
         if pid == 0:
             rebuild(home.folder, SMALL, now=NOW)

@@ -87,6 +87,7 @@ def test_importing_them_again_stores_nothing_new(stored: LogStore, tmp_path: Pat
     assert stored.contents() == before
 
 
+@pytest.mark.rows(1)
 def test_a_fresh_store_that_imports_them_writes_them_again_to_the_byte(
     stored: LogStore, empty_database: Path, tmp_path: Path
 ) -> None:

@@ -235,7 +235,7 @@ def kill_at(point: str, monkeypatch: pytest.MonkeyPatch, *, passes: int = 0) -> 
     monkeypatch.setattr(MirrorFile, "rotate_if_full", rotating)
 
 
-@pytest.mark.rows(4)
+@pytest.mark.rows(3)
 @pytest.mark.parametrize("rotate_bytes", [1, 600, 10**9])
 @pytest.mark.parametrize("point", KILLS)
 def test_after_a_kill_at_any_point_every_row_is_there_once_and_in_order(
@@ -291,7 +291,7 @@ def lose_tail(logs: Logs, *, is_renumbered: bool = False) -> list[str]:
     return there + add_rounds(store, 1)[:4]
 
 
-@pytest.mark.rows(5)
+@pytest.mark.rows(3)
 @pytest.mark.parametrize(("rotate_bytes", "is_renumbered"), [(1, True), (600, False), (600, True), (10**9, False)])
 @pytest.mark.parametrize("point", KILLS)
 def test_a_lost_tail_doubles_no_line_whatever_dies_while_it_is_caught_up_with(
@@ -718,7 +718,7 @@ def test_after_a_kill_pairs_and_summaries_are_logged_once(
     assert (pairs(logs), summaries(logs)) == (ids, [(decisions, decisions == 0)])
 
 
-@pytest.mark.rows(3)
+@pytest.mark.rows(2)
 @pytest.mark.parametrize("point", ["after append", "before watermark", "after watermark", "after rename"])
 @pytest.mark.parametrize("rotate_bytes", [1, 10**9])
 @pytest.mark.parametrize("tail_bytes", [300, 10**6])

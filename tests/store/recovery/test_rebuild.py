@@ -183,6 +183,7 @@ def test_a_batch_that_its_producer_could_not_write_is_a_gap_and_no_loss(home: Ho
     )
 
 
+@pytest.mark.thorough
 def test_what_the_old_database_held_and_no_segment_has_is_a_loss_and_changes_nothing(home: Home) -> None:
     home.beat("a", "b", run_id="r")
     home.beat("c", run_id="s")
@@ -197,6 +198,7 @@ def test_what_the_old_database_held_and_no_segment_has_is_a_loss_and_changes_not
     assert len(rebuilt(home).lost) == 2
 
 
+@pytest.mark.thorough
 def test_imported_rows_that_no_backup_has_are_named_from_the_old_database(home: Home) -> None:
     home.beat("a")
     home.store()

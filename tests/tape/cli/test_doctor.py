@@ -59,6 +59,7 @@ def test_a_healthy_runtime_is_healthy_however_often_one_looks(tmp_path: Path) ->
         assert runtime.end()[0] == 0
 
 
+@pytest.mark.thorough
 def test_what_is_printed_fits_and_says_in_words_what_to_do(owner: Serving) -> None:
     healthy = tape("--home", owner.home, "doctor")
     assert (healthy.code, healthy.err) == (0, "")
@@ -92,6 +93,7 @@ def test_a_file_edited_beside_a_running_owner_is_told_with_both_values(owner: Se
     assert set(check) == {"group", "name", "state", "found", "expected", "advice"}
 
 
+@pytest.mark.thorough
 def test_a_home_without_an_owner_is_broken_and_still_looked_at(owner: Serving) -> None:
     owner.end()
     ended = tape("--home", owner.home, "doctor", "--json")
@@ -164,6 +166,7 @@ def watching(home: Path, *words: str) -> Running:
     return Running(home, "--home", str(home), *words, "--watch", "0.2")
 
 
+@pytest.mark.thorough
 def test_a_watched_doctor_prints_a_line_for_each_look_and_ends_as_the_last_one(owner: Serving) -> None:
     with watching(owner.home, "doctor") as watched:
         wait_for(lambda: watched.log.count(" healthy: ") >= 3, "no lines are printed")

@@ -249,7 +249,7 @@ def test_a_flag_and_the_nav_lead_to_the_one_row_they_are_taken_from(home: Path) 
     assert [row["equity_usd"] for row in rows_of(nav, "nav_series")] == [nav.value] == [1050.0]
 
 
-@pytest.mark.rows(2)
+@pytest.mark.rows(1)
 @pytest.mark.parametrize("file", STATE_FILES, ids=lambda file: file.stem)
 def test_every_file_is_explained_as_a_whole_and_by_every_key(home: Path, file: Any) -> None:
     content = json.loads((home / "logs" / "state" / file.name).read_bytes())
@@ -424,6 +424,7 @@ def test_beside_an_owner_and_after_late_rows_the_publication_is_explained_as_it_
     assert now["value"] == 35.0
 
 
+@pytest.mark.thorough
 def test_the_numbers_of_a_real_runtime_are_explained(real_logs: Path, tmp_path: Path) -> None:
     assert tape("--home", tmp_path, "import", real_logs).code == 0
     assert tape("--home", tmp_path, "export", "--as-of", "2025-11-05T16:10:00Z").code == 0

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
-from examples.sample_logs import write_sample
 from tests.programs import fails, tape
 from tests.tape.owners import wait_for
 from tests.tape.terminals import Terminal
+from tests.templates import day_home
 
 DAY = ("--from", "2025-10-31", "--to", "2025-11-01")
 
@@ -17,10 +18,7 @@ DAY = ("--from", "2025-10-31", "--to", "2025-11-01")
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home folder into which a sample of a day was imported; tests only read it."""
-    folder = tmp_path_factory.mktemp("home")
-    write_sample(folder / "old", days=1.0)
-    assert tape("--home", folder, "import", folder / "old").code == 0
-    return folder
+    return Path(shutil.copytree(day_home(), tmp_path_factory.mktemp("plot") / "home"))
 
 
 def plot(home: Path, *words: str | Path) -> str:
@@ -58,6 +56,7 @@ def test_a_view_over_time_and_of_one_symbol(home: Path) -> None:
     assert one.startswith("slippage_bps of router_metrics, BTCUSDT, bps\n")
 
 
+@pytest.mark.thorough
 def test_a_view_without_a_time_has_a_bar_per_row(home: Path) -> None:
     text = plot(home, "expectancy_by_symbol", "expectancy", "--as-of", "2025-11-01")
     assert text.startswith("expectancy of expectancy_by_symbol, USD\nBTCUSDT ")
@@ -65,6 +64,7 @@ def test_a_view_without_a_time_has_a_bar_per_row(home: Path) -> None:
     assert text.endswith("6 rows\n")
 
 
+@pytest.mark.rows(1)
 @pytest.mark.parametrize(("name", "begins"), [("a.svg", b"<svg "), ("a.PNG", b"\x89PNG")])
 def test_a_file_has_the_picture_whole(home: Path, tmp_path: Path, name: str, begins: bytes) -> None:
     for words in (("equity", *DAY), ("expectancy_by_hour", "expectancy", "--as-of", "2025-11-01")):
@@ -77,6 +77,7 @@ def test_nothing_to_draw_says_where_the_newest_row_is(home: Path) -> None:
     fails(tape("--home", home, "plot", "equity"), 1, "found none; the newest is of 2025-10-31 23:59:55 UTC: try --from")
 
 
+@pytest.mark.rows(1)
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -92,6 +93,7 @@ def test_wrong_usage_is_told(home: Path, words: tuple[str, ...], told: str) -> N
     fails(tape("--home", home, "plot", *words), 2, told)
 
 
+@pytest.mark.thorough
 def test_an_unknown_symbol_and_column_are_told(home: Path) -> None:
     fails(tape("--home", home, "plot", "router_metrics", "slippage", "--as-of", "newest"), 1, "such as slippage_bps")
     fails(tape("--home", home, "plot", "marks", "mark_price", "--symbol", "BTC"), 1, "found 'BTC'")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
-from examples.sample_logs import write_sample
 from tests.conftest import GivenRows, ago
 from tests.programs import fails, tape
+from tests.templates import day_home
 
 SPAN = ("--from", "2025-10-31", "--to", "2025-11-01")
 
@@ -19,10 +20,7 @@ SPAN = ("--from", "2025-10-31", "--to", "2025-11-01")
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home folder into which a sample of a day was imported; tests only read it."""
-    folder = tmp_path_factory.mktemp("home")
-    write_sample(folder / "old", days=1.0)
-    assert tape("--home", folder, "import", folder / "old").code == 0
-    return folder
+    return Path(shutil.copytree(day_home(), tmp_path_factory.mktemp("report") / "home"))
 
 
 def report(home: Path, *words: str) -> str:
@@ -41,6 +39,7 @@ def test_it_shows_every_part_within_its_span(home: Path) -> None:
     assert "runs" not in text  # one process
 
 
+@pytest.mark.thorough
 def test_the_tables_are_the_document(home: Path) -> None:
     document = json.loads(report(home, *SPAN, "--json"))
     everything = document["symbols"][-1]
@@ -54,6 +53,7 @@ def test_the_tables_are_the_document(home: Path) -> None:
     assert report(home, *SPAN, "--format", "json") == report(home, *SPAN, "--json")
 
 
+@pytest.mark.thorough
 def test_csv_has_a_row_for_each_value(home: Path) -> None:
     document = json.loads(report(home, *SPAN, "--json"))
     head, *rows = csv.reader(io.StringIO(report(home, *SPAN, "--format", "csv")))
@@ -75,6 +75,7 @@ def test_instants_are_given_and_shown_in_a_zone(home: Path) -> None:
     assert document["account"]["end_ts"].endswith("+01:00")
 
 
+@pytest.mark.thorough
 def test_one_symbol(home: Path) -> None:
     text = report(home, *SPAN, "--symbol", " btcusdt")
     assert "account, of all symbols" in text
@@ -124,6 +125,7 @@ def test_runs_with_another_nav_are_listed_and_left_out(store: GivenRows, tmp_pat
     assert "kill_switch       1        1" in report(tmp_path, *span, "--all-runs")
 
 
+@pytest.mark.rows(1)
 @pytest.mark.parametrize(
     ("words", "told"),
     [

@@ -148,6 +148,7 @@ class _Losing:
 _GONE = -1
 
 
+@pytest.mark.thorough
 def test_what_an_owner_lost_and_stored_again_is_not_shown_again(tmp_path: Path) -> None:
     tail = Tail(cast(Client, _Losing(tmp_path)), SOURCES["ticks"])
     assert [row["event_id"] for row in tail.newest(10)] == ["c", "b", "a"]
@@ -205,6 +206,7 @@ def test_lines_are_narrow_and_the_heads_have_units(stored: Path, name: str) -> N
     assert "\x1b" not in ended.out
 
 
+@pytest.mark.thorough
 def test_values_stand_under_their_heads(stored: Path) -> None:
     heads, units, *_, line = tape("--home", stored, "tail", "closes", "--no-follow").out.splitlines()
     assert line.split() == [

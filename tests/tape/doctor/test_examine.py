@@ -94,6 +94,7 @@ def test_a_healthy_home_has_a_line_for_every_file_log_and_invariant_and_all_are_
     assert all((looked.logs / name).exists() for name in (*EVENT_MIRRORS, HEALTH, COMPARE)), "too little happened"
 
 
+@pytest.mark.thorough
 def test_files_of_different_instants_agree(looked: Looked) -> None:
     looked.runtime.tick(3)
     looked.runtime.publish()
@@ -102,7 +103,7 @@ def test_files_of_different_instants_agree(looked: Looked) -> None:
     assert looked.bad() == {}
 
 
-@pytest.mark.rows(2)
+@pytest.mark.rows(1)
 @pytest.mark.parametrize("file", STATE_FILES, ids=lambda file: str(file.stem))
 def test_a_deleted_file_is_missing_and_a_torn_one_torn(looked: Looked, file: Any) -> None:
     path = looked.state / file.name
@@ -126,6 +127,7 @@ def test_a_file_edited_by_hand_is_told_with_the_key_and_both_numbers(looked: Loo
     assert looked.bad() == {"nav.json": f"edited: peak_equity is 1000000.0, SQL says {true}"}
 
 
+@pytest.mark.thorough
 def test_a_file_in_other_bytes_is_only_degraded(looked: Looked) -> None:
     path = looked.state / "nav.json"
     path.write_text(json.dumps(json.loads(path.read_bytes())))
@@ -157,6 +159,7 @@ def test_rows_that_changed_behind_a_file_make_it_say_what_sql_does_not(looked: L
     assert bad["synced_state.json"].endswith(", SQL says 7.0")
 
 
+@pytest.mark.thorough
 def test_a_file_published_by_other_sql_is_of_another_version_where_sql_says_something_else(looked: Looked) -> None:
     looked.runtime.connection.execute("update exports set sql_digest = 'an-older-one' where file = 'nav.json'")
     assert "nav.json" not in looked.bad()
@@ -184,6 +187,7 @@ def test_a_file_that_nobody_publishes_is_behind_and_then_stale(looked: Looked) -
     assert looked.bad(later_s=2000)["expectancy_v6.json"].startswith("stale: 3")
 
 
+@pytest.mark.thorough
 def test_the_cadence_of_the_settings_counts(looked: Looked) -> None:
     looked.intervals = {"nav": 300.0}
     assert "nav.json" not in looked.bad(later_s=70)
@@ -230,6 +234,7 @@ def test_a_log_that_is_cut_torn_deleted_or_added_to_is_told_apart(looked: Looked
     assert looked.bad()[ORDERS].startswith("missing: ")
 
 
+@pytest.mark.thorough
 def test_a_computed_line_that_was_edited_or_removed_is_found(looked: Looked) -> None:
     log = (looked.logs / HEALTH).read_bytes()
     looked.lines(HEALTH, lambda lines: [*lines[:-1], lines[-1].replace(b'"quality":"', b'"quality":"x', 1)])
@@ -249,6 +254,7 @@ def test_rows_without_their_line_are_behind(looked: Looked) -> None:
     assert looked.bad()["execution/risk_vetoes.jsonl"].startswith("behind: rows wait ")
 
 
+@pytest.mark.thorough
 def test_router_health_that_is_published_and_not_logged_is_behind(looked: Looked) -> None:
     looked.lines(HEALTH, lambda lines: lines[:-1])
     looked.runtime.connection.execute("delete from mirror_watermarks where mirror = ?", [HEALTH])
@@ -277,6 +283,7 @@ def test_refused_events_are_counted_with_their_reason(looked: Looked) -> None:
     assert check.found.startswith("1 in the last hour, 1 in all; the newest: ")
 
 
+@pytest.mark.thorough
 def test_an_old_backup_is_late_and_a_new_one_is_not(looked: Looked) -> None:
     (looked.folder / "tape.toml").write_text("")
     looked.runtime.settings = load_settings(looked.folder)

@@ -394,7 +394,7 @@ def hog(home: Path, sql: str, **more: str) -> str:
     return ""
 
 
-@pytest.mark.rows(2)
+@pytest.mark.rows(1)
 @pytest.mark.parametrize("name", HOGS)
 def test_a_query_that_wants_everything_is_ended_and_what_it_took_is_given_back(hurried: Serving, name: str) -> None:
     told: list[str] = []

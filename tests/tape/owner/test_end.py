@@ -125,6 +125,7 @@ def test_an_end_whose_files_cannot_be_published_in_time_says_so_and_the_next_sta
         assert owner.end() == 0
 
 
+@pytest.mark.thorough
 def test_a_file_that_cannot_be_published_at_the_end_is_named_and_the_others_are_published(home: Path) -> None:
     with _faulty(home, "fails") as process:
         _record(home)
@@ -168,6 +169,7 @@ run()
 """
 
 
+@pytest.mark.thorough
 def test_an_import_that_ctrl_c_ends_says_what_it_has_stored_and_goes_on_next_time(home: Path) -> None:
     veto = {"ts": "2025-11-05T12:00:00Z", "symbol": "BTCUSDT", "side": "BUY", "veto_reason": "min_notional"}
     write_files(home / "old", {VETOES: text(veto, {**veto, "symbol": "ETHUSDT"}), EXECUTED: text(CLOSE)})

@@ -73,6 +73,7 @@ def test_in_an_old_runtimes_folder_a_command_names_the_file_and_changes_nothing(
     assert content(home) == before
 
 
+@pytest.mark.thorough
 def test_no_other_command_changes_a_file_of_an_old_runtime(tmp_path: Path) -> None:
     home = old_runtime(tmp_path / "old")
     market = write_files(tmp_path, {"market.csv": "ts,symbol,open,high,low,close,volume\n"}) / "market.csv"
@@ -102,6 +103,7 @@ def test_one_log_of_another_program_is_enough(tmp_path: Path) -> None:
     assert content(home) == before
 
 
+@pytest.mark.thorough
 def test_a_home_that_imported_the_logs_beside_it_refuses_too(tmp_path: Path) -> None:
     home = write_files(tmp_path / "old", {f"logs/{name}": OLD_LINE for name in LOGS})
     assert tape("--home", home, "import", home / "logs").code == 0
@@ -157,7 +159,7 @@ def gone(path: Path) -> None:
     path.unlink()
 
 
-@pytest.mark.rows(2)
+@pytest.mark.rows(1)
 @pytest.mark.parametrize(
     ("change", "is_foreign"),
     [(edited, True), (touched, False), (emptied, False), (torn_by_a_power_cut, False), (gone, False)],
@@ -290,6 +292,7 @@ def test_a_folder_of_somebody_else_is_not_emptied_by_a_rebuild(tmp_path: Path) -
     assert mine.read_text() == "mine"
 
 
+@pytest.mark.thorough
 def test_the_time_is_utc_in_the_name_of_what_is_kept(tmp_path: Path) -> None:
     home = write_files(tmp_path / "home", {"logs/state/nav.json": "theirs"})
     assert tape("--home", home, "export", "nav", "--take-over").code == 0

@@ -132,6 +132,7 @@ def _asked(owner: Serving) -> int | None:
     return owner.process.poll()
 
 
+@pytest.mark.thorough
 def test_what_cannot_be_rebuilt_without_loss_is_not_started_and_is_changed_only_when_asked(home: Home) -> None:
     (home.logs / "backup" / "tape-20260101T000000Z.duckdb").unlink()
     sorted(home.journal.glob("*.gz"))[0].unlink()

@@ -78,6 +78,7 @@ def test_a_second_owner_and_what_needs_the_database_alone_are_refused_with_the_p
     assert owner.value("select count(*) from order_closes") == 0
 
 
+@pytest.mark.thorough
 def test_commands_give_through_the_owner_what_they_give_without(home: Path, tmp_path: Path) -> None:
     with Journal(home, "executor") as journal:
         journal.record([Ticked(ts=NOW, equity_usd=5.0), MarkObserved(ts=NOW, symbol="BTCUSDT", mark_price=1.5)])
@@ -149,6 +150,7 @@ def test_a_signal_ends_it_within_two_seconds_and_loses_nothing(owner: Serving, n
     assert rows(owner.home, "select count(distinct service) from heartbeats") == [(2_000,)]
 
 
+@pytest.mark.thorough
 def test_a_signal_in_a_long_backlog_ends_it_soon_and_the_next_owner_goes_on(owner: Serving) -> None:
     with Journal(owner.home, "executor") as journal:
         for each in range(400):

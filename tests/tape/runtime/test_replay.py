@@ -151,6 +151,7 @@ def test_the_clock_is_the_markets(ran: Ran) -> None:
     assert sorted(ran.kept) == [at.isoformat() for at in (first, first + timedelta(hours=1), last)]
 
 
+@pytest.mark.thorough
 def test_every_file_is_what_sql_says_of_its_instant_later_on(tmp_path: Path, ran: Ran) -> None:
     last = max(ran.kept)
     assert ran.kept[last].keys() == {file.name for file in STATE_FILES}
@@ -250,6 +251,7 @@ def test_a_home_that_was_replayed_is_refused_in_one_line(ran: Ran, market: Path)
     fails(tape("--home", ran.home, "run", "--replay", market), 1, "expected a home without history", str(ran.home))
 
 
+@pytest.mark.thorough
 def test_a_home_with_an_owner_is_refused(tmp_path: Path, market: Path) -> None:
     with owning(tmp_path), pytest.raises(StoreError, match="has a running owner, pid"):
         replay(tmp_path, load_settings(tmp_path), market)
