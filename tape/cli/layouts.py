@@ -128,6 +128,7 @@ _NEWEST_FIRST = {
     **dict.fromkeys(("nav_minutes", "mark_minutes", "rolled_mark_bars", "open_mark_bars"), "minute desc"),
     "exports": "export_id desc",
     "imports": "last_seq desc",
+    "price_lookups": "ingest_seq desc",
     "rejected_events": "rejected_ts desc, line desc",
 }
 
