@@ -1,4 +1,4 @@
--- Rows of event_table that the session sees: event time up to as_of(), stored up to known_seq(), no test noise.
+-- Rows of event_table that the session sees: event time up to as_of(), stored up to known_seq(), without test noise.
 -- Grain: one row per event.
 select *
 from event_table

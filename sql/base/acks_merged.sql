@@ -1,9 +1,9 @@
--- Acknowledged orders, the two halves of an old ack joined (semantics 14). Grain: one row per ack.
--- An order_executed row of the same client order id is the same ack: one is kept, fields joined. Ids that a test venue
--- gave out again and again ("1", "2") are told apart by the nearest time.
+-- Acknowledged orders, with the two rows of an old ack merged (semantics 14). Grain: one row per ack.
+-- An order_executed row of the same client order id is the same ack: one row is kept, with the fields of both. Ids that
+-- a test venue used repeatedly ("1", "2") are matched by the nearest time.
 -- Columns:
 --   is_dry_run: the venue's status is DRY: no order reached it
---   twin_event_id: event_id of the other half; null: there was one
+--   twin_event_id: event_id of the other row; null: there was only one row
 with acks as (
     select * from seen_order_acks where source = 'order_ack'
 ),

@@ -1,5 +1,5 @@
 -- Order attempts of the last 24 hours (semantics 11, 13). Grain: one row per attempt.
--- Of several rows with one attempt_id the earliest counts, so an attempt that began before the window is none of it.
+-- Of several rows with one attempt_id the earliest counts, so an attempt that began before the window is not counted.
 with recent as (
     select *
     from seen_order_attempts

@@ -1,2 +1,2 @@
--- A configured value of the session as text (`set variable configured = '{"ENV": "dev"}'`); null where none is set.
+-- A configured value of the session as text (`set variable configured = '{"ENV": "dev"}'`); null if none is set.
 create macro configured(name) as json_extract_string(cast(getvariable('configured') as json), name);

@@ -5,9 +5,9 @@
 --   symbol: instrument
 --   is_enabled: may be traded; true unless switched off in the universe
 --   tier: tier of the universe, e.g. CORE
---   nav_cap_frac: share of NAV that the symbol may take; null: none of its own
---   trade_cap_frac: share of NAV that one trade of it may take; null: none of its own
---   max_concurrent_positions: positions in it at a time; null: none configured [1]
+--   nav_cap_frac: share of NAV that the symbol may take; null: no cap of its own
+--   trade_cap_frac: share of NAV that one trade of it may take; null: no cap of its own
+--   max_concurrent_positions: positions in it at a time; null: no cap configured [1]
 with newest as (
     select arg_max(payload, (ts, ingest_seq)) as payload
     from seen_config_snapshots

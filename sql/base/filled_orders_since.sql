@@ -1,6 +1,6 @@
--- Orders whose latest fill lies after an instant, and what they cost (semantics 13). Grain: one row per order.
--- A fee in dollars is taken as it is, one in the asset that was traded at the order's own price, any other at the mark
--- of asset and dollar of at most 60 s before the fill.
+-- Orders whose latest fill lies after an instant, and their fees (semantics 13). Grain: one row per order.
+-- A fee in dollars counts as it is. A fee in the traded asset is priced at the order's own price, any other fee at the
+-- asset's mark in dollars of at most 60 s before the fill.
 -- Columns:
 --   process: process that recorded it, `host:pid`
 --   notional_usd: filled quantity * average price

@@ -1,5 +1,5 @@
--- The runtime's flags as of the session's instant: the newest recorded snapshot. Grain: one row, also when none is
--- recorded. Per flag, is_*_on: true unless recorded as off; for the probe, recorded else configured values.
+-- The runtime's flags as of the session's instant: the newest recorded snapshot. Grain: one row, even if no snapshot is
+-- recorded. Per flag, is_*_on is true unless recorded as off. The probe shows recorded values, else configured ones.
 -- Columns:
 --   v6_flags: the six flags under the contract's names
 with newest as (

@@ -1,2 +1,2 @@
--- The session's knowledge: the last ingest_seq that counts; all of them unless `set variable known_seq = ..`.
+-- The last ingest_seq that the session sees; all rows unless `set variable known_seq = ..`.
 create macro known_seq() as coalesce(cast(getvariable('known_seq') as bigint), 9223372036854775807);

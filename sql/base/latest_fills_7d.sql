@@ -1,5 +1,5 @@
 -- Orders whose latest fill lies in the last 7 days. Grain: one row per (symbol, order_id).
--- The latest row of the window is the latest of all, because nothing after it is seen.
+-- The latest row of the window is the latest of all, because no later row is seen.
 select *
 from actual_fills
 where ts > as_of() - interval 7 day

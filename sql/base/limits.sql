@@ -1,8 +1,8 @@
--- The limits as of the session's instant. Grain: one row, also when none are recorded. Reads config_snapshots.
+-- The limits as of the session's instant. Grain: one row, even if no limits are recorded. Reads config_snapshots.
 -- Loss and drawdown limits are per cent; caps are fractions. Sources: semantics 7, 8, 9.
 -- Columns:
---   payload: the newest risk_limits document, whole; null: none is recorded
---   reset_timezone: time zone whose midnight begins the day; UTC where the configured one is unknown
+--   payload: the newest risk_limits document, whole; null: no document is recorded
+--   reset_timezone: time zone whose midnight begins the day; UTC if the configured zone is unknown
 --   nav_freshness_s: age of the newest tick from which the NAV is stale
 --   global_nav_cap_frac: share of NAV that one symbol may take
 --   global_trade_cap_frac: share of NAV that one trade may take

@@ -1,5 +1,5 @@
--- The newest tick that lists positions (semantics 11). Grain: one row, none before any such tick.
--- It is looked for within a day first: the instant found there keeps the second look from reading the history.
+-- The newest tick that lists positions (semantics 11). Grain: one row, none before any such tick. The search begins
+-- within a day: the instant found there saves the second search from reading the history.
 -- Columns:
 --   event_id: identity of the tick
 with listing_ticks as (

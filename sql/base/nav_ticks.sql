@@ -1,7 +1,7 @@
 -- Ticks that count: equity known and > 0 (semantics 11). Grain: one row per tick.
 -- Columns:
 --   nav_usd: net asset value as reported, else the equity
---   unrealized_pnl_usd: unrealised PnL as reported; 0 where the tick lists no position
+--   unrealized_pnl_usd: unrealised PnL as reported; 0 if the tick lists no position
 select
     ts,
     ingest_seq,

@@ -1,2 +1,2 @@
--- A symbol as it is compared: without the blanks around it, in upper case; null where nothing is left.
+-- A symbol in the form that is compared: trimmed, upper case; null if nothing is left.
 create macro normal_symbol(name) as nullif(upper(trim(name, ' ' || chr(9) || chr(10) || chr(13))), '');

@@ -1,4 +1,4 @@
--- The mark price bars of minutes that no roll-up holds yet, from the marks of 7 days themselves (semantics 3).
+-- The mark price bars of minutes of 7 days that the roll-up does not hold yet, from single marks (semantics 3).
 -- Grain: one row per symbol and minute; see rolled_mark_bars.
 with rolled as (
     select rolled_to(max(minute)) as ts from mark_minutes

@@ -1,4 +1,4 @@
--- The minutes that no roll-up holds yet, from the ticks themselves. Grain: one row per minute. USD.
+-- The minutes that the roll-up does not hold yet, from single ticks. Grain: one row per minute. USD.
 -- Columns:
 --   minute: start of the minute
 with rolled as (

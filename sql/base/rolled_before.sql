@@ -1,6 +1,6 @@
--- Whole minutes before this instant are read from the roll-ups: the start of the session's minute. Roll-ups hold all
--- that is stored, so a session with a known_seq reads them only where it says `rolled_until`, a minute before which
--- nothing was stored behind that number, and else raw rows alone.
+-- The instant before which whole minutes are read from the roll-ups: the start of the session's minute. Roll-ups
+-- include all stored rows. A session with a known_seq therefore reads them only up to `rolled_until`, a minute before
+-- which no row with a later number lies; if that is not set, it reads single rows only.
 create macro rolled_before() as
     case
         when getvariable('known_seq') is null then date_trunc('minute', as_of())

@@ -1,5 +1,5 @@
--- The mark price bars of 7 days that the roll-up holds (semantics 3). Grain: one row per symbol and minute.
--- Of symbols with 500 bars or more in 12 hours only these. See open_mark_bars for the minutes behind it.
+-- The mark price bars of 7 days that the roll-up holds (semantics 3). Grain: one row per symbol and minute. A symbol
+-- with 500 bars or more in 12 hours has only the bars of these hours. See open_mark_bars for later minutes.
 with recent as (
     select symbol
     from mark_minutes

@@ -1,10 +1,10 @@
--- What the roll-up of ticks knows of highest and first equity (semantics 11). USD.
--- Grain: one row, null without a minute. See open_nav_minutes for the minutes behind it.
--- The day begins in the reset time zone, with a minute in every time zone.
+-- Highest and first equity in the roll-up of ticks (semantics 11). USD.
+-- Grain: one row, null without a minute. See open_nav_minutes for later minutes. The day begins in the reset time zone;
+-- in every time zone it begins with a whole minute.
 -- Columns:
 --   peak_equity_usd: highest equity of these minutes
---   peak_today_usd: highest equity of today's minutes; null: none
---   first_today_usd: equity at today's first tick; null: none
+--   peak_today_usd: highest equity of today's minutes; null: no minute
+--   first_today_usd: equity at today's first tick; null: no tick
 select
     max(peak_equity_usd) as peak_equity_usd,
     max(peak_equity_usd) filter (where minute >= today.day_start) as peak_today_usd,

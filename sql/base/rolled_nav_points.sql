@@ -1,5 +1,5 @@
 -- The last 500 minutes that the roll-up of ticks holds (semantics 11). Grain: one row per minute. USD.
--- See open_nav_minutes for the minutes behind it. Where a day has 500, the history before it is not read.
+-- See open_nav_minutes for later minutes. If one day has 500 minutes, earlier history is not read.
 with recent as (
     select count(*) as minutes
     from nav_minutes

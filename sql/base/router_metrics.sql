@@ -1,4 +1,4 @@
--- Order metrics that measure the router, with the slippage their prices tell (semantics 2). Grain: one row per metric.
+-- Order metrics that measure the router, with the slippage of their prices (semantics 2). Grain: one row per metric.
 -- Columns:
 --   slippage_bps: slippage by the prices, else as logged; positive is cost
 --   ack_latency_ms: acknowledgement latency as logged, else submit to acknowledgement

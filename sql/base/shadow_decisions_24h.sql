@@ -1,4 +1,4 @@
--- Shadow decisions of the last 24 hours; heartbeats are no decisions (semantics 10).
+-- Shadow decisions of the last 24 hours; heartbeats are not decisions (semantics 10).
 -- Grain: one row per decision.
 select *
 from seen_shadow_decisions

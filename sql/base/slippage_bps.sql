@@ -1,5 +1,5 @@
 -- Slippage of a fill against the mark price, in bps, positive is cost (semantics 2).
--- Both prices there: null unless both are > 0. One of them unknown: the logged value.
+-- With both prices given, null unless both are > 0. With a price unknown, the logged value.
 create macro slippage_bps(side, mark_price, avg_fill_price, logged_bps) as
 case
     when mark_price is null or avg_fill_price is null then logged_bps

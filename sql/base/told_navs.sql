@@ -1,9 +1,9 @@
--- Every NAV that a process told: equity of its ticks, and what its attempts and vetoes saw. Grain: one row per event.
--- A runtime that does not know its NAV tells 0; 0 and less are left out. Reads ticks, order_attempts, vetoes.
+-- Every NAV that a process recorded: in its ticks (equity), attempts and vetoes. Grain: one row per event. A runtime
+-- that does not know its NAV records 0; values of 0 and less are left out. Reads ticks, order_attempts, vetoes.
 -- Columns:
---   process: process that told it, `host:pid`
+--   process: process that recorded it, `host:pid`
 --   source: tick, attempt or veto
---   nav_usd: NAV that was told
+--   nav_usd: NAV that was recorded
 select
     ts,
     ingest_seq,

@@ -1,16 +1,16 @@
 -- Closed trades after an instant (semantics 1, 3). Grain: one row per order_close.
--- The router metric is the latest of the same attempt, however old; where there is none, that of the attempt without a
--- trailing _reduce. Fills and metrics are looked for near the window first and in all of history only for trades that
--- are still without.
+-- The router metric is the latest of the same attempt, however old; without one, the latest of the attempt without a
+-- trailing _reduce. Fills and metrics are searched near the window first, and in all of history only for trades without
+-- a match.
 -- Columns:
---   net_pnl_usd: realised PnL after fees; null where not all fees are priced
+--   net_pnl_usd: realised PnL after fees; null unless all fees are priced
 --   is_fee_unpriced: paid in an asset without a known price, at least in part: fees_usd leaves that part out
 --   closed_qty: closed quantity as given, its absolute value [base units]
 --   notional_usd: closed quantity, else |before - after|, times avg_fill_price; null when unknown or 0
 --   return_frac: realised PnL / notional [1]
 --   avg_fill_price: average fill price of the closing order [quote/base]
 --   slippage_bps: slippage of the attempt, positive is cost
---   regime_tags: what the router metric tells: maker_success or maker_attempt, fallback, slip_*, policy_*, bias_*
+--   regime_tags: tags from the router metric: maker_success or maker_attempt, fallback, slip_*, policy_*, bias_*
 create macro trades_since(since) as table
 with closes as (
     select

@@ -1,13 +1,13 @@
 -- Vetoes after an instant, twins merged (semantics 14). Grain: one row per veto.
 -- Old executors logged one veto twice: raw (with position_side or veto_detail.intent) and canonical. A raw and a
 -- canonical row of the same symbol and the same canonical reason within 1 s, nearest first, are one veto; two rows of
--- the same shape never are. Nearest first: in each round the pairs that are each other's best go, ties to the earlier;
--- the rest is looked at again. A merged veto keeps the canonical row's fields, joined with the raw row's, and the
--- earlier of the two times.
+-- the same shape never are. Nearest first: in each round, pairs that are each other's nearest are merged, ties to the
+-- earlier; the next round looks at the remaining rows. A merged veto keeps the canonical row's fields, joined with the
+-- raw row's, and the earlier of the two times.
 -- Columns:
 --   ts: event time; of twins the earlier
 --   reason: canonical reason
---   twin_event_id: event_id of the raw row that was joined; null: none was
+--   twin_event_id: event_id of the raw row that was merged in; null: none
 create macro vetoes_since(since) as table
 with recursive seen as (
     select

@@ -4,7 +4,7 @@
 --   points: time (epoch, s) and equity of each point of series [USD]
 --   peak_equity: highest equity on record [USD]
 --   total_equity: equity of the latest tick [USD]
---   unmarked_positions: positions whose mark or entry price is unknown; left out where there is none [1]
+--   unmarked_positions: positions whose mark or entry price is unknown; left out if there are none [1]
 --   drawdown: the same as drawdown_pct [%]
 --   drawdown_abs: how far equity is below the day's peak, positive is loss [USD]
 --   realized_pnl_today: realised PnL of today's closes [USD]

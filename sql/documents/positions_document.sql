@@ -1,6 +1,6 @@
 -- positions.json (semantics 11). One row; its columns are the top-level keys.
 -- Columns:
---   unmarked_positions: positions whose mark or entry price is unknown; left out where there is none [1]
+--   unmarked_positions: positions whose mark or entry price is unknown; left out if there are none [1]
 --   exec_stats: execution counts of 24 hours
 --   updated_at: the file's instant, RFC 3339
 --   updated_ts: the file's instant, epoch [s]

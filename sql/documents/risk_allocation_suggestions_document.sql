@@ -4,7 +4,7 @@
 --   generated_ts: the file's instant, RFC 3339
 --   lookback_days: the expectancy window [d]
 --   global: equity, drawdown and risk mode of the portfolio
---   symbols: per enabled symbol: score, expectancy, policies, caps and weight as they are and as suggested
+--   symbols: per enabled symbol: score, expectancy, policies, and present and suggested caps and weight
 with symbols as (
     select list(
         {

@@ -3,7 +3,7 @@
 -- Columns:
 --   generated_ts: the file's instant, RFC 3339
 --   lookback_days: the window of the router metrics [d]
---   symbols: current and proposed policy per symbol, and what speaks for it
+--   symbols: current and proposed policy per symbol, with inputs and reasons
 with symbols as (
     select list(
         {

@@ -6,9 +6,9 @@
 --   ROUTER_AUTOTUNE_V6_ENABLED: policy suggestions are computed
 --   FEEDBACK_ALLOCATOR_V6_ENABLED: allocations are computed
 --   ROUTER_AUTOTUNE_V6_APPLY_ENABLED: suggestions are applied
---   ENV: environment the runtime says it runs in
---   DRY_RUN: no order reaches a venue, as the runtime says it
---   BINANCE_TESTNET: the venue's test network, as the runtime says it
+--   ENV: environment that the runtime reports
+--   DRY_RUN: no order reaches a venue, as reported by the runtime
+--   BINANCE_TESTNET: the venue's test network, as reported by the runtime
 --   ts: the file's instant, epoch [s]
 select
     unnest(v6_flags),  -- noqa: AL03

@@ -1,26 +1,26 @@
 -- The account between its tick at an instant and its newest tick. Grain: one row. USD, per cent.
 -- `apart`: processes whose events are left out, `host:pid`. The first tick is the latest at or before the instant, else
--- the first after it. Between two ticks lie the events after the first and up to the second:
+-- the first after it. Events after the first tick and up to the second count:
 -- change = realized - fees + funding + transfers + rest, and rest = unrealized_change + unexplained.
 -- Reads ticks, positions, order_closes, order_fills, funding_payments, transfers.
--- Null: a tick, or what is needed, is missing.
+-- Null: a tick or an input is missing.
 -- Columns:
 --   ticks: ticks after the instant [1]
 --   start_ts: event time of the first tick
 --   start_equity_usd: equity of the first tick
---   end_ts: event time of the newest tick; null: none after the first
+--   end_ts: event time of the newest tick; null: no tick after the first
 --   end_equity_usd: equity of the newest tick
 --   change_usd: equity at the end less equity at the start
 --   closes: trades closed between the two ticks [1]
 --   realized_usd: realised PnL between the two ticks
---   fees_usd: fees of the orders filled between the two ticks, as far as they are priced
+--   fees_usd: priced fees of the orders filled between the two ticks
 --   unpriced_fees: orders with a fee without a known price; fees_usd leaves them out [1]
 --   funding_usd: funding between the two ticks, negative is paid
 --   transfers_usd: deposits less withdrawals between the two ticks, one transfer_id once
 --   rest_usd: change that realised PnL, fees, funding and transfers do not explain
---   unrealized_change_usd: change of the unrealised PnL; null: it is not known at both ticks
---   unexplained_usd: the rest less the unrealised change: what was not recorded
---   drawdown_pct: worst fall of the equity from its highest value so far, in per cent of that
+--   unrealized_change_usd: change of the unrealised PnL; null: it is unknown at one of the ticks
+--   unexplained_usd: the rest less the unrealised change: changes that were not recorded
+--   drawdown_pct: worst fall of the equity from its highest value so far, in per cent of that value
 --   drawdown_usd: the same fall in USD
 --   peak_ts: the last time of that highest value before the fall
 --   peak_equity_usd: equity that it fell from

@@ -1,14 +1,13 @@
--- The last `decision_count` shadow decisions stored behind `after_seq` and up to `until_seq`, each with its live side
+-- The last `decision_count` shadow decisions stored after `after_seq` and up to `until_seq`, each with its live side
 -- (semantics 10).
 -- Grain: one row per decision.
--- The live side is the order attempt with the same attempt_id; where no attempt has it, the attempt of the symbol
--- nearest in time within 60 s, ties to the earlier; else none. Of several attempts with one attempt_id the earliest
--- counts.
+-- The live side is the order attempt with the same attempt_id; without one, the attempt of the symbol nearest in time
+-- within 60 s, ties to the earlier; else none. Of several attempts with one attempt_id the earliest counts.
 -- Columns:
 --   shadow_allowed: the candidate pipeline would trade
 --   intent_price: price of the shadow's intent [quote/base]
 --   side: BUY or SELL
---   shadow_notional_usd: what the shadow would trade
+--   shadow_notional_usd: notional that the shadow would trade
 --   effective_price: price of the shadow's route, maker or taker [quote/base]
 --   live_event_id: event_id of the live attempt; null: there is none
 --   live_attempt_id: attempt_id of the live attempt

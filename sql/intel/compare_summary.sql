@@ -8,7 +8,7 @@
 --   slippage_diff_bps: mean, p50 and p95 of the slippage difference, signed
 --   is_warmup: fewer decisions than min_sample_size: for information only
 --   warmup_reason: sample_size_below_min, else null
---   min_sample_size: decisions from which on the figures count [1]
+--   min_sample_size: smallest sample that is not warm-up [1]
 select
     count(*) as sample_size,
     100 * count(*) filter (where is_veto_mismatch) / nullif(count(*), 0) as veto_mismatch_pct,

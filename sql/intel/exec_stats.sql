@@ -1,5 +1,5 @@
 -- Execution counts of the last 24 hours (semantics 11). Grain: one row.
--- fill_rate: share of these attempts that have a fill, by attempt_id, whenever it came; null without attempts.
+-- fill_rate: share of these attempts with a fill of their attempt_id at any time; null without attempts.
 -- Columns:
 --   attempted_24h: order attempts [1]
 --   executed_24h: orders with a fill [1]

@@ -2,7 +2,7 @@
 -- Grain: one row per symbol.
 -- Columns:
 --   is_disabled: the symbol is switched off
---   toggle_meta: since when (epoch seconds), until when and why; null: it is on
+--   toggle_meta: since when (epoch seconds), until when and why; null: the symbol is on
 --   z: health_score plus the part of the day's drawdown [1]
 --   risk_flags: dd_warning from -1.5 %, dd_kill_threshold from -3 %, symbol_disabled
 --   size_mult_combined: size_mult_sharpe times size_mult_regime [1]

@@ -1,4 +1,4 @@
--- What the trades and prices of 7 days say of each listed symbol (semantics 9). Grain: one row per symbol.
+-- Profile of each listed symbol from its trades and prices of 7 days (semantics 9). Grain: one row per symbol.
 -- health_score is the part of z of the intel size factor that does not depend on the day's drawdown.
 -- Columns:
 --   sharpe_state: poor from -1 down, strong from 1.5 up, else neutral; unknown without a Sharpe ratio

@@ -13,11 +13,11 @@
 --   expectancy_per_risk: expectancy / |avg_loss|, / 1 without a loss [1]
 --   max_drawdown: largest fall of the running PnL from its peak [USD]
 --   drawdown_adjusted: expectancy less max_drawdown / count [USD]
---   net_expectancy: mean PnL after fees, of the trades whose fees are priced; null: none [USD]
+--   net_expectancy: mean PnL after fees, of the trades whose fees are priced; null: no such trade [USD]
 --   std: standard deviation of the PnL; null with one trade [USD]
 --   ci95: half width of the 95 % interval of the mean; null with one trade [USD]
 --   pnl_usd: realised PnL of all trades
---   fees_usd: fees of all trades, as far as they are priced
+--   fees_usd: priced fees of all trades
 --   unpriced_fees: trades whose fees are not all priced; net_expectancy leaves them out [1]
 with members as (
     select

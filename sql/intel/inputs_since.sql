@@ -1,10 +1,11 @@
--- What the numbers after an instant rest on: how many rows tell it, of how many that could. Grain: one row per input.
+-- Coverage of the inputs after an instant: how many rows have an input, of how many that could have it. Grain: one row
+-- per input.
 -- NAVs are those of attempts whose process recorded no tick.
 -- `apart`: processes whose events are left out, `host:pid`.
 -- Columns:
---   input: what is told
---   known: rows, or symbols, that tell it [1]
---   rows: rows, or symbols, that could tell it [1]
+--   input: name of the input
+--   known: rows, or symbols, that have it [1]
+--   rows: rows, or symbols, that could have it [1]
 create macro inputs_since(since, apart) as table
 with told_ticks as (
     select * from seen_ticks where ts > since and not list_contains(apart, process_of(hostname, pid))

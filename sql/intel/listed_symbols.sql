@@ -1,5 +1,6 @@
--- The symbols that are listed somewhere (head of the semantics). Grain: one row per symbol.
--- Router health and suggestions list is_router_listed; scores and risk snapshot all; allocations the enabled.
+-- The symbols that at least one file lists (head of the semantics). Grain: one row per symbol.
+-- Router health and suggestions list symbols with is_router_listed, scores and risk snapshot all symbols, allocations
+-- the enabled symbols.
 -- Columns:
 --   is_enabled: enabled in the universe
 --   has_router: has a router metric in 7 days

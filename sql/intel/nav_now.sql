@@ -1,5 +1,5 @@
 -- The account as of the session's instant (semantics 11). Grain: one row. USD, per cent.
--- Without a tick all is null but the realised PnL of today and the unrealised PnL.
+-- Without a tick, all columns are null except the realised PnL of today and the unrealised PnL.
 -- The peak of the day is reset in the reset time zone; a day without a tick starts at the latest equity.
 -- Unrealised PnL: the latest tick's, else the sum over positions whose mark is known, 0 where the newest list of
 -- positions is empty, else null.

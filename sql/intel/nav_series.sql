@@ -1,5 +1,5 @@
 -- The last tick of each of the last 500 minutes that have one (semantics 11). Grain: one row per minute. USD.
--- Whole minutes come from the roll-up, the rest from the ticks themselves.
+-- Whole minutes come from the roll-up, the rest from single ticks.
 with points as (
     select * from rolled_nav_points
     union all by name

@@ -1,11 +1,11 @@
 -- Open positions as of the session's instant (semantics 11). Grain: one row per symbol and side.
--- Those of the newest tick that lists positions, which have its id and its time; before any such tick the newest
--- imported snapshot per symbol and side.
+-- They are the positions of the newest tick that lists positions, with that tick's id and time; before any such tick,
+-- the newest imported snapshot per symbol and side.
 -- Columns:
 --   side: LONG or SHORT
 --   qty: signed quantity, SHORT is negative [base units]
 --   mark_price: the position's mark, else the symbol's latest, else the entry price [quote/base]
---   is_marked: a mark is known; where it is not, pnl 0 is no knowledge
+--   is_marked: a mark is known; if not, the PnL of 0 says nothing
 --   pnl_usd: (mark - entry) * qty
 --   notional_usd: |qty| * mark
 with candidates as (

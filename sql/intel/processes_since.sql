@@ -1,14 +1,14 @@
--- Every process that recorded something after an instant or in the 30 days before, and the NAV that it told.
+-- Every process that recorded something after an instant or in the 30 days before, and the NAV that it recorded.
 -- Grain: one row per process. Counts are of events after the instant, NAVs of the 30 days before as well.
 -- Columns:
 --   process: process, `host:pid`
---   first_ts: first event, or NAV told before the instant
+--   first_ts: first event, or NAV recorded before the instant
 --   last_ts: last event
---   nav_first_usd: first NAV that it told; null: none
---   nav_last_usd: last NAV that it told
---   nav_low_usd: lowest NAV that it told
---   nav_high_usd: highest NAV that it told
---   navs: how often it told its NAV [1]
+--   nav_first_usd: first NAV that it recorded; null: none
+--   nav_last_usd: last NAV that it recorded
+--   nav_low_usd: lowest NAV that it recorded
+--   nav_high_usd: highest NAV that it recorded
+--   navs: recorded NAVs [1]
 --   ticks: ticks [1]
 --   attempts: order attempts, one attempt_id once [1]
 --   vetoes: vetoes, twins merged [1]

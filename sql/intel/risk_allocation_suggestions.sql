@@ -1,14 +1,14 @@
 -- Suggested weights and caps (semantics 8). Grain: one row per enabled symbol; none when no symbol has a positive
 -- signal. Weights and caps are fractions of NAV. share = signal / sum of signals.
 -- Columns:
---   signal: what speaks for the symbol: score, expectancy, and router quality [1]
+--   signal: strength of the symbol, from score, expectancy and router quality [1]
 --   share: the symbol's share of all signals [0..1]
 --   base_frac: cap of the symbol as configured, share of NAV
 --   trade_frac: cap of one trade as configured, share of NAV
 --   suggested_weight: suggested share of NAV [0..1]
 --   suggested_nav_cap_frac: suggested cap of the symbol, share of NAV
 --   suggested_trade_cap_frac: suggested cap of one trade, share of NAV
---   suggested_max_concurrent_positions: suggested positions at a time; null: none configured [1]
+--   suggested_max_concurrent_positions: suggested positions at a time; null: no cap configured [1]
 --   rationale: why, in sentences
 with signals as (
     select

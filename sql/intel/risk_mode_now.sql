@@ -3,7 +3,7 @@
 -- one older than nav_freshness_s, the mode is at least cautious.
 -- Columns:
 --   drawdown_pct: larger of the portfolio's drawdown of the day and the worst symbol's, positive is loss
---   unmarked_positions: open positions whose PnL is unknown: the symbols' drawdowns leave it out [1]
+--   unmarked_positions: open positions whose PnL is unknown and left out of the symbols' drawdowns [1]
 --   is_nav_stale: there is no tick, or the newest one is too old
 --   risk_mode: defensive from 10 %, cautious from 5 % or with a stale NAV, else normal
 with symbols as (

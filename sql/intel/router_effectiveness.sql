@@ -1,8 +1,8 @@
--- How the router did on each symbol in 7 days (semantics 2). Grain: one row per symbol with a router metric.
--- Ratios 0..1, null where nothing is known; slippage in bps, positive is cost; latency in ms.
+-- Effectiveness of the router on each symbol in 7 days (semantics 2). Grain: one row per symbol with a router metric.
+-- Ratios 0..1, null if no row knows the value; slippage in bps, positive is cost; latency in ms.
 -- Columns:
 --   metric_count: router metrics [1]
---   maker_fill_ratio: share of metrics filled as maker, of those that tell [0..1]
+--   maker_fill_ratio: share of metrics filled as maker, of those where that is known [0..1]
 --   fallback_ratio: share of maker starts that fell back to taker [0..1]
 --   slip_q25: lower quartile of slippage, positive is cost [bps]
 --   slip_q50: median slippage, positive is cost [bps]

@@ -4,8 +4,8 @@
 -- Columns:
 --   maker_first: policy: begin as maker
 --   taker_bias: policy: prefer_maker, balanced or prefer_taker
---   reason: quality and volatility regime behind the policy
---   branch: what was decided and why, in words
+--   reason: quality and volatility regime that led to the policy
+--   branch: the decision and its reason, in words
 --   maker_offset_bps: policy: offset of a maker order from the touch
 with known as (
     select

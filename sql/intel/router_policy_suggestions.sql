@@ -1,10 +1,11 @@
 -- Suggested router policies (semantics 7). Grain: one row per symbol of the router files. Biases 0..1, offsets in bps.
--- Bias and offset in force are kept within the configured bounds, as the proposed ones are.
--- bias_signal and offset_signal are the sums of what speaks for taker (> 0) or maker (< 0), kept within -1..1.
+-- The bias and offset in force are kept within the configured bounds, like the proposed ones. bias_signal sums the
+-- arguments for taker (> 0) or maker (< 0), offset_signal those for a wider (> 0) or narrower offset (< 0). The steps
+-- use both signals kept within -1..1.
 -- Columns:
---   strength: how strongly the symbol's results speak for its router [1]
---   bias_signal: what speaks for taker (> 0) or maker (< 0), before it is kept within -1..1 [1]
---   offset_signal: what speaks for a wider (> 0) or narrower offset (< 0), before it is kept within -1..1 [1]
+--   strength: how good the symbol's results are; high favours maker, low favours taker [1]
+--   bias_signal: sum of arguments for taker (> 0) or maker (< 0), before it is kept within -1..1 [1]
+--   offset_signal: sum of arguments for a wider (> 0) or narrower offset (< 0), before it is kept within -1..1 [1]
 --   current_policy: policy in force: maker first, taker bias as a number and as a label, offset in bps
 --   proposed_policy: policy suggested: maker first, taker bias as a number and as a label, offset in bps
 --   rationale: why, in sentences

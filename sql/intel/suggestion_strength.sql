@@ -1,4 +1,4 @@
--- How strongly a symbol's results speak for its router (semantics 7): unknown inputs add nothing.
+-- Strength of a symbol's results, a sum over expectancy, hit rate and score (semantics 7); unknown inputs add nothing.
 create macro suggestion_strength(expectancy, hit_rate, score) as
 cast(
     case

@@ -1,6 +1,6 @@
 -- Drawdown of the day per symbol in per cent of equity, <= 0 (semantics 9). Grain: one row per listed symbol.
--- c = cumulative realised pnl since the day began; its last point adds the current unrealised pnl (of positions whose
--- mark is known): what was unrealised in between is not known, so the running maximum sees realised points and now.
+-- c = cumulative realised pnl since the day began; its last point adds the current unrealised pnl of positions whose
+-- mark is known. Earlier unrealised pnl is unknown, so the running maximum covers realised points and the present.
 -- dd = 100 * (c_now - max(0, running max of c)) / equity at the day's first tick, else at the latest before the day.
 -- 0 without activity today; null when there is activity and no equity at all.
 -- Columns:

@@ -1,32 +1,32 @@
--- What was traded, earned and paid after an instant. Grain: one row per symbol with an event, and `all`. USD, bps.
+-- Trades, gains and costs after an instant. Grain: one row per symbol with an event, and `all`. USD, bps.
 -- `apart`: processes whose events are left out, `host:pid`. Sums and means of nothing are null.
--- The interval of the mean holds it with 95 %: t of Student times std / sqrt(trades), std that of realised PnL less the
--- closing order's fee; it needs least_trades().
+-- The 95 % interval of the mean has half width t of Student times std / sqrt(trades), where std is that of realised PnL
+-- less the closing order's fee; it needs least_trades().
 -- Columns:
 --   symbol: instrument, or all
 --   attempts: order attempts, one attempt_id once [1]
 --   errors: order errors [1]
 --   orders: orders whose latest fill lies after the instant [1]
 --   executed_usd: filled quantity * average price of these orders
---   fees_usd: fees of these orders, of both legs, as far as they are priced; negative is a rebate
+--   fees_usd: priced fees of these orders, of both legs; negative is a rebate
 --   unpriced_fees: orders with a fee without a known price; fees_usd leaves them out [1]
 --   trades: closed trades [1]
 --   wins: trades with a gain before fees [1]
 --   pnl_usd: realised PnL of the trades, before fees
 --   funding_payments: funding payments on record [1]
 --   funding_usd: funding, negative is paid
---   net_usd: realised PnL less fees plus funding; null: a fee is not priced, or there is none of the three
+--   net_usd: realised PnL less fees plus funding; null: a fee is not priced, or none of the three is on record
 --   net_per_trade_usd: net_usd / trades
 --   net_low_usd: lower end of the interval of net_per_trade_usd; null: too few trades
 --   net_high_usd: upper end of the interval of net_per_trade_usd; null: too few trades
 --   trades_needed: trades that an interval needs [1]
 --   metrics: router metrics [1]
---   slippage_known: router metrics that tell slippage and notional [1]
+--   slippage_known: router metrics with known slippage and notional [1]
 --   slippage_bps: slippage by notional, positive is cost
 --   slippage_p95_bps: 95th percentile of the known slippage
 --   slippage_usd: slippage of these metrics in USD, positive is cost
---   maker_known: router metrics that tell whether the order was filled as maker [1]
---   maker_ratio: share of orders filled as maker, of those that tell [0..1]
+--   maker_known: router metrics that know whether the order was filled as maker [1]
+--   maker_ratio: share of orders filled as maker, of those where that is known [0..1]
 create macro symbol_results_since(since, apart) as table
 with attempted as (
     select

@@ -1,6 +1,6 @@
 -- Volatility of each symbol (semantics 3). Grain: one row per symbol with a price bar.
--- ATR%(L) = 100 * mean |price move| / mean price over the last L bars, all there are if
--- fewer; null with fewer than two.
+-- ATR%(L) = 100 * mean |price move| / mean price over the last L bars, or over all bars if there are fewer; null with
+-- fewer than two.
 -- Columns:
 --   atr_now: ATR of 50 bars in per cent of the price [%]
 --   atr_med: ATR of 500 bars in per cent of the price [%]

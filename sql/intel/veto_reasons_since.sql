@@ -5,8 +5,8 @@
 --   symbol: instrument
 --   vetoes: vetoes of the account's processes [1]
 --   vetoes_apart: vetoes of the processes apart [1]
---   first_ts: the earliest of them
---   last_ts: the latest of them
+--   first_ts: time of the earliest veto
+--   last_ts: time of the latest veto
 create macro veto_reasons_since(since, apart) as table
 select
     merged.reason,

@@ -36,7 +36,7 @@ COMMANDS = {
     "doctor": "Check every file, log and invariant of the contract, the store and its owner, and say what to do.",
     "explain": "Trace a published number: its formulas, their inputs, the rows behind it.",
     "show": "Show a view or a table: the newest rows first where it has a time.",
-    "plot": "Draw equity, drawdown or a column of a view over time; of a view without a time a bar per row.",
+    "plot": "Draw equity, drawdown or a column of a view over time; a view without a time gets a bar per row.",
     "tail": "Show the newest rows, then new rows as they are stored.",
     "sql": "Ask the database, read-only.",
     "export": "Publish the contract's files, as of now or as of an instant.",
