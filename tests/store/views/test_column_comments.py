@@ -33,7 +33,7 @@ def test_every_column_a_head_names_is_there(store: GivenRows) -> None:
 
 def test_a_column_keeps_its_meaning_through_the_views_and_macros_above_it(store: GivenRows) -> None:
     held = catalog_comments(store.connection)
-    net = "realised PnL after fees; null where not all fees are priced [USD]"
+    net = "realised PnL after fees; null unless all fees are priced [USD]"
     assert held["closed_trades"]["net_pnl_usd"] == held["trades_48h"]["net_pnl_usd"] == net
     assert held["seen_ticks"]["equity_usd"] == held["ticks"]["equity_usd"]
     assert held["router_health"]["slip_q95"] == held["router_effectiveness"]["slip_q95"]
