@@ -22,7 +22,7 @@ MAX_BYTES = 1_000_000
 MAX_DEPTH = 19
 SYNC_FIELD = "_sync"
 CLOCKS = ("updated_ts", "updated_at", "generated_ts", "ts")
-_NO_CONTENT = frozenset({*CLOCKS, "t", "last_heartbeats"})
+_NO_CONTENT = frozenset({*CLOCKS, "t", "last_heartbeats", "stale_s"})
 _KEY = re.compile(r"(?!__.*__\Z).{1,500}", re.DOTALL)
 _INT64 = 2**63
 

@@ -1,7 +1,8 @@
 """Publishes state files on their cadence: files whose inputs changed, or that are old enough.
 
-Laws kept here: a file that fails does not stop the others; the failure is counted, and logged once until the file works
-again; every publication is recorded in ``exports`` with all that is needed to make it again.
+Laws kept here: a file in which an input looks alive that has stopped since is published again at once; a file
+that fails does not stop the others; the failure is counted, and logged once until the file works again; every
+publication is recorded in ``exports`` with all that is needed to make it again.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -19,13 +20,14 @@ import duckdb
 import orjson
 
 from tape.exporters.contract import STATE_FILES, TICK_S, StateFile, state_file
+from tape.exporters.inputs import Input, first_stop, inputs_of, read_inputs, stopped
 from tape.exporters.older_forms import render_older
 from tape.exporters.state_files import render, replace_file, write_atomically
 from tape.store.database import is_fatal, is_memory_short, roll_back, transaction
 from tape.store.durable import sync_folder
 from tape.store.errors import StoreError
 from tape.store.own_files import ForeignFile, OwnFiles
-from tape.store.query.round import LiveRounds, Round, open_round, tables_beneath
+from tape.store.query.round import LiveRounds, Round, content_tables, open_round, tables_beneath
 from tape.store.schema import EXPORTS
 from tape.store.views.sql_files import sql_objects
 
@@ -46,13 +48,19 @@ class Publication:
     tried_at: float | None = None
     """Likewise, whether it worked or not."""
     versions: dict[str, int] = field(default_factory=dict)
+    """Of the tables whose rows it shows; where an input stopped, of those too whose rows tell that it came back."""
+    stops_at: datetime | None = None
+    """The instant from which it would say of a further input that it stopped; ``None``: none is alive."""
     published: int = 0
     failures: int = 0
     error: str | None = None
     """Of the last attempt, ``None`` when it worked."""
 
-    def is_due(self, versions: Mapping[str, int], at: float, *, is_last: bool = False) -> bool:
-        """Return whether the file is due at a moment of the publisher's clock; ``is_last``: no other moment follows."""
+    def is_due(self, versions: Mapping[str, int], as_of: datetime, at: float, *, is_last: bool = False) -> bool:
+        """Return whether the file is due for an instant, at a moment of the publisher's clock.
+
+        ``is_last``: no other moment follows.
+        """
         # Never tried, or time has jumped: no age can be told.
         if self.tried_at is None:
             return True
@@ -65,6 +73,9 @@ class Publication:
         if self.error is not None:
             # A file that failed is not tried in every step: the reason seldom goes away in a tenth of a second.
             return age_s >= min(self.every_s, _RETRY_S)
+        # Whatever its cadence, a file may not go on saying that an input is alive.
+        if age_s >= TICK_S and self.stops_at is not None and as_of > self.stops_at:
+            return True
         if age_s >= self.every_s:
             return bool(changed)
         # Ahead of its cadence, but never faster than a tick: a burst of fills must not publish a file for each.
@@ -90,6 +101,8 @@ class _Rendered:
     due: Publication
     content: bytes
     export: Export
+    inputs: Sequence[Input]
+    """As of its instant."""
 
 
 _LEFT_ALONE = "it is left alone: stop that program and start Tape with --take-over"
@@ -150,13 +163,16 @@ class Publisher:
         """
         self._put_on_record(writing)
         at = time.monotonic() if at is None else at
-        todo = [publication for publication in self.publications if publication.is_due(versions, at, is_last=is_last)]
+        todo = [
+            publication for publication in self.publications if publication.is_due(versions, as_of, at, is_last=is_last)
+        ]
         rendered: list[_Rendered] = []
         while todo:
             try:
                 with self._rounds.open(as_of, versions) as reading:
+                    inputs = read_inputs(reading)
                     while todo:
-                        rendered.append(self._render(todo[0], reading))
+                        rendered.append(self._render(todo[0], reading, inputs))
                         # Removed only once it is rendered: where it fails the handler below finds it at the front.
                         todo.pop(0)
             except Exception as error:
@@ -177,11 +193,11 @@ class Publisher:
         self._rounds.close()
         self._cursor.close()
 
-    def _render(self, due: Publication, reading: Round) -> _Rendered:
+    def _render(self, due: Publication, reading: Round, inputs: Sequence[Input]) -> _Rendered:
         content = render(due.file, reading)
         digest = _md5(content)
         export = Export(due.file.name, reading.as_of, reading.last_seq, self._digests[due.file.view], digest)
-        return _Rendered(due, content, export)
+        return _Rendered(due, content, export, inputs)
 
     def _fitting(self, rendered: list[_Rendered], at: float) -> list[_Rendered]:
         """Return the files that may be put in place: no foreign file is in the way, and their content is on record."""
@@ -219,7 +235,10 @@ class Publisher:
         due.published_at = due.tried_at = at
         due.error = None
         due.published += 1
-        due.versions = {table: versions.get(table, 0) for table in tables_beneath(due.file.view)}
+        names = inputs_of(due.file.view)
+        tables = tables_beneath if stopped(rendered.inputs, names) else content_tables
+        due.versions = {table: versions.get(table, 0) for table in tables(due.file.view)}
+        due.stops_at = first_stop(rendered.inputs, names)
         self._last_id += 1
         self._unrecorded[self._last_id] = export
         return True
@@ -286,8 +305,10 @@ def republish(
     with open_round(connection, as_of=as_of, known_seq=known_seq, configured=configured) as reading:
         content = render(file, reading)
         # First as today's code lays it out. Files of older versions had fewer keys, and are laid out without them.
-        if (found := _md5(content)) != md5 and _md5(older := render_older(file, reading)) == md5:
-            content, found = older, md5
+        if (found := _md5(content)) != md5:
+            older = (each for each in render_older(file, reading) if _md5(each) == md5)
+            content = next(older, content)
+            found = _md5(content)
     if found != md5:
         today = code_digest(file)
         why = (

@@ -30,6 +30,13 @@ class Shape(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class StateDocument(Shape):
+    """What a published file says of those of its inputs that stopped; both keys are left out while none has."""
+
+    stale_s: Float | None = _told("age of the newest row of the input that stopped first, s")
+    stale_inputs: dict[str, str] | None = _told("inputs that stopped, each with the time of its newest row")
+
+
 class NoTrade(Shape):
     """``{}``: the symbol has no trade in the window."""
 
@@ -84,7 +91,7 @@ class EquityPoint(Shape):
     equity: Float
 
 
-class Nav(Shape):
+class Nav(StateDocument):
     """nav.json: the account, USD and per cent; ``drawdown_pct`` is positive for a loss.
 
     ``points``, ``drawdown`` and ``realized_pnl`` say what ``series``, ``drawdown_pct`` and ``realized_pnl_today`` say,
@@ -128,7 +135,7 @@ class PositionItem(Shape):
     is_marked: Literal[False] | None = _told("false: no mark is known, the entry price is taken and pnl is unknown")
 
 
-class Positions(Shape):
+class Positions(StateDocument):
     """positions.json: the open positions and what they expose, USD."""
 
     items: list[PositionItem]
@@ -196,7 +203,7 @@ class SnapshotSymbol(Shape):
     updated_ts: Float
 
 
-class RiskSnapshot(Shape):
+class RiskSnapshot(StateDocument):
     """risk_snapshot.json: router, risk, volatility and sizing per symbol."""
 
     updated_ts: Float
@@ -225,7 +232,7 @@ class RouterHealthSymbol(Shape):
     updated_ts: Float
 
 
-class RouterHealth(Shape):
+class RouterHealth(StateDocument):
     """router_health.json: how the router does on each symbol, and the policy that follows."""
 
     updated_ts: Float
@@ -241,7 +248,7 @@ class ExpectancyMetadata(Shape):
     nav_snapshot: NavSnapshot
 
 
-class Expectancy(Shape):
+class Expectancy(StateDocument):
     """expectancy_v6.json: statistics of the closed trades of 48 hours by symbol, UTC hour and regime tag."""
 
     symbols: dict[str, ExpectancyStats]
@@ -279,7 +286,7 @@ class SymbolScore(Shape):
     inputs: ScoreInputs
 
 
-class SymbolScores(Shape):
+class SymbolScores(StateDocument):
     """symbol_scores_v6.json: scores 0..1, best first."""
 
     updated_ts: Float
@@ -320,7 +327,7 @@ class RouterPolicySuggestion(Shape):
     score_inputs: SuggestionScore
 
 
-class RouterPolicySuggestions(Shape):
+class RouterPolicySuggestions(StateDocument):
     """router_policy_suggestions_v6.json: current and proposed router policy per symbol."""
 
     generated_ts: str
@@ -372,7 +379,7 @@ class AllocationGlobal(Shape):
     unmarked_positions: int | None = _told("open positions whose PnL is unknown; the drawdown leaves it out")
 
 
-class RiskAllocationSuggestions(Shape):
+class RiskAllocationSuggestions(StateDocument):
     """risk_allocation_suggestions_v6.json: suggested weights and caps of the enabled symbols."""
 
     generated_ts: str
@@ -381,7 +388,7 @@ class RiskAllocationSuggestions(Shape):
     symbols: list[AllocationSuggestion]
 
 
-class ShadowHead(Shape):
+class ShadowHead(StateDocument):
     """pipeline_v6_shadow_head.json: shadow decisions of 24 hours; the latest one whole, as its producer wrote it."""
 
     total: int
@@ -398,7 +405,7 @@ class Spread(Shape):
     p95: Float | None
 
 
-class CompareSummary(Shape):
+class CompareSummary(StateDocument):
     """pipeline_v6_compare_summary.json: shadow against live; informational while ``is_warmup``."""
 
     generated_ts: Float
@@ -422,7 +429,7 @@ class Flags(Shape):
     ROUTER_AUTOTUNE_V6_APPLY_ENABLED: bool
 
 
-class RuntimeProbe(Flags):
+class RuntimeProbe(Flags, StateDocument):
     """v6_runtime_probe.json: flags and mode of the runtime."""
 
     ENV: str
@@ -432,7 +439,7 @@ class RuntimeProbe(Flags):
     ts: Float
 
 
-class SyncedState(Shape):
+class SyncedState(StateDocument):
     """synced_state.json: what downstream brokers read: positions, NAV, engine version and flags."""
 
     items: list[PositionItem]

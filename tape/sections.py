@@ -105,6 +105,13 @@ class BackupSettings(Section):
     keep: int = Field(2, ge=1, description="how many backups are kept")
 
 
+class FreshnessSettings(Section):
+    """``[freshness]``: when an input counts as stopped; of ticks, positions and marks the limits say it."""
+
+    executor_s: float = Field(900, gt=0, description="seconds without any row of an executor, heartbeats included")
+    shadow_s: float = Field(1800, gt=0, description="seconds without a decision or heartbeat of the candidate pipeline")
+
+
 class DoorSettings(Section):
     """``[door]``: limits of queries of the live database."""
 

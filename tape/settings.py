@@ -47,6 +47,7 @@ from tape.sections import (
     DoorSettings,
     ExecutorSettings,
     FileStem,
+    FreshnessSettings,
     Section,
     StoreSettings,
     Switch,
@@ -147,6 +148,7 @@ class Settings(BaseSettings):
     store: StoreSettings = StoreSettings()
     backup: BackupSettings = BackupSettings()
     door: DoorSettings = DoorSettings()
+    freshness: FreshnessSettings = FreshnessSettings()
     executor: ExecutorSettings = ExecutorSettings()
     autotune: AutotuneSettings = AutotuneSettings()
     sync: SyncSettings = SyncSettings()
@@ -232,8 +234,9 @@ class Settings(BaseSettings):
 
     @property
     def configured(self) -> str:
-        """JSON of the values that probe and synced state show where no flag snapshot is recorded."""
-        return json.dumps(self.flags.by_contract_name())
+        """JSON of what views read of the settings: when inputs count as stopped, and flags where none is recorded."""
+        stops_after = {f"{name}_stops_after_s": getattr(self.freshness, f"{name}_s") for name in ("executor", "shadow")}
+        return json.dumps({**self.flags.by_contract_name(), **stops_after})
 
 
 def named_home(option: Path | None) -> Path | None:

@@ -1,6 +1,7 @@
 -- The runtime's flags as of the session's instant: the newest recorded snapshot. Grain: one row, even if no snapshot is
 -- recorded. Per flag, is_*_on is true unless recorded as off. The probe shows recorded values, else configured ones.
 -- Columns:
+--   recorded_ts: event time of the snapshot; null: none is recorded
 --   v6_flags: the six flags under the contract's names
 with newest as (
     select *
@@ -9,6 +10,7 @@ with newest as (
 )
 
 select
+    newest.ts as recorded_ts,
     coalesce(newest.is_intel_on, true) as is_intel_on,
     coalesce(newest.is_pipeline_shadow_on, true) as is_pipeline_shadow_on,
     coalesce(newest.is_router_autotune_on, true) as is_router_autotune_on,

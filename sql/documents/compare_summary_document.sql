@@ -7,6 +7,8 @@ with unknown as (
 )
 
 select
+    staleness.stale_s,
+    staleness.stale_inputs,
     clock.as_of_s as generated_ts,
     case when flags.is_pipeline_shadow_on then sample_size else 0 end as sample_size,
     case when flags.is_pipeline_shadow_on then veto_mismatch_pct end as veto_mismatch_pct,
@@ -19,3 +21,4 @@ from compare_summary
 cross join flags
 cross join unknown
 cross join clock
+cross join staleness(['shadow', 'executor']) as staleness

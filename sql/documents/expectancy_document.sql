@@ -18,6 +18,8 @@ with groups as (
 )
 
 select
+    staleness.stale_s,
+    staleness.stale_inputs,
     groups.symbols,
     groups.hours,
     groups.regimes,
@@ -28,3 +30,4 @@ select
 from groups
 cross join clock
 cross join nav_now
+cross join staleness(['executor']) as staleness

@@ -27,6 +27,8 @@ with points as (
 )
 
 select
+    staleness.stale_s,
+    staleness.stale_inputs,
     coalesce(points.series, []) as series,
     coalesce(points.points, []) as points,
     nav_now.peak_equity_usd as peak_equity,
@@ -52,3 +54,4 @@ cross join points
 cross join exposure
 cross join exec_stats
 cross join clock
+cross join staleness(['ticks', 'positions', 'marks', 'executor']) as staleness

@@ -5,6 +5,8 @@
 --   updated_at: the file's instant, RFC 3339
 --   updated_ts: the file's instant, epoch [s]
 select
+    staleness.stale_s,
+    staleness.stale_inputs,
     position_items.items,
     exposure.gross_exposure_usd,
     exposure.net_exposure_usd,
@@ -18,3 +20,4 @@ from position_items
 cross join exposure
 cross join exec_stats
 cross join clock
+cross join staleness(['positions', 'marks', 'executor']) as staleness

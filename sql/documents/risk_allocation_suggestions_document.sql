@@ -30,6 +30,8 @@ with symbols as (
 )
 
 select
+    staleness.stale_s,
+    staleness.stale_inputs,
     clock.as_of_text as generated_ts,
     cast(2 as double) as lookback_days,
     {
@@ -40,3 +42,4 @@ select
 from clock
 cross join risk_mode_now
 cross join symbols
+cross join staleness(['ticks', 'positions', 'marks', 'executor']) as staleness

@@ -23,8 +23,11 @@ with symbols as (
 )
 
 select
+    staleness.stale_s,
+    staleness.stale_inputs,
     clock.as_of_text as generated_ts,
     cast(7 as double) as lookback_days,
     coalesce(symbols.symbols, []) as symbols,
 from clock
 cross join symbols
+cross join staleness(['marks', 'executor']) as staleness

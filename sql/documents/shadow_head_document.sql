@@ -4,6 +4,8 @@
 --   generated_ts: the file's instant, epoch [s]
 --   lookback_hours: length of the window [h]
 select
+    staleness.stale_s,
+    staleness.stale_inputs,
     case when flags.is_pipeline_shadow_on then shadow_head.total else 0 end as total,
     case when flags.is_pipeline_shadow_on then shadow_head.allowed else 0 end as allowed,
     case when flags.is_pipeline_shadow_on then shadow_head.vetoed else 0 end as vetoed,
@@ -13,3 +15,4 @@ select
 from shadow_head
 cross join flags
 cross join clock
+cross join staleness(['shadow']) as staleness

@@ -29,7 +29,10 @@ with symbols as (
 )
 
 select
+    staleness.stale_s,
+    staleness.stale_inputs,
     clock.as_of_s as updated_ts,
     coalesce(symbols.symbols, []) as symbols,
 from clock
 cross join symbols
+cross join staleness(['marks', 'executor']) as staleness

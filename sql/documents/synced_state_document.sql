@@ -4,6 +4,8 @@
 --   updated_at: the file's instant, RFC 3339
 --   updated_ts: the file's instant, epoch [s]
 select
+    staleness.stale_s,
+    staleness.stale_inputs,
     position_items.items,
     nav_now.equity_usd as nav,
     flags.engine_version,
@@ -14,3 +16,4 @@ from position_items
 cross join nav_now
 cross join flags
 cross join clock
+cross join staleness(['ticks', 'positions', 'marks', 'executor']) as staleness

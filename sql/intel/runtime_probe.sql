@@ -1,5 +1,6 @@
 -- Flags and mode of the runtime (semantics 12). Grain: one row.
 select
+    recorded_ts,
     v6_flags,
     env,
     dry_run,

@@ -258,6 +258,9 @@ class _Walk:
     def _add_input(self, view: str, visit: _Visit) -> None:
         if visit.column is None or visit.column in dict(visit.conditions) or _layer(view) == "documents":
             return
+        # A table macro has rows only where it is given its arguments: what it reads is told instead.
+        if (item := object_named(view)) is not None and item.is_macro:
+            return
         key = (view, visit.conditions)
         if key not in self._inputs:
             self._inputs[key] = Input(view, visit.conditions)

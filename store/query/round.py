@@ -249,6 +249,21 @@ def tables_beneath(view: str) -> tuple[str, ...]:
 
 
 @cache
+def content_tables(view: str) -> tuple[str, ...]:
+    """Those of ``tables_beneath`` whose rows a view shows; the others only tell whether its inputs are alive."""
+    names, todo = {view}, [view]
+    while todo:
+        found = _object(todo.pop()).reads - names - {_STALENESS}
+        names |= found
+        todo += found
+    return tuple(sorted(set().union(*(_tables_in(name) for name in names))))
+
+
+_STALENESS = "staleness"
+"""The macro by which a document says which of its inputs stopped."""
+
+
+@cache
 def _tables_in(name: str) -> frozenset[str]:
     """Return the event tables and roll-ups that the SQL of one object names."""
     if name.startswith("seen_"):

@@ -13,6 +13,7 @@ from rich.table import Table
 from tape.cli.options import Json
 from tape.cli.terminal import new_table, shown, terminal
 from tape.client.json_values import plain
+from tape.client.stopped import Stopped, stopped_by_side
 from tape.doctor.differences import Difference, Rules, compare_files, files_of, unknown_keys
 from tape.exporters.documents import CLOCKS
 
@@ -38,21 +39,32 @@ def command(
     files = files_of(a, b)
     if strange := unknown_keys(ignore or (), [path for _, *pair in files for path in pair]):
         raise typer.BadParameter(f"--ignore: expected a key of the files, found {', '.join(strange)} in none of them")
-    ignored = frozenset(ignore or ()) | frozenset(() if clocks else CLOCKS)
+    ignored = frozenset(ignore or ()) | frozenset(() if clocks else (*CLOCKS, "stale_s"))
     rules = Rules(rel, absolute, ignored, only_common=common)
     found = {name: compare_files(left, right, rules) for name, left, right in files}
-    print_differences(a, b, found, as_json=as_json, show_all=show_all)
+    stale = {name: (stopped_by_side(left), stopped_by_side(right)) for name, left, right in files}
+    print_differences(a, b, found, stale, as_json=as_json, show_all=show_all)
     if any(found.values()):
         raise typer.Exit(1)
 
 
 def print_differences(
-    a: Path, b: Path, found: Mapping[str, Sequence[Difference]], *, as_json: bool, show_all: bool
+    a: Path,
+    b: Path,
+    found: Mapping[str, Sequence[Difference]],
+    stale: Mapping[str, tuple[Stopped, Stopped]],
+    *,
+    as_json: bool,
+    show_all: bool,
 ) -> None:
-    """Print the number of differences per file, then each difference: the largest first."""
+    """Print the differences of each file, the largest first; then each side's files that rest on stopped inputs."""
     if as_json:
         files = {name: [vars(each) for each in differences] for name, differences in found.items()}
-        print(json.dumps({"a": str(a), "b": str(b), "files": files}, default=plain))
+        told = {
+            side: {name: each[at].newest for name, each in stale.items() if each[at].newest}
+            for at, side in enumerate(("a", "b"))
+        }
+        print(json.dumps({"a": str(a), "b": str(b), "files": files, "stale_inputs": told}, default=plain))
         return
     console = terminal()
     console.print(f"A  {a}\nB  {b}", soft_wrap=True)
@@ -72,6 +84,10 @@ def print_differences(
         left -= len(places[:left])
     if hidden:
         console.print(f"{hidden:,} more: --all")
+    for at, side in enumerate("AB"):
+        for name, each in stale.items():
+            if each[at].newest:
+                console.print(f"{side}  {name} rests on inputs that stopped: {each[at]}", soft_wrap=True)
 
 
 def _places_of(name: str, places: Sequence[Difference]) -> Table:

@@ -13,6 +13,8 @@ from tape.cli.options import AsOf, Json, TakeOver, home_of
 from tape.cli.session import Session
 from tape.cli.terminal import new_table, terminal
 from tape.client.instants import Given, Newest, instant
+from tape.client.json_values import plain
+from tape.client.stopped import stopped_in, told_of
 from tape.exporters.contract import STATE_FILES, file_meant, state_file
 from tape.exporters.home_files import adopt, exported
 from tape.exporters.home_files import take_over as take_over_files
@@ -114,8 +116,10 @@ def _export_from_file(
 
 def print_published(paths: list[Path], folder: Path, as_of: datetime, *, as_json: bool) -> None:
     """Print the files written, with their sizes."""
+    resting = {path.name: found for path in paths if (found := _stopped_inputs(path))}
     if as_json:
-        print(json.dumps({"as_of": as_of.isoformat(), "files": [str(path) for path in paths]}))
+        said = {name: {each: plain(ts) for each, ts in found.items()} for name, found in resting.items()}
+        print(json.dumps({"as_of": as_of.isoformat(), "files": [str(path) for path in paths], "stale_inputs": said}))
         return
     table = new_table()
     table.add_column("file", no_wrap=True)
@@ -125,3 +129,17 @@ def print_published(paths: list[Path], folder: Path, as_of: datetime, *, as_json
     console = terminal()
     console.print(table)
     console.print(f"{len(paths)} files in {folder} as of {as_of.isoformat()}", soft_wrap=True)
+    if resting:
+        newest = {name: ts for found in resting.values() for name, ts in found.items()}
+        files = f"{len(resting)} of these files" if len(resting) > _NAMED else ", ".join(resting)
+        console.print(
+            f"inputs that stopped: {told_of(newest, as_of)}: {files} (see stale_inputs there)", soft_wrap=True
+        )
+
+
+_NAMED = 6
+"""Files that are named one by one."""
+
+
+def _stopped_inputs(path: Path) -> dict[str, datetime]:
+    return stopped_in(json.loads(path.read_bytes())) if path.suffix == ".json" else {}

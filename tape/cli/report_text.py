@@ -15,9 +15,8 @@ from rich.text import Text
 
 from tape.cli.terminal import cell, new_table, print_whole, printable, terminal
 from tape.cli.values import Kind, Shown, number, style_of, texts_of
-from tape.client.instants import shown
+from tape.client.instants import shown, span
 from tape.client.report import Report, Row
-from tape.doctor.checks import span
 
 _REASONS = 20
 """Veto reasons that are shown; JSON has all."""

@@ -26,10 +26,11 @@ from tape.cli.session import Session
 from tape.cli.tables import packed
 from tape.cli.terminal import UNBOUNDED, WIDTH, new_table, print_whole, terminal
 from tape.cli.values import Shown, kind_of, lines_of, style_of, text_of, texts_of
-from tape.client.client import Answer
+from tape.client.client import Answer, Client
 from tape.client.empty import why_empty
 from tape.client.instants import is_whole, shown
 from tape.client.limits_in_force import limits_in_force
+from tape.client.stopped import newest_of, stopped_beneath, told_of
 from tape.store.errors import one_of
 from tape.store.schema import METADATA
 from tape.store.views.catalog import Relation, unit_in
@@ -42,6 +43,8 @@ _ROWS = 50
 """Rows of a table unless more are asked for."""
 _MAX_TEXT, _MIN_TEXT = 44, 16
 """Width of a text, and of one that has to make room."""
+
+_NAV_VIEWS = ("nav_now", "nav_series", "nav_document")
 
 Values = list[tuple[Shown, list[Any]]]
 
@@ -76,6 +79,8 @@ def command(
         if at is not None and not is_whole(as_of or ""):
             print(f"tape: as of {shown(at, zone)}", file=sys.stderr)
         Shell(client, as_of=at, mode="json", zone=zone).ask(query if limit is None else f"{query} limit {limit}")
+        if note := _stopped(client, name, at, zone):
+            print(f"tape: {note}", file=sys.stderr)
         return
     answer = client.first(limit or _ROWS, f"{query} limit {(limit or _ROWS) + 1}", as_of=at)
     count = client.count(f'from "{name}"', as_of=at) if answer.is_cut else len(answer.rows)
@@ -83,6 +88,16 @@ def command(
     print_relation(relation, answer, count, show_all=show_all, as_of=at, is_newest_first=order is not None, zone=zone)
     if not answer.rows and (why := why_empty(client, [name], at, datetime.now(UTC), zone)):
         terminal().print(why, soft_wrap=True)
+    if note := _stopped(client, name, at, zone):
+        terminal().print(note, soft_wrap=True)
+
+
+def _stopped(client: Client, name: str, at: datetime | None, zone: tzinfo) -> str | None:
+    """What a reader of a view needs to know of its inputs; ``None``: none of them stopped."""
+    if not (found := newest_of(stopped_beneath(client, name, at))):
+        return None
+    evidence = "; what attempts and vetoes tell of the NAV: tape show told_navs" if name in _NAV_VIEWS else ""
+    return f"inputs that stopped: {told_of(found, at or datetime.now(UTC), zone)}{evidence if 'ticks' in found else ''}"
 
 
 def print_relation(

@@ -15,9 +15,10 @@ from rich.text import Text
 from tape.cli.options import EVERY_S, Json, Seconds, Watch, home_of, is_watched
 from tape.cli.terminal import MAX_CELL, new_table, shown, terminal
 from tape.cli.watch import watching
+from tape.client.instants import span
 from tape.client.json_values import plain
 from tape.client.owner_socket import DoorClosed, ask
-from tape.doctor.checks import size, span
+from tape.doctor.checks import size
 from tape.doctor.look import ANSWERS_S
 from tape.store.claims import owner_pid
 

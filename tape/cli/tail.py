@@ -22,10 +22,10 @@ from tape.cli.options import Zone, home_of
 from tape.cli.session import Session
 from tape.cli.terminal import WIDTH, terminal
 from tape.cli.values import Kind, Shown, style_of, text_of
+from tape.client.instants import span
 from tape.client.json_values import plain
 from tape.client.symbols import UnknownSymbol, known_symbols, normal
 from tape.client.tail import SOURCES, Tail
-from tape.doctor.checks import span
 from tape.exporters.state_files import finite
 from tape.store.ingest.ahead import TOLERATED
 from tape.store.schema import METADATA

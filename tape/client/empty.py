@@ -7,7 +7,7 @@ from datetime import UTC, datetime, tzinfo
 
 from tape.client.client import Client
 from tape.client.instants import shown
-from tape.store.query.round import tables_beneath
+from tape.store.query.round import content_tables
 from tape.store.query.tree import object_named
 from tape.store.schema import EVENT_TABLES
 
@@ -23,7 +23,7 @@ def why_empty(
     Raises:
         StoreError: the store cannot be read.
     """
-    tables = sorted({table for name in names if _is_view(name) for table in tables_beneath(name)} & _EVENTS)
+    tables = sorted({table for name in names if _is_view(name) for table in content_tables(name)} & _EVENTS)
     if not tables:
         return None
     parts = [

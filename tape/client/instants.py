@@ -96,3 +96,12 @@ def shown(at: datetime, zone: tzinfo = UTC) -> str:
 def instant_sql(at: datetime) -> str:
     """Return an instant as a literal of SQL."""
     return f"timestamptz '{at.isoformat()}'"
+
+
+def span(seconds: float) -> str:
+    """Return a time span for people: ``0.4 s``, ``3 min``, ``26 h``, ``9 days``."""
+    for limit, unit, length in ((100, "s", 1), (5400, "min", 60), (172_800, "h", 3600)):
+        if abs(seconds) < limit:
+            count = seconds / length
+            return f"{count:.{int(abs(count) < 10)}f} {unit}"
+    return f"{seconds / 86_400:,.0f} days"

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from tape.client.instants import span
+
 
 class State(StrEnum):
     """How bad a finding is; the worst of several counts."""
@@ -78,15 +80,6 @@ def overall(checks: Iterable[Check]) -> State:
 def from_json(item: Mapping[str, Any]) -> Check:
     """Return a check as an owner sent it."""
     return Check(**{**item, "state": State(item["state"])})
-
-
-def span(seconds: float) -> str:
-    """Return a time span for people: ``0.4 s``, ``3 min``, ``26 h``, ``9 days``."""
-    for limit, unit, length in ((100, "s", 1), (5400, "min", 60), (172_800, "h", 3600)):
-        if abs(seconds) < limit:
-            count = seconds / length
-            return f"{count:.{int(abs(count) < 10)}f} {unit}"
-    return f"{seconds / 86_400:,.0f} days"
 
 
 def age(seconds: float) -> str:

@@ -26,12 +26,15 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from tape.doctor.checks import Check, Finding, State, age, check_of, first_of, span
+from tape.client.instants import span
+from tape.client.stopped import stopped_in, told_of
+from tape.doctor.checks import Check, Finding, State, age, check_of, first_of
 from tape.exporters.contract import StateFile
 from tape.exporters.documents import DocumentRefused, sequence
 from tape.exporters.publisher import Export
 from tape.exporters.shapes import Flags
 
+START_EXECUTOR = "start the executor, or see its log; `tape show inputs_now` lists all inputs"
 GRACE_S = 5.0
 """By how much a file may be late, on a machine that has other things to do."""
 AGREES = 1e-9
@@ -124,6 +127,13 @@ def freshness(
             see,
             follows=True,
         )
+
+
+def resting(published: Published, now: datetime) -> Iterator[Finding]:
+    """Whether what the file rests on still comes in: its numbers are no newer than that, however new the file is."""
+    if newest := stopped_in(published.document):
+        found = f"rests on inputs that stopped: {told_of(newest, now)}"
+        yield Finding(State.DEGRADED, found, "inputs that are alive", START_EXECUTOR, follows=True)
 
 
 def agreement(published: Published, record: Export | None, said: bytes, sql_digest: str) -> Iterator[Finding]:

@@ -13,7 +13,8 @@ from typing import Any
 
 import orjson
 
-from tape.doctor.checks import Check, Finding, State, check_of, first_of, size, span
+from tape.client.instants import span
+from tape.doctor.checks import Check, Finding, State, check_of, first_of, size
 
 LATE_S = 5.0
 """How long a row may wait for its line, on a machine that has other things to do."""

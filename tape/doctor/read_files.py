@@ -20,7 +20,7 @@ from tape.exporters.contract import STATE_FILES, StateFile, state_file
 from tape.exporters.publisher import Export, code_digest
 from tape.exporters.state_files import render
 from tape.store.database import closing
-from tape.store.query.round import Round, open_round, tables_beneath
+from tape.store.query.round import Round, content_tables, open_round
 from tape.store.schema import EVENT_TABLES
 
 _SYNCED, _POSITIONS, _NAV = "synced_state.json", "positions.json", "nav.json"
@@ -62,6 +62,7 @@ def file_checks(home: Home, now: datetime) -> list[Check]:
     for each in looked.values():
         if each.published is not None:
             each.findings += _freshness(home, each.published, each.record, now)
+            each.findings += files.resting(each.published, now)
     lines = [files.file_check(each.file, each.findings, each.published, now) for each in looked.values()]
     return [*lines, *_invariants(looked)]
 
@@ -131,7 +132,7 @@ def _freshness(home: Home, published: files.Published, record: OnRecord | None, 
 
 def _waiting_s(cursor: duckdb.DuckDBPyConnection, export: Export, file: StateFile, now: datetime) -> float | None:
     """Return how long the oldest row has waited that a file should show and does not."""
-    tables = [name for name in tables_beneath(file.view) if name in EVENT_TABLES]
+    tables = [name for name in content_tables(file.view) if name in EVENT_TABLES]
     parts = " union all ".join(f"select min(received_ts) as ts from {name} where ingest_seq > $seq" for name in tables)
     ((oldest,),) = cursor.execute(f"select min(ts) from ({parts})", {"seq": export.known_seq}).fetchall()
     return None if oldest is None else float((now - oldest).total_seconds())

@@ -12,6 +12,7 @@ from tape.doctor.checks import Check
 from tape.doctor.home import Home
 from tape.execution.events import Ticked
 from tape.exporters.firestore.sync import sync_status
+from tape.exporters.inputs import read_inputs
 from tape.store.database import closing
 from tape.store.disk_space import free_bytes
 from tape.store.ingest.ahead import events_ahead
@@ -20,6 +21,7 @@ from tape.store.ingest.gaps import gaps
 from tape.store.ingest.positions import certificates
 from tape.store.journal.segments import journal_folder
 from tape.store.legacy.config_files import kept_in_range
+from tape.store.query.round import open_round
 from tape.store.recovery.backup import backups
 from tape.store.recovery.damaged import last_rebuild
 
@@ -43,11 +45,14 @@ def store_checks(home: Home, now: datetime, *, is_deep: bool = False) -> Iterato
             yield store.config_check(kept_in_range(cursor))
             ((newest,),) = cursor.execute("select max(ts) from ticks where ts <= ?", [now]).fetchall()
             ahead = events_ahead(cursor, now)
+            with open_round(cursor, as_of=now, configured=home.settings.configured) as reading:
+                inputs = read_inputs(reading)
             if is_deep:
                 yield store.doubled_check(shared_ids(cursor), shared_contents(cursor))
         limits = home.settings.limits or {}
         ticks = sum(each.rows for each in ahead if each.table == Ticked.table)
         yield store.ticks_check(newest, now, float(limits.get("nav_freshness_seconds", _NAV_FRESHNESS_S)), ticks)
+        yield store.inputs_check(inputs)
         yield store.ahead_check(ahead, now)
     if home.status is not None:
         yield store.workers_check(home.status["workers"])

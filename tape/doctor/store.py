@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tape.doctor.checks import Check, Finding, State, age, check_of, size, span
+from tape.client.instants import shown, span
+from tape.doctor.checks import Check, Finding, State, age, check_of, size
+from tape.doctor.files import START_EXECUTOR
+from tape.execution.events import Ticked
+from tape.exporters.inputs import Input
 from tape.store.database import bytes_of
 from tape.store.ingest.ahead import TOLERATED, Ahead
 from tape.store.ingest.doubled import Doubled
@@ -184,6 +188,20 @@ def ticks_check(newest: datetime | None, now: datetime, freshness_s: float, ahea
         found.append(Finding(State.DEGRADED, words, f"at most {span(freshness_s)} old", advice, follows=not ahead))
     fine = words
     return check_of("store", "ticks", found, fine=fine, expected=f"at most {span(freshness_s)} old")
+
+
+def inputs_check(inputs: Sequence[Input]) -> Check:
+    """Whether what the files rest on still comes in, ticks aside, which have a line of their own."""
+    begun = [each for each in inputs if each.age_s is not None and each.name != Ticked.table]
+    findings = [_stopped_finding(each) for each in begun if each.is_stopped]
+    fine = ", ".join(f"{each.name} {age(each.age_s or 0.0)}" for each in begun) or "none yet"
+    return check_of("store", "inputs", findings, fine=fine, expected="rows that still come in")
+
+
+def _stopped_finding(each: Input) -> Finding:
+    newest = f" (newest row {shown(each.newest)})" if each.newest is not None else ""
+    words = f"{each.name} stopped: {age(each.age_s or 0.0)}{newest}"
+    return Finding(State.DEGRADED, words, f"at most {span(each.stops_after_s)} old", START_EXECUTOR, follows=True)
 
 
 def ahead_check(found: Sequence[Ahead], now: datetime) -> Check:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,10 +12,12 @@ from typing import Any
 import orjson
 
 from tape.client.client import Answer, Client
+from tape.client.stopped import stopped_in, told_of
 from tape.explain.explanation import Explanation, Plan
 from tape.explain.question import MISSING, question
 from tape.exporters.contract import StateFile
 from tape.exporters.documents import sequence
+from tape.exporters.inputs import inputs_of
 from tape.exporters.publisher import code_digest
 from tape.exporters.state_files import document, to_json
 from tape.store.errors import StoreError
@@ -77,7 +80,18 @@ def explain(
         rows=[*several, *plan.evidence(answers[split:])],
     )
     found.notes.extend(_notes(client, file, found, record))
+    found.notes.extend(_stopped(plan, computed, instant))
     return found
+
+
+def _stopped(plan: Plan, computed: Mapping[str, Any], instant: datetime) -> list[str]:
+    """Those of the file's stopped inputs that the value rests on; of a whole file or entry all of them."""
+    newest = stopped_in(computed)
+    if plan.asked.path:
+        views = [*(each.view for each in plan.lineage.inputs), *(each.relation for each in plan.lineage.rows)]
+        beneath = frozenset[str]().union(*map(inputs_of, views))
+        newest = {name: ts for name, ts in newest.items() if name in beneath}
+    return [f"it rests on inputs that stopped: {told_of(newest, instant)}"] if newest else []
 
 
 def _unit(client: Client, plan: Plan) -> str | None:

@@ -8,6 +8,7 @@ from typing import Any, get_origin
 
 from tape.exporters.contract import StateFile
 from tape.exporters.documents import CLOCKS
+from tape.exporters.inputs import STALE_KEYS
 from tape.store.errors import StoreError, one_of
 from tape.store.lineage.selects import Conditions, Path
 
@@ -50,7 +51,7 @@ class Question:
             return [(self.entry.section, self.path)]
         if self.path:
             return [(self.path[0], self.path[1:])]
-        return [(name, ()) for name in document if name not in CLOCKS]
+        return [(name, ()) for name in document if name not in (*CLOCKS, *STALE_KEYS)]
 
     def value_in(self, document: dict[str, Any]) -> Any:
         """Return the value at this place in a document; ``MISSING`` if the document has no such place."""

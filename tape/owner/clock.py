@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from tape.doctor.checks import span
+from tape.client.instants import span
 
 _LOG = logging.getLogger("tape")
 KEPT = timedelta(seconds=2)

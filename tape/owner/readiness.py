@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import duckdb
 
-from tape.doctor.checks import span
+from tape.client.instants import span
 from tape.doctor.store import STUCK_S
 from tape.owner.live import Live
 from tape.store.database import closing

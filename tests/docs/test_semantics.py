@@ -11,7 +11,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 import pytest
 
 from tape.exporters.contract import STATE_FILES, StateFile
-from tape.exporters.shapes import Shape
+from tape.exporters.inputs import inputs_of
+from tape.exporters.shapes import Shape, StateDocument
 from tests.conftest import GivenRows
 from tests.docs.pages import DOCS, PROJECT
 
@@ -57,10 +58,32 @@ def is_described(path: str, keys: set[str]) -> bool:
 @pytest.mark.parametrize("file", STATE_FILES, ids=lambda file: file.stem)
 def test_every_published_key_has_its_entry(file: StateFile) -> None:
     keys = described(file)
-    published = list(paths(file.model))
+    published = [path for path in paths(file.model) if path not in StateDocument.model_fields]
     assert [path for path in published if not is_described(path, keys)] == []
     bases = {path.replace("[]", "") for path in published} | set(published)
     assert [key for key in keys if not any(path.startswith(key.removesuffix("..")) for path in bases)] == []
+
+
+def stopped_inputs() -> str:
+    """The section about inputs that stopped."""
+    return PAGE.partition('<a id="stopped"></a>')[2].partition("\n## ")[0]
+
+
+def test_the_keys_that_every_file_may_have_are_told_once() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|", stopped_inputs(), re.MULTILINE)
+    assert [PAGE.count(f"\n| `{key}` |") for key in StateDocument.model_fields] == [1, 1]
+    assert StateDocument.model_fields.keys() <= set(rows)
+
+
+@pytest.mark.parametrize("file", STATE_FILES, ids=lambda file: file.stem)
+def test_the_inputs_of_each_file_are_those_of_its_sql(file: StateFile) -> None:
+    (cell,) = re.findall(rf"^\| `{re.escape(file.name)}` \| ([^|;]*)", stopped_inputs(), re.MULTILINE)
+    assert set(_CODE.findall(cell)) == inputs_of(file.view)
+
+
+def test_the_inputs_are_those_of_their_view(store: GivenRows) -> None:
+    listed = {row["input"] for row in store.rows("inputs_now")}
+    assert listed <= set(re.findall(r"^\| `(\w+)` \|", stopped_inputs(), re.MULTILINE))
 
 
 def test_the_worked_examples_come_out(store: GivenRows) -> None:

@@ -38,7 +38,7 @@ CONTRACT_NAMES = {
 }
 EXPECTED = SHARED / "expected_2025-11-05T1610Z"
 NOT_FIXED = {"rationale", "generated_ts", "updated_ts", "updated_at"}
-LEFT_OUT = {"unrealized_pnl", "unmarked_positions"}
+LEFT_OUT = {"unrealized_pnl", "unmarked_positions", "stale_s", "stale_inputs"}
 """Keys of the top level that a file leaves out while there is nothing to say."""
 NAV_NOT_FIXED = {"gross_exposure_usd", "net_exposure_usd", "largest_position_usd"}
 

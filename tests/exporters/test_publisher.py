@@ -21,7 +21,7 @@ from tape.exporters import publisher as publisher_module
 from tape.exporters.contract import STATE_FILES, StateFile, state_file
 from tape.exporters.publisher import NotRepublished, Publication, Publisher, republish
 from tape.exporters.state_files import render
-from tape.store.query.round import open_round, tables_beneath
+from tape.store.query.round import content_tables, open_round
 from tape.store.views.sql_files import sql_objects
 from tests.conftest import AS_OF, GivenRows, ago
 
@@ -91,7 +91,7 @@ def test_a_tick_moves_the_files_of_every_tick_after_a_second(published: Publishe
     published.add("ticks", equity_usd=1.0)
     assert published.after(0.9) == set()
     moved = published.after(0.1)
-    assert moved == {name for name in EVERY_TICK if "ticks" in tables_beneath(published.of(name).file.view)}
+    assert moved == {name for name in EVERY_TICK if "ticks" in content_tables(published.of(name).file.view)}
     assert {"nav.json", "synced_state.json"} <= moved
     assert published.after(1) == set()
 
@@ -104,7 +104,7 @@ def test_a_trade_moves_the_intel_files_after_a_tick(published: Published, table:
     assert published.after(0.5) == set()
     moved = published.after(0.5)
     assert len(INTEL) == 3
-    assert moved >= {name for name in INTEL if table in tables_beneath(published.of(name).file.view)}
+    assert moved >= {name for name in INTEL if table in content_tables(published.of(name).file.view)}
 
 
 def test_what_is_not_at_once_waits_for_its_interval(published: Published) -> None:
@@ -208,6 +208,55 @@ def test_an_older_publication_without_todays_counts_is_made_again(published: Pub
     published.store.connection.execute("update exports set md5 = ? where file = 'nav.json'", [md5])
     export_id = next(row["export_id"] for row in published.exports() if row["file"] == "nav.json")
     assert republish(published.store.connection, export_id, tmp_path / "again").read_bytes() == content
+
+
+def test_a_publication_that_did_not_say_what_stopped_is_made_again(published: Published, tmp_path: Path) -> None:
+    """Up to commit b71f177 no file did."""
+    published.store.add("ticks", ago(days=22), equity_usd=1.0, position_count=0)
+    published.after()
+    for name in ("nav.json", "expectancy_v6.json"):
+        told = json.loads((published.folder / name).read_bytes())
+        assert (told.pop("stale_s"), "executor" in told.pop("stale_inputs")) == (22 * 86_400, True)
+        content = orjson.dumps(told, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        published.store.connection.execute("update exports set md5 = ? where file = ?", [md5, name])
+        export_id = next(row["export_id"] for row in published.exports() if row["file"] == name)
+        assert republish(published.store.connection, export_id, tmp_path / "again").read_bytes() == content
+
+
+ON_TICKS = {
+    "nav.json",
+    "positions.json",
+    "risk_snapshot.json",
+    "risk_allocation_suggestions_v6.json",
+    "synced_state.json",
+}
+
+
+def test_when_an_input_stops_its_files_are_published_once_and_then_on_their_cadence(published: Published) -> None:
+    """Ticks are 60 s old at the start and stop at 150 s."""
+    published.add("ticks", equity_usd=1.0, position_count=0)
+    published.after()
+    assert published.after(60) == {"nav.json", "positions.json", "synced_state.json"}
+    assert published.after(30) == set()
+    assert published.after(1) == ON_TICKS
+    for name in ON_TICKS:
+        assert set(json.loads((published.folder / name).read_bytes())["stale_inputs"]) <= {"ticks", "positions"}
+    assert published.after(1) == published.after(58) == set()
+    assert published.after(1) == {"nav.json", "positions.json", "synced_state.json"}
+
+
+def test_when_an_input_comes_back_its_files_say_so_with_the_next_step(published: Published) -> None:
+    published.store.add("ticks", ago(days=22), equity_usd=1.0, position_count=0)
+    published.after()
+    assert "stale_s" in json.loads((published.folder / "router_health.json").read_bytes())
+    published.store.add("ticks", ago(seconds=1), equity_usd=1.0, position_count=0)
+    published.add("ticks", equity_usd=1.0, position_count=0)
+    assert published.after(1) == EVERY_TICK
+    for name in EVERY_TICK:
+        assert "stale_s" not in json.loads((published.folder / name).read_bytes())
+    published.add("ticks", equity_usd=1.0, position_count=0)
+    assert "router_health.json" not in published.after(1), "it shows no tick"
 
 
 @pytest.mark.rows(1)

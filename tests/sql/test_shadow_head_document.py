@@ -23,6 +23,8 @@ def test_the_latest_decision_is_published_whole(store: GivenRows) -> None:
         "generated_ts": AS_OF.timestamp(),
         "last_decision": DECISION,
         "lookback_hours": 24.0,
+        "stale_s": 3600.0,
+        "stale_inputs": {"shadow": "2025-06-15T11:30:00Z"},
     }
 
 

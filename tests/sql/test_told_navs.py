@@ -8,12 +8,12 @@ def test_each_source_tells_its_nav(store: GivenRows) -> None:
     store.add("order_attempts", symbol="BTCUSDT", nav_snapshot={"nav_usd": 101.0}, hostname="a", pid=2)
     store.add("vetoes", symbol="BTCUSDT", veto_reason="x", context={"nav": 102.0}, hostname="a", pid=3)
     store.add("vetoes", symbol="BTCUSDT", veto_reason="x", veto_detail={"nav_snapshot": {"nav_usd": 103.0}}, pid=4)
-    rows = store.rows("select process, source, nav_usd from told_navs order by nav_usd")
+    rows = store.rows("select process, source, is_derived, nav_usd from told_navs order by nav_usd")
     assert [tuple(row.values()) for row in rows] == [
-        ("a:1", "tick", 100.0),
-        ("a:2", "attempt", 101.0),
-        ("a:3", "veto", 102.0),
-        (":4", "veto", 103.0),
+        ("a:1", "tick", False, 100.0),
+        ("a:2", "attempt", True, 101.0),
+        ("a:3", "veto", True, 102.0),
+        (":4", "veto", True, 103.0),
     ]
 
 

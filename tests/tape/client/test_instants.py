@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tape.client.instants import Given, Newest, NoInstant, NoZone, instant, is_whole, shown, zone
+from tape.client.instants import Given, Newest, NoInstant, NoZone, instant, is_whole, shown, span, zone
 
 NOW = datetime(2025, 11, 5, 18, 30, tzinfo=UTC)
 
@@ -66,3 +66,31 @@ def test_a_zone_that_is_none_is_told(name: str) -> None:
 def test_utc_and_the_zone_of_the_machine_are_zones() -> None:
     assert zone("utc") is UTC
     assert str(zone("local")) == "local"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.44, "0.4 s"), (42, "42 s"), (180, "3.0 min"), (1800, "30 min"), (7200, "2.0 h"), (10 * 86400, "10 days")],
+)
+def test_a_span_is_told_in_the_unit_people_use(seconds: float, text: str) -> None:
+    assert span(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0.0 s"),
+        (9.94, "9.9 s"),
+        (10, "10 s"),
+        (99.9, "100 s"),
+        (100, "1.7 min"),
+        (5399, "90 min"),
+        (5400, "1.5 h"),
+        (172_799, "48 h"),
+        (172_800, "2 days"),
+        (-180, "-3.0 min"),
+        (86_400 * 1234, "1,234 days"),
+    ],
+)
+def test_a_span_changes_its_unit_at_100_s_90_min_and_2_days(seconds: float, text: str) -> None:
+    assert span(seconds) == text

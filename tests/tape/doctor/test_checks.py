@@ -15,7 +15,6 @@ from tape.doctor.checks import (
     from_json,
     overall,
     size,
-    span,
 )
 
 LATE = Finding(State.DEGRADED, "late", "in time", "wait")
@@ -46,14 +45,6 @@ def test_a_check_comes_through_json_as_it_was() -> None:
     assert from_json(check.as_json()) == check
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.44, "0.4 s"), (42, "42 s"), (180, "3.0 min"), (1800, "30 min"), (7200, "2.0 h"), (10 * 86400, "10 days")],
-)
-def test_a_span_is_told_in_the_unit_people_use(seconds: float, text: str) -> None:
-    assert span(seconds) == text
-
-
 @pytest.mark.parametrize(("count", "text"), [(812, "812 B"), (1434, "1.4 KB"), (5 * 2**20, "5.0 MB"), (3e9, "2.8 GB")])
 def test_a_size_is_told_in_the_unit_people_use(count: int, text: str) -> None:
     assert size(count) == text
@@ -64,26 +55,6 @@ def test_the_first_of_several_findings_says_how_many_more_there_are() -> None:
     assert [each.found for each in first_of(findings)] == ["line 0 is torn, and 2 more such"]
     assert first_of(findings[:1]) == findings[:1]
     assert first_of([]) == []
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "0.0 s"),
-        (9.94, "9.9 s"),
-        (10, "10 s"),
-        (99.9, "100 s"),
-        (100, "1.7 min"),
-        (5399, "90 min"),
-        (5400, "1.5 h"),
-        (172_799, "48 h"),
-        (172_800, "2 days"),
-        (-180, "-3.0 min"),
-        (86_400 * 1234, "1,234 days"),
-    ],
-)
-def test_a_span_changes_its_unit_at_100_s_90_min_and_2_days(seconds: float, text: str) -> None:
-    assert span(seconds) == text
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(60, "60 s old"), (0, "0.0 s old"), (-60, "dated 60 s ahead")])

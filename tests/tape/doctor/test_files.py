@@ -98,6 +98,15 @@ def test_a_file_is_behind_when_rows_wait_longer_than_its_cadence() -> None:
     assert fresh(1, error="disk full") == [(State.DEGRADED, "cannot be published")]
 
 
+def test_a_file_that_rests_on_a_stopped_input_is_no_better_than_that() -> None:
+    assert list(files.resting(published(), NOW)) == []
+    newest = NOW - timedelta(days=22)
+    (finding,) = files.resting(published(stale_s=1.0, stale_inputs={"shadow": newest.isoformat()}), NOW)
+    assert finding.state is State.DEGRADED
+    assert finding.found.startswith("rests on inputs that stopped: shadow 22 days old (newest row ")
+    assert finding.follows
+
+
 def agreed(content: bytes, on_record: Export | None, said: bytes, sql: str = "sql") -> list[str]:
     read = files.read(SUMMARY, content)
     assert isinstance(read, files.Published)

@@ -9,6 +9,7 @@ import pytest
 
 from tape.doctor import store
 from tape.doctor.checks import State
+from tape.exporters.inputs import Input
 from tape.store.ingest.ahead import Ahead
 from tape.store.ingest.doubled import Doubled
 from tape.store.ingest.gaps import Gap
@@ -395,3 +396,23 @@ def test_an_id_that_stands_twice_at_one_time_is_told_with_that_time() -> None:
     assert store.doubled_check([ids], []).found == (
         "vetoes: 1 event_ids stand in 2 rows, such as x-1 at 2025-06-15 12:30:00Z"
     )
+
+
+def _input(name: str, age_s: float | None, stops_after_s: float = 150.0) -> Input:
+    newest = None if age_s is None else NOW - timedelta(seconds=age_s)
+    return Input(name, newest, age_s, stops_after_s, is_stopped=age_s is not None and age_s > stops_after_s)
+
+
+def test_inputs_that_stopped_are_named_with_their_age_and_newest_row() -> None:
+    check = store.inputs_check([_input("executor", 7200.0, 900.0), _input("marks", 1.0), _input("shadow", None)])
+    assert check.state is State.DEGRADED
+    newest = f"{NOW - timedelta(hours=2):%Y-%m-%d %H:%M:%S} UTC"
+    assert check.found == f"executor stopped: 2.0 h old (newest row {newest})"
+    assert check.expected == "at most 15 min old"
+    assert check.follows, "where no owner runs, that is what is wrong"
+
+
+def test_inputs_that_come_in_are_listed_and_ticks_have_a_line_of_their_own() -> None:
+    check = store.inputs_check([_input("executor", 1.0, 900.0), _input("marks", 2.0), _input("ticks", 500.0)])
+    assert (check.state, check.found) == (State.OK, "executor 1.0 s old, marks 2.0 s old")
+    assert store.inputs_check([_input("shadow", None)]).found == "none yet"
