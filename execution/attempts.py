@@ -35,8 +35,13 @@ class Fills:
     first: datetime | None = None
     last: datetime | None = None
     has_taken: bool = False
+    maker_units: int | None = None
+    """Of ``units``; null: a run before that did not count them traded some."""
 
     def add(self, trade: Traded, fee_usd: float | None) -> None:
+        made = 0 if not self.units else self.maker_units
+        if made is not None:
+            self.maker_units = made + (to_units(trade.qty) if trade.is_maker else 0)
         self.units += to_units(trade.qty)
         self.cost_usd += trade.qty * trade.price
         _add(self.fees, trade.fee_asset, trade.fee)
@@ -109,8 +114,11 @@ class Attempt:
             **_market(self.quote),
         )
 
-    def measured(self, venue: str, status: str, ts: datetime) -> OrderMeasured:
-        """What came of the attempt. ``status``: how its last order ended."""
+    def measured(
+        self, venue: str, status: str, ts: datetime, quote: Quote | None = None, reason: str | None = None
+    ) -> OrderMeasured:
+        """What came of the attempt. ``status``: how its last order ended, and why, as the venue says it; ``quote``:
+        the market at that time."""
         intent, policy, fills = self.intent, self.policy, self.fills
         average, is_tuned = fills.avg_price, policy != self.published
         return OrderMeasured(
@@ -147,6 +155,8 @@ class Attempt:
             autotune_applied=is_tuned,
             policy_before=self.published.numbers() if is_tuned else None,
             policy_after=policy.numbers() if is_tuned else None,
+            cancel_reason=reason,
+            **{f"end_{name}": price for name, price in _market(quote).items()},
         )
 
 
@@ -241,6 +251,7 @@ class WorkingOrder:
             position_side=_leg(trade.position_side),
             reduce_only=self.reduce_only,
             latency_ms=_ms(self.sent, trade.ts),
+            maker_qty=None if fills.maker_units is None else to_qty(fills.maker_units),
             **self._names(),
             **_market(quote),
             **({"fees_by_asset": dict(fills.fees)} if len(fills.fees) > 1 else {}),

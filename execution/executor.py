@@ -20,7 +20,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 
 from tape.execution import pipeline_v6_shadow as shadow
@@ -39,6 +39,7 @@ from tape.execution.events import (
     OrderFilled,
     PositionMarked,
     Ticked,
+    TransferRecorded,
 )
 from tape.execution.every import Every
 from tape.execution.hedge import holdings_by_leg, holds_both, with_sides
@@ -57,6 +58,7 @@ from tape.execution.venues.venue import (
     FundingPaid,
     Quote,
     Traded,
+    Transferred,
     Update,
     Venue,
     VenueUnavailable,
@@ -199,6 +201,8 @@ class Executor:
     def _on_update(self, update: Update) -> Sequence[Event]:
         if isinstance(update, FundingPaid):
             return [FundingSettled(ts=update.ts, symbol=update.symbol, amount_usd=update.amount_usd)]
+        if isinstance(update, Transferred):
+            return [TransferRecorded(**asdict(update))]
         return self._router.on_update(update, self._markets.at)
 
     def _say_deaf(self, error: VenueUnavailable) -> None:

@@ -24,7 +24,7 @@ from datetime import datetime, timedelta
 from tape.execution.attempts import Attempt, AtWork, WorkingOrder
 from tape.execution.attempts import slippage_bps as slippage_bps
 from tape.execution.autotune import Policy
-from tape.execution.events import Event, OrderAttempted
+from tape.execution.events import Event, MarkObserved, OrderAttempted
 from tape.execution.intents import Intent
 from tape.execution.positions import PositionBook
 from tape.execution.venues.venue import (
@@ -147,7 +147,7 @@ class Router:
             case Traded():
                 return self._traded(working, update, quotes)
             case Ended():
-                return self._ended(working, update)
+                return self._ended(working, update, update.quote or quotes(update.symbol, update.ts))
 
     def _send(self, attempt: Attempt, now: datetime) -> None:
         intent, policy = attempt.intent, attempt.policy
@@ -176,12 +176,14 @@ class Router:
     def _acked(self, working: WorkingOrder, update: Acked, quotes: Quotes) -> list[Event]:
         if working.attempt is not None:
             working.attempt.ack(update)
-        return [working.acked(update, quotes(update.symbol, update.ts))]
+        return [working.acked(update, update.quote or quotes(update.symbol, update.ts))]
 
     def _traded(self, working: WorkingOrder, trade: Traded, quotes: Quotes) -> list[Event]:
         working.trade(trade, self._fee_usd(trade, quotes), self._book.apply(trade))
-        filled = working.filled(trade, quotes(trade.symbol, trade.ts))
-        return [filled, *(self._finish(working, trade.status, trade.ts) if trade.status == "FILLED" else [])]
+        quote = trade.quote or quotes(trade.symbol, trade.ts)
+        filled = working.filled(trade, quote)
+        finished = self._finish(working, trade.status, trade.ts, quote) if trade.status == "FILLED" else []
+        return [*fee_mark(trade), filled, *finished]
 
     def _traded_elsewhere(self, trade: Traded, quotes: Quotes) -> list[Event]:
         """A trade of an order that was not sent from here."""
@@ -197,7 +199,8 @@ class Router:
         alone.trade(trade, fee, realized)
         if trade.status == "FILLED":
             del self._foreign[key]
-        return [whole.filled(trade, quotes(trade.symbol, trade.ts)), *alone.closed(trade.ts)]
+        quote = trade.quote or quotes(trade.symbol, trade.ts)
+        return [*fee_mark(trade), whole.filled(trade, quote), *alone.closed(trade.ts)]
 
     def _fee_usd(self, trade: Traded, quotes: Quotes) -> float | None:
         fee = fee_usd(trade, quotes)
@@ -206,7 +209,7 @@ class Router:
             _LOG.warning("fees in %s have no price: they are recorded as unknown in dollars", trade.fee_asset)
         return fee
 
-    def _ended(self, working: WorkingOrder, update: Ended) -> list[Event]:
+    def _ended(self, working: WorkingOrder, update: Ended, quote: Quote | None) -> list[Event]:
         attempt, order = working.attempt, working.order
         is_given_up = working.is_cancelling and update.status == "CANCELED"
         if attempt and order.post_only and attempt.rest > 0 and (is_given_up or update.reason == WOULD_TAKE):
@@ -215,12 +218,15 @@ class Router:
             self._pending.append(attempt)
             return [*working.closed(update.ts)]
         failed = [working.failed(update)] if update.status == "REJECTED" else []
-        return [*failed, *self._finish(working, update.status, update.ts)]
+        return [*failed, *self._finish(working, update.status, update.ts, quote, update.reason)]
 
-    def _finish(self, working: WorkingOrder, status: str, ts: datetime) -> list[Event]:
+    def _finish(
+        self, working: WorkingOrder, status: str, ts: datetime, quote: Quote | None, reason: str | None = None
+    ) -> list[Event]:
         """The last order of an attempt is over."""
         del self._working[working.order.client_order_id]
-        measured = [working.attempt.measured(self._venue.name, status, ts)] if working.attempt else []
+        attempt = working.attempt
+        measured = [attempt.measured(self._venue.name, status, ts, quote, reason)] if attempt else []
         return [*working.closed(ts), *measured]
 
 
@@ -239,6 +245,15 @@ def maker_price(side: Side, quote: Quote, offset_bps: float) -> float:
     return min(price, quote.bid) if side == "BUY" else max(price, quote.ask)
 
 
+def fee_mark(trade: Traded) -> list[Event]:
+    """What the asset of a fee was worth at the trade, for the record: ticks alone would tell it a little late."""
+    quote = trade.fee_quote
+    if quote is None:
+        return []
+    prices = {"mark_price": quote.mark, "bid_price": quote.bid, "ask_price": quote.ask}
+    return [MarkObserved(ts=trade.ts, symbol=quote.symbol, **prices)]
+
+
 def fee_usd(trade: Traded, quotes: Quotes) -> float | None:
     """A trade's fee in dollars: in the traded asset at the trade's price, in another at its mark; null: it has none."""
     asset = trade.fee_asset.strip().upper()
@@ -247,5 +262,7 @@ def fee_usd(trade: Traded, quotes: Quotes) -> float | None:
     symbols = [asset + dollar for dollar in DOLLARS]
     if trade.symbol in symbols:
         return trade.fee * trade.price
+    if trade.fee_quote is not None:
+        return trade.fee * trade.fee_quote.mark
     known = (quotes(symbol, trade.ts) for symbol in symbols)
     return next((trade.fee * quote.mark for quote in known if quote is not None), None)

@@ -34,11 +34,11 @@ from tape.execution.venues.binance_rows import (
     text_of,
     trade_of,
 )
-from tape.execution.venues.ccxt_funding import FundingReader
+from tape.execution.venues.ccxt_funding import PaymentReader, TransferReader, fee_symbols, held_assets
 from tape.execution.venues.ccxt_progress import Behind, Progress, Sent
 from tape.execution.venues.ccxt_requests import RequestFailed, Requests
 from tape.execution.venues.ccxt_updates import acks_and_trades, ended, is_told, named
-from tape.execution.venues.venue import DOLLARS, WOULD_TAKE, Account, Ended, Order, Quote, Update, VenueUnavailable
+from tape.execution.venues.venue import WOULD_TAKE, Account, Ended, Order, Quote, Update, VenueUnavailable
 
 TIMEOUT_S = 10.0
 PAGE = 1000
@@ -49,8 +49,7 @@ _ARRIVES_WITHIN = timedelta(seconds=15)
 """The exchange refuses a request older than its receive window (10 s in ccxt); behind this none can still arrive."""
 _TRIES = 3
 """How often an answer is asked for again that cannot be read."""
-_UNKNOWN_OUTCOME = {-1000, -1001, -1006, -1007}
-_NO_SUCH_ORDER = {-2011, -2013}
+_UNKNOWN_OUTCOME, _NO_SUCH_ORDER = {-1000, -1001, -1006, -1007}, {-2011, -2013}
 _COULD_NOT_BE_MAKER = -5022
 
 
@@ -110,7 +109,10 @@ class CcxtVenue:
         self._unread = set(self.symbols)
         """Symbols whose trades are to be asked for at once."""
         self._turn = 0
-        self._funding = FundingReader(self._name, self._requests)
+        self._funding = PaymentReader(self._name, self._requests)
+        self._transfers = TransferReader(self._name, self._requests)
+        self._assets: set[str] = set()
+        self._has_wallet_moved = False  # between the two newest answers about the account
         self._faults: dict[str, int] = {}
         """How often an answer about one thing could not be read."""
         self._trades: list[Trade] = []
@@ -151,9 +153,13 @@ class CcxtVenue:
             self._follow(sent, now)
         self._read_trades()
         fills = self._orders_of_trades()
-        self._see_fee_assets()
+        assets = {trade.fee_asset for trade in self._trades} | self._assets
+        self._fee_symbols |= fee_symbols(assets, self.symbols, self._listed)
         self._read_quotes()
-        self._funding.read(now, self._since_ms or 0)
+        self._funding.read(now, self._since_ms or 0, self._quotes)
+        self._transfers.read(
+            now, self._since_ms or 0, self._quotes, at_once=self._has_wallet_moved and not self._trades
+        )
         return self._tell(now, fills)
 
     def progress(self) -> Progress | None:
@@ -170,6 +176,7 @@ class CcxtVenue:
             refused=list(self._refused),
             sent=[replace(sent) for sent in self._sent.values()],
             funding=self._funding.copy(),
+            transfers=self._transfers.copy(),
         )
 
     def restore(self, progress: Progress) -> None:
@@ -189,7 +196,7 @@ class CcxtVenue:
         self._last_trade = dict(progress.last_trade)
         self._trades, self._refused = list(progress.trades), list(progress.refused)
         self._unread |= {trade.symbol for trade in self._trades}
-        self._funding.state = progress.funding
+        self._funding.state, self._transfers.state = progress.funding, progress.transfers
         for sent in progress.sent:
             self._sent[sent.order.client_order_id] = replace(sent, is_unwanted=self.is_trading and not sent.is_over)
 
@@ -259,20 +266,15 @@ class CcxtVenue:
     def _by_symbol(self, method: str, asked: Iterable[Row]) -> dict[str, Row]:
         return {str(row.get("symbol")): row for each in asked for row in self._requests.rows(method, each)}
 
-    def _see_fee_assets(self) -> None:
-        """Finds the symbols that tell what the fees of the trades to be told are worth."""
-        for asset in {trade.fee_asset for trade in self._trades}.difference(DOLLARS):
-            symbols = [asset + dollar for dollar in DOLLARS]
-            if not any(symbol in self.symbols for symbol in symbols):
-                self._fee_symbols.update([symbol for symbol in symbols if symbol in self._listed][:1])
-
     def _read_account(self, now: datetime) -> None:
         stated = self._requests.row("fapiPrivateV3GetAccount")
         wallet, unrealized = number_of(stated, "totalWalletBalance"), number_of(stated, "totalUnrealizedProfit")
         equity = number_of(stated, "totalMarginBalance")
+        self._assets = held_assets(stated)
         rows = self._requests.rows("fapiPrivateV3GetPositionRisk")
         holdings = tuple(holding_of(row) for row in rows if number_of(row, "positionAmt") != 0)
         before = self._account.holdings if self._account else ()
+        self._has_wallet_moved = self._account is not None and self._account.wallet_usd != wallet
         changed = {(holding.symbol, holding.qty) for holding in before} ^ {(h.symbol, h.qty) for h in holdings}
         self._unread |= {symbol for symbol, _ in changed} & set(self.symbols)
         is_hedged = self._is_hedged or any(position_side_of(row) != "BOTH" for row in rows)
@@ -435,7 +437,7 @@ class CcxtVenue:
         for order, reason in self._refused:
             updates.append((now, 2, 0, Ended(order.client_order_id, None, order.symbol, now, "REJECTED", reason)))
         self._refused = []
-        updates += [(paid.ts, 1, 0, paid) for paid in self._funding.told(now)]
+        updates += [(paid.ts, 1, 0, paid) for paid in (*self._funding.told(now), *self._transfers.told(now))]
         due = [trade for trade in self._trades if trade.ts <= now]
         updates += acks_and_trades(self._sent.values(), self._trades, orders, now)
         self._trades = [trade for trade in self._trades if trade.ts > now]

@@ -14,6 +14,7 @@ from tape.execution.venues.binance_rows import (
 from tape.execution.venues.venue import (
     FundingPaid,
     Order,
+    Transferred,
 )
 
 ENDED: Mapping[str, Literal["CANCELED", "EXPIRED", "REJECTED"]] = {
@@ -67,11 +68,12 @@ class Behind:
 
 @dataclass(slots=True)
 class Funding:
-    """How far funding was read: up to ``from_ms``, with what was read of that instant, and what was not told yet."""
+    """How far payments of a kind were read: up to ``from_ms``, with what was read of that instant, and what was not
+    told yet."""
 
     from_ms: int | None = None
     seen: list[str] = field(default_factory=list)
-    untold: list[FundingPaid] = field(default_factory=list)
+    untold: list[FundingPaid | Transferred] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,3 +93,4 @@ class Progress:
     refused: list[tuple[Order, str]]
     sent: list[Sent]
     funding: Funding
+    transfers: Funding = field(default_factory=Funding)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from tape.execution.positions import PositionBook, to_qty
-from tape.execution.venues.venue import Account, Holding, PositionSide, Quote, Side, Traded, sign
+from tape.execution.venues.venue import DOLLARS, Account, Holding, PositionSide, Quote, Side, Traded, sign
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +29,49 @@ class Fees:
 
 
 @dataclass(slots=True)
+class Charged:
+    """The fees of an order so far, in the asset they are paid in and in dollars."""
+
+    amount: float = 0.0
+    usd: float = 0.0
+
+
+@dataclass(slots=True)
 class Ledger:
-    """``leverage``: of every symbol; the initial margin is the notional over it."""
+    """``leverage``: of every symbol; the initial margin is the notional over it.
+
+    ``fee_asset``: what fees are paid in; the wallet is charged what they are worth.
+    """
 
     wallet_usd: float
     fees: Fees
     leverage: float
     book: PositionBook = field(default_factory=PositionBook)
+    fee_asset: str = DOLLARS[0]
 
-    def apply(self, trade: Traded) -> None:
-        """Books what a trade realised, and its fee."""
+    def apply(self, trade: Traded, fee_usd: float | None = None) -> None:
+        """Books what a trade realised, and its fee: ``fee_usd``, else the trade's own, which is in dollars then."""
         realized = self.book.apply(trade)
-        self.wallet_usd += (realized.pnl_usd if realized else 0.0) - trade.fee
+        self.wallet_usd += (realized.pnl_usd if realized else 0.0) - (trade.fee if fee_usd is None else fee_usd)
+
+    def fee_quote(self, quotes: Mapping[str, Quote]) -> Quote | None:
+        """The market that tells what the asset is worth that fees are paid in; null: they are paid in dollars."""
+        return None if self.fee_asset in DOLLARS else quotes[self.fee_asset + DOLLARS[0]]
+
+    def charge(
+        self, before: Charged, notional_usd: float, is_maker: bool, quote: Quote | None
+    ) -> tuple[float, float | None]:
+        """The fee of a trade in its asset, and what the wallet pays for it where that is no dollar.
+
+        All fees of an order are settled at the price of its last trade: what its earlier ones were charged is put
+        right. So one price tells what an order's fees were worth.
+        """
+        fee_usd = self.fees.of(notional_usd, is_maker)
+        if quote is None:
+            return fee_usd, None
+        before.amount += fee_usd / quote.mark
+        charged, before.usd = before.usd, before.amount * quote.mark
+        return fee_usd / quote.mark, before.usd - charged
 
     def fund(self, symbol: str, mark: float, rate: float, position_side: PositionSide = "BOTH") -> float:
         """Books the funding of a position at a rate, and tells it: longs pay where the rate is positive, USD."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from functools import partial
 from heapq import heappop, heappush
@@ -24,10 +24,11 @@ from typing import Any, Literal
 
 from tape.execution.positions import PositionBook, to_qty, to_units
 from tape.execution.venues import liquidity
-from tape.execution.venues.ledger import Fees, Ledger
+from tape.execution.venues.ledger import Charged, Fees, Ledger
 from tape.execution.venues.liquidity import Chance
 from tape.execution.venues.market import Market, Step
 from tape.execution.venues.venue import (
+    DOLLARS,
     WOULD_TAKE,
     Account,
     Acked,
@@ -36,6 +37,8 @@ from tape.execution.venues.venue import (
     Order,
     Quote,
     Traded,
+    TransferKind,
+    Transferred,
     Update,
     VenueUnavailable,
     leg_of,
@@ -45,7 +48,6 @@ from tape.execution.venues.venue import (
 FUNDING_EVERY_H = 8
 """Funding is paid at 00, 08 and 16 h UTC."""
 
-FEE_ASSET = "USDT"
 DEFAULT_LEVERAGE = 5.0
 DEFAULT_FEES = Fees()
 
@@ -64,6 +66,7 @@ class _Live:
     rest: int
     order_id: str | None = None
     is_over: bool = False
+    charged: Charged = field(default_factory=Charged)
 
     @property
     def arrival(self) -> datetime:
@@ -124,13 +127,15 @@ class PaperVenue:
         leverage: float = DEFAULT_LEVERAGE,
         name: str = "paper",
         numbers_from: int = 0,
+        fee_asset: str = DOLLARS[0],
     ) -> None:
-        """``leverage``: of every symbol; the initial margin is the notional over it.
+        """``leverage``: of every symbol; the initial margin is the notional over it. ``fee_asset``: what fees are paid
+        in; where it is no dollar, the market quotes it in the first one.
 
         ``numbers_from``: orders and trades are numbered from here on, so that two accounts of one home share none.
         """
         self._market, self._symbols = market, frozenset(market.symbols)
-        self._ledger = Ledger(equity_usd, fees, leverage)
+        self._ledger = Ledger(equity_usd, fees, leverage, fee_asset=fee_asset)
         self._seed, self._name = seed, name
         self._clock: datetime | None = None
         self._quotes: dict[str, Quote] = {}
@@ -194,6 +199,18 @@ class PaperVenue:
         if live:
             reaches = max(self._now() + live.drawn.cancel_latency, live.arrival)
             self._at(reaches, partial(self._end, live, "CANCELED", "cancelled by client"))
+
+    def transfer(self, amount_usd: float, transfer_id: str) -> None:
+        """Moves money into the account, or out of it where the amount is negative, at the instant of the last
+        ``advance``. The next one tells it; what is more than there is to withdraw is left to the caller.
+
+        Raises:
+            VenueUnavailable: it was never asked to go on, so there is no instant.
+        """
+        now = self._now()
+        self._ledger.wallet_usd += amount_usd
+        kind: TransferKind = "deposit" if amount_usd >= 0 else "withdrawal"
+        self._updates.append(Transferred(transfer_id, now, DOLLARS[0], amount_usd, amount_usd, kind))
 
     def state(self) -> dict[str, Any]:
         """Everything an account goes on from, as JSON values: instant, wallet, lots, counters, quotes, open orders."""
@@ -263,7 +280,8 @@ class PaperVenue:
             return
         live.order_id = str(live.number)
         latency_ms = live.drawn.latency / timedelta(milliseconds=1)
-        self._updates.append(Acked(order.client_order_id, live.order_id, order.symbol, ts, "NEW", latency_ms))
+        acked = Acked(order.client_order_id, live.order_id, order.symbol, ts, "NEW", latency_ms, quote)
+        self._updates.append(acked)
         self._expire_reducers(order.symbol, ts)
         self._work(live, True, ts)
 
@@ -299,7 +317,7 @@ class PaperVenue:
         part = liquidity.first_part(units, quote, live.drawn) if is_first else units
         pushing = part if is_first else to_units(order.qty)
         price = liquidity.taker_price(order.side, pushing, order.limit_price, quote, live.drawn)
-        self._trade(live, part, price, False, ts)
+        self._trade(live, part, price, False, ts, quote)
         if not live.is_over:
             self._at(ts + live.drawn.second_after, partial(self._work, live, False))
 
@@ -323,12 +341,15 @@ class PaperVenue:
             part = _part(self._allowed(resting.live), volume - queue - taken[side], resting.price)
             if part > 0:
                 taken[side] += part
-                self._trade(resting.live, part, resting.price, True, step.quote.ts)
+                self._trade(resting.live, part, resting.price, True, step.quote.ts, before)
 
-    def _trade(self, live: _Live, units: int, price: float, is_maker: bool, ts: datetime) -> None:
+    def _trade(self, live: _Live, units: int, price: float, is_maker: bool, ts: datetime, before: Quote | None) -> None:
+        """Trades a part of an order; ``before``: the market that the trade came into."""
         order, qty = live.order, to_qty(units)
         live.rest -= units
         self._trades += 1
+        fee_quote = self._ledger.fee_quote(self._quotes)
+        fee, paid_usd = self._ledger.charge(live.charged, qty * price, is_maker, fee_quote)
         trade = Traded(
             client_order_id=order.client_order_id,
             order_id=str(live.number),
@@ -338,13 +359,15 @@ class PaperVenue:
             ts=ts,
             qty=qty,
             price=price,
-            fee=self._ledger.fees.of(qty * price, is_maker),
-            fee_asset=FEE_ASSET,
+            fee=fee,
+            fee_asset=self._ledger.fee_asset,
             is_maker=is_maker,
             status="PARTIALLY_FILLED" if live.rest else "FILLED",
             position_side=order.position_side,
+            quote=before,
+            fee_quote=fee_quote,
         )
-        self._ledger.apply(trade)
+        self._ledger.apply(trade, paid_usd)
         self._updates.append(trade)
         if not live.rest:
             self._drop(live)
@@ -354,7 +377,8 @@ class PaperVenue:
         if live.is_over:
             return
         order = live.order
-        self._updates.append(Ended(order.client_order_id, live.order_id, order.symbol, ts, status, reason))
+        quote = self._quotes.get(order.symbol)
+        self._updates.append(Ended(order.client_order_id, live.order_id, order.symbol, ts, status, reason, quote))
         self._drop(live)
 
     def _drop(self, live: _Live) -> None:

@@ -108,7 +108,11 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Acked:
-    """The venue took an order. ``latency_ms``: from submitting to here."""
+    """The venue took an order. ``latency_ms``: from submitting to here.
+
+    ``quote``, of this and of the other updates: the market that it happened in, where the venue knows better than the
+    quotes of two ticks do.
+    """
 
     client_order_id: str
     order_id: str
@@ -116,11 +120,17 @@ class Acked:
     ts: datetime
     status: str
     latency_ms: float | None
+    quote: Quote | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Traded:
-    """One trade of an own order. ``fee`` in ``fee_asset``, positive is paid; ``status``: of the order behind it."""
+    """One trade of an own order. ``fee`` in ``fee_asset``, positive is paid; ``status``: of the order behind it.
+
+    ``quote``: the market that stood before the trade. The one that stands after it has moved through the price of a
+    resting order, which would then look as if it had paid. ``fee_quote``: the market of the asset that the fee is paid
+    in, in dollars, where the venue knows better than the quotes of two ticks do.
+    """
 
     client_order_id: str
     order_id: str
@@ -135,6 +145,8 @@ class Traded:
     is_maker: bool
     status: Literal["PARTIALLY_FILLED", "FILLED"]
     position_side: PositionSide = "BOTH"
+    quote: Quote | None = None
+    fee_quote: Quote | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +159,7 @@ class Ended:
     ts: datetime
     status: Literal["CANCELED", "EXPIRED", "REJECTED"]
     reason: str
+    quote: Quote | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +171,25 @@ class FundingPaid:
     amount_usd: float
 
 
-Update = Acked | Traded | Ended | FundingPaid
+TransferKind = Literal["deposit", "withdrawal", "internal"]
+
+
+@dataclass(frozen=True, slots=True)
+class Transferred:
+    """Money or an asset came into the account or left it, by a transfer with an id of the venue's.
+
+    ``amount`` is a quantity of the asset; what left the account is negative, as is ``amount_usd`` then.
+    """
+
+    transfer_id: str
+    ts: datetime
+    asset: str
+    amount: float
+    amount_usd: float
+    kind: TransferKind
+
+
+Update = Acked | Traded | Ended | FundingPaid | Transferred
 
 
 class VenueUnavailable(Exception):

@@ -132,6 +132,8 @@ class Doubles(NamedTuple):
     """The same event once more."""
     refused: dict[int, str]
     """Another event under an id that is taken; why."""
+    first: dict[type[Event], datetime]
+    """Event time of the earliest new row, doubles among them, of the events that were looked at."""
 
 
 def take_out_doubles(
@@ -145,7 +147,15 @@ def take_out_doubles(
     """
     pairs: dict[int, int] = {}
     refused: dict[int, str] = {}
-    for event, new, stored in _suspects(connection, given, first, last):
+    new_rows = {
+        event: f"(from {event.table} where ingest_seq between {first} and {last})"
+        if event.by_content
+        else _numbered(event.table, numbers)
+        for event, numbers in given.items()
+        if event.by_content or numbers
+    }
+    spans = _spans(connection, new_rows)
+    for event, new, stored in _suspects(connection, new_rows, spans, first):
         if found := dict(connection.execute(_pairs(event, new, stored, first)).fetchall()):
             refused |= _other_content(connection, event, found)
             pairs |= found
@@ -162,7 +172,7 @@ def take_out_doubles(
                 " and ingest_seq in (select unnest(?::bigint[]))",
                 [first, last, gone],
             )
-    return Doubles(known, refused)
+    return Doubles(known, refused, {event: span.first for event, span in spans.items()})
 
 
 def _taken(connection: duckdb.DuckDBPyConnection, given: Mapping[type[Event], Collection[int]]) -> dict[int, str]:
@@ -234,24 +244,20 @@ def _why_taken(event_id: str, ts_us: int, known_us: int) -> str:
 
 
 def _suspects(
-    connection: duckdb.DuckDBPyConnection, given: Mapping[type[Event], Collection[int]], first: int, last: int
+    connection: duckdb.DuckDBPyConnection,
+    new: Mapping[type[Event], str],
+    spans: Mapping[type[Event], _Span],
+    first: int,
 ) -> list[tuple[type[Event], str, str]]:
     """The events whose rows may be doubles, and SQL for their new rows and the stored rows that these may double.
 
     Two cheap queries, asked for all tables at once: nearly always there are no doubles.
     """
-    new = {
-        event: f"(from {event.table} where ingest_seq between {first} and {last})"
-        if event.by_content
-        else _numbered(event.table, numbers)
-        for event, numbers in given.items()
-        if event.by_content or numbers
-    }
     stored, asked = {}, []
-    for at, (event, (spans, is_shared)) in enumerate(_spans(connection, new).items()):
-        stored[event] = f"(from {event.table} where ingest_seq < {first} and ({spans}))"
+    for at, (event, span) in enumerate(spans.items()):
+        stored[event] = f"(from {event.table} where ingest_seq < {first} and ({span.condition}))"
         asked.append(f"(select {at} from {stored[event]} semi join (select ts from {new[event]}) using (ts) limit 1)")
-        if is_shared:
+        if span.is_shared:
             asked.append(f"(select {at} from {new[event]} group by event_id having count(*) > 1 limit 1)")
     found = {at for (at,) in connection.execute(" union all ".join(asked)).fetchall()} if asked else set()
     return [(event, new[event], rows) for at, (event, rows) in enumerate(stored.items()) if at in found]
@@ -291,11 +297,18 @@ def _pairs(event: type[Event], new: str, stored: str, first: int) -> str:
     """
 
 
-def _spans(
-    connection: duckdb.DuckDBPyConnection, new: Mapping[type[Event], str]
-) -> dict[type[Event], tuple[str, bool]]:
-    """Per event with new rows: an SQL condition on ``ts`` that their doubles meet, and whether new rows share an
-    instant.
+class _Span(NamedTuple):
+    """Where in time the new rows of an event lie."""
+
+    condition: str
+    """SQL, on ``ts``: their doubles meet it."""
+    is_shared: bool
+    """Two of them have one instant."""
+    first: datetime
+
+
+def _spans(connection: duckdb.DuckDBPyConnection, new: Mapping[type[Event], str]) -> dict[type[Event], _Span]:
+    """Return the span of the new rows of each event that has any.
 
     The condition reads as little of the history as possible. One late row would stretch the span of a slice over a long
     time, so the widest gaps between the hours of its rows are left out. If no two new rows share an instant, none is a
@@ -320,7 +333,7 @@ def _spans(
             f"ts between make_timestamptz({lows[begin]}) and make_timestamptz({highs[end - 1]})"
             for begin, end in pairwise(cuts)
         )
-        spans[events[at]] = (condition, any(shared))
+        spans[events[at]] = _Span(condition, any(shared), _EPOCH + timedelta(microseconds=lows[0]))
     return spans
 
 

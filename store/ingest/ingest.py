@@ -27,14 +27,16 @@ from pathlib import Path
 
 import duckdb
 
-from tape.execution.events import EVENTS
+from tape.execution.events import EVENTS, Event
 from tape.execution.values import shortened
 from tape.store.database import roll_back, transaction
 from tape.store.ingest.counter import last_ingest_seq, reject
 from tape.store.ingest.decode import events_of
 from tape.store.ingest.identity import content_id, take_out_doubles
 from tape.store.ingest.positions import Position, load_positions, save_positions, start_of
-from tape.store.ingest.roll_ups import roll_up
+from tape.store.ingest.price_lookups import PriceLookups
+from tape.store.ingest.price_questions import ASKING
+from tape.store.ingest.roll_ups import Span, roll_up
 from tape.store.journal.segments import (
     HeaderDamaged,
     JournalError,
@@ -143,6 +145,7 @@ class Ingest:
         self._refused: dict[str, tuple[str, str]] = {}
         """Of damaged headers: why, and what stands there."""
         self._positions: dict[str, Position] | None = None
+        self._lookups = PriceLookups(connection)
         self._damaged: set[str] = set()
         """Files of which only the header was refused, and nothing can be read: they have no position to tell."""
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="ingest-ahead")
@@ -168,6 +171,7 @@ class Ingest:
             if not taken.positions and not taken.refused:
                 if ahead:
                     continue  # nothing when it was read; since then something may have come
+                self._lookups.catch_up()
                 return Ingested(has_more=has_more)
             if has_more:
                 # Copies: `refuse_last` changes a position of this slice, and the reader of the next one must not see
@@ -193,11 +197,17 @@ class Ingest:
             tables = (*taken.rows, *taken.rolled)
             return Ingested(events, len(taken.refused), tables, last_seq, has_more, taken.known)
 
+    @property
+    def is_catching_up(self) -> bool:
+        """Whether older rows ask for prices that the next calls look up when there is nothing new to store."""
+        return self._lookups.is_behind
+
     def _commit(self, taken: Slice) -> int:
         try:
             with transaction(self._connection):
                 last_seq = self._store(taken)
         except BaseException:
+            self._lookups.forget()
             # A commit that failed may have happened. Only the database knows how far the journal is read.
             self._positions = None
             if self._ahead is not None:
@@ -349,17 +359,23 @@ class Ingest:
             with self._scratch_files(lines) as files:
                 self._connection.execute(insert_from_json(table), {"base": base, "files": files, **envelopes})
         # Before the roll-ups: a tick that is taken out again must not be in a minute.
-        self._take_out_doubles(base, taken)
+        first = self._take_out_doubles(base, taken)
         if taken.count:
             self._connection.execute("update ingest_counter set last_ingest_seq = ?", [base + taken.count])
-            taken.rolled = roll_up(self._connection, base, taken.rows)
+            spans: dict[str, Span] = {}
+            taken.rolled = roll_up(self._connection, base, taken.rows, spans)
+            asking = [ts for event, ts in first.items() if event.table in ASKING]
+            self._lookups.stored(base, taken.count, asking, spans.get("marks"), self._now())
         for segment, line, why, raw in taken.refused:
             self._reject(segment, line, why, raw)
         save_positions(self._connection, taken.positions)
         return base + taken.count
 
-    def _take_out_doubles(self, base: int, taken: Slice) -> None:
-        """Remove new rows that are stored already; rows whose id belongs to another event go to the rejected."""
+    def _take_out_doubles(self, base: int, taken: Slice) -> dict[type[Event], datetime]:
+        """Remove new rows that are stored already; rows whose id belongs to another event go to the rejected.
+
+        Returns the event time of the earliest new row of each event that is known by its content.
+        """
         given = {
             _EVENTS_BY_TABLE[table]: [base + number for number in taken.given.get(table, ())] for table in taken.rows
         }
@@ -369,6 +385,7 @@ class Ingest:
         for number, why in doubles.refused.items():
             table, segment, line, raw = taken.row(number - base)
             self._reject(segment, line, f"{table}: {why}", raw)
+        return doubles.first
 
     def _reject(self, segment: str, line: int, why: str, raw: str) -> None:
         source, reason = _whole(segment), _whole(shortened(why, 1000))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import duckdb
@@ -63,18 +63,30 @@ ROLL_UPS = (
 )
 
 
-def roll_up(connection: duckdb.DuckDBPyConnection, after_seq: int, tables: Container[str] = EVENT_TABLES) -> list[str]:
+Span = tuple[datetime, datetime]
+"""Event times of the first and the last of some rows."""
+
+
+def roll_up(
+    connection: duckdb.DuckDBPyConnection,
+    after_seq: int,
+    tables: Container[str] = EVENT_TABLES,
+    spans: dict[str, Span] | None = None,
+) -> list[str]:
     """Update the roll-ups with the rows stored after ``after_seq``; call it in the transaction that stores them.
 
-    ``tables`` are the tables with such rows. Returns the names of the roll-ups that changed.
+    ``tables`` are the tables with such rows. Returns the names of the roll-ups that changed. ``spans`` receives, by
+    table, the event times of the first and the last new row.
     """
-    return [each.table for each in ROLL_UPS if each.source in tables and _roll_up(connection, each, after_seq)]
+    spans = {} if spans is None else spans
+    return [each.table for each in ROLL_UPS if each.source in tables and _roll_up(connection, each, after_seq, spans)]
 
 
-def _roll_up(connection: duckdb.DuckDBPyConnection, each: RollUp, after_seq: int) -> bool:
+def _roll_up(connection: duckdb.DuckDBPyConnection, each: RollUp, after_seq: int, spans: dict[str, Span]) -> bool:
     first, last, rolled_to = _span(connection, each, after_seq)
     if first is None:
         return False
+    spans[each.source] = first, last
     # A row before the end of the roll-up belongs to a minute that is there already, or that was passed over as empty.
     is_late = rolled_to is not None and first < rolled_to
     if is_late:

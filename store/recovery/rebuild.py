@@ -197,7 +197,7 @@ def _fill(home: Path, new: Path, resources: Resources, done: Rebuilt) -> list[Pa
         read = store_packed(opened, home, scratch, room)
         done.events = read.events
         ingest, has_more = Ingest(opened, home, scratch), True
-        while has_more:
+        while has_more or ingest.is_catching_up:
             step = ingest.run_once()
             done.events, has_more = done.events + step.events, step.has_more
         opened.execute("checkpoint")

@@ -23,6 +23,7 @@ from tape.settings import Settings
 from tape.store.database import closing, is_fatal, transaction
 from tape.store.errors import StoreError
 from tape.store.home import Layout
+from tape.store.ingest.price_questions import WIDEST_US
 from tape.store.recovery.backup import (
     backup,
     backups,
@@ -133,8 +134,15 @@ class Housekeeping:
 
     def _forget_rows(self, now: datetime) -> None:
         store = self._settings.store
-        self._forget(now, "marks", "ts", now - timedelta(days=store.marks_days))
+        if (looked_up := self._looked_up_before()) is not None:
+            self._forget(now, "marks", "ts", min(looked_up, now - timedelta(days=store.marks_days)))
         self._forget(now, "exports", "as_of", now - timedelta(days=store.exports_days))
+
+    def _looked_up_before(self) -> datetime | None:
+        """The instant before which no single mark is needed any more; null: no price was looked up yet."""
+        with closing(self._connection.cursor()) as cursor:
+            ((answered_to,),) = cursor.execute("select max(answered_to) from price_lookup_progress").fetchall()
+        return None if answered_to is None else answered_to - timedelta(microseconds=WIDEST_US)
 
     def _has_jumped(self, now: datetime) -> bool:
         """Return whether there are old publications, and neither rows nor publications of the last week."""

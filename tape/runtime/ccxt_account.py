@@ -32,6 +32,7 @@ from tape.execution.events import (
     OrderFailed,
     OrderFilled,
     OrderMeasured,
+    TransferRecorded,
 )
 from tape.execution.executor import Executor
 from tape.execution.venues.ccxt import CcxtVenue
@@ -43,7 +44,16 @@ from tape.store.journal.segments import journal_folder, read_header, read_lines,
 from tape.store.journal.writer import Journal
 
 _LOG = logging.getLogger("tape")
-_OF_ORDERS = (OrderAttempted, OrderAcked, OrderFilled, OrderClosed, OrderFailed, OrderMeasured, FundingSettled)
+_OF_ACCOUNT = (
+    OrderAttempted,
+    OrderAcked,
+    OrderFilled,
+    OrderClosed,
+    OrderFailed,
+    OrderMeasured,
+    FundingSettled,
+    TransferRecorded,
+)
 _READ_BYTES = 1 << 24
 
 
@@ -97,7 +107,7 @@ class CcxtAccount:
         """Return the function that records a batch; for a batch about orders it writes this file first."""
 
         def record(batch: Sequence[Event]) -> object:
-            state = self._state() if any(isinstance(event, _OF_ORDERS) for event in batch) else None
+            state = self._state() if any(isinstance(event, _OF_ACCOUNT) for event in batch) else None
             if state is not None:
                 self._write(state, journal.run_id, journal.recorded + 1)
             return journal.record(batch)

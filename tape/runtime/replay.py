@@ -177,7 +177,7 @@ class _Stage:
         while True:
             done = self._ingest.run_once()
             self._versions.update(dict.fromkeys(done.tables, done.last_seq))
-            if not done.has_more:
+            if not done.has_more and not self._ingest.is_catching_up:
                 break
         names = self._publisher.publish_due(self._versions, now, writing=nullcontext(), at=now.timestamp())
         self.published = len(names)

@@ -592,7 +592,9 @@ def paper(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def test_ten_minutes_on_paper_make_events_of_every_kind(paper: Run) -> None:
     batches, executor, _ = paper
     kinds = Counter(event.event_type for batch in batches for event in batch)
-    assert set(kinds) >= set(EVENTS_BY_TYPE) - {"order_error", "funding", "symbol_toggle", "router_health"}
+    assert set(kinds) >= set(EVENTS_BY_TYPE) - {
+        *("order_error", "funding", "transfer", "symbol_toggle", "router_health"),
+    }
     assert kinds["tick"] == executor.counts.ticks == 601
     assert kinds["mark"] == 601 * 6
     assert kinds["order_fill"] == executor.counts.fills

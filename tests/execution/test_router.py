@@ -45,6 +45,7 @@ from tape.execution.venues.venue import (
     Quote,
     Side,
     Traded,
+    Transferred,
     Update,
     sign,
 )
@@ -513,9 +514,9 @@ def test_a_fee_without_a_price_is_unknown_and_stands_beside_the_close() -> None:
     desk.trades("c1", 1, 0.5, 100.0, side="SELL", fee=0.02)
     desk.trades("c1", 2, 0.5, 100.0, side="SELL", fee=0.001, asset="BNB", last=True)
     first, second = of_kind(desk.events, OrderFilled)
-    assert (first.fee_total, first.fee_asset, first.model_extra) == (0.02, "USDT", {})
+    assert (first.fee_total, first.fee_asset, first.fees_by_asset) == (0.02, "USDT", None)
     assert (second.fee_total, second.fee_asset) == (0.001, "BNB")
-    assert second.model_extra == {"fees_by_asset": {"USDT": 0.02, "BNB": 0.001}}
+    assert second.fees_by_asset == {"USDT": 0.02, "BNB": 0.001}
     (close,) = desk.closes
     assert (close.fees_usd, close.model_extra) == (0.02, {"fees_unpriced": {"BNB": 0.001}})
     assert desk.metric.fees_usd is None
@@ -640,6 +641,7 @@ class Played:
             if isinstance(update, FundingPaid):
                 self.funding_usd += update.amount_usd
                 continue
+            assert not isinstance(update, Transferred)
             events = self.router.on_update(update, self.market.at)
             assert all(event.ts == update.ts <= now for event in events)
             self.events += events
@@ -686,10 +688,22 @@ def check(played: Played) -> None:
     assert [later.ts >= earlier.ts for earlier, later in pairwise(played.events)].count(False) == 0
     for event in played.events:
         assert type(event).model_validate_json(event.model_dump_json()) == event
-        if isinstance(event, OrderAttempted | OrderAcked | OrderFilled):
+        if isinstance(event, OrderAttempted):
             quote = played.market.at(event.symbol, event.ts)
             assert quote is not None
             assert (event.bid_price, event.ask_price, event.mark_price) == (quote.bid, quote.ask, quote.mark)
+        if isinstance(event, OrderAcked | OrderFilled):
+            assert event.bid_price is not None
+            assert event.ask_price is not None
+            assert 0 < event.bid_price <= event.ask_price
+        if isinstance(event, OrderFilled) and len(event.trade_ids) == 1 and event.maker_qty == 0:
+            assert event.bid_price is not None
+            assert event.ask_price is not None
+            paid = (1 if event.side == "BUY" else -1) * (event.avg_price - (event.bid_price + event.ask_price) / 2)
+            assert paid > 0, "a taker pays against the market before the trade"
+        if isinstance(event, OrderFilled):
+            assert event.maker_qty is not None
+            assert 0 <= event.maker_qty <= event.executed_qty
     check_attempts(played)
     check_account(played)
 

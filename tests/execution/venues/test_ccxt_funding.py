@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tape.execution.venues.venue import FundingPaid
+from tape.execution.venues.venue import FundingPaid, Transferred
 from tests.execution.venues.test_ccxt import NOON_MS, Exchange, Fast, Server, at, needs_ccxt, of_kind
 from tests.execution.venues.test_ccxt import exchange as exchange
 from tests.execution.venues.test_ccxt import server as server
@@ -22,8 +22,8 @@ def income(exchange: Exchange) -> list[dict[str, Any]]:
 
     def answer(method: str, path: str, asked: dict[str, str]) -> tuple[int, Any]:
         if path.endswith("v1/income"):
-            assert asked["incomeType"] == "FUNDING_FEE"
-            return 200, [row for row in rows if row["time"] >= int(asked["startTime"])]
+            kind, since = asked["incomeType"], int(asked["startTime"])
+            return 200, [row for row in rows if row["incomeType"] == kind and row["time"] >= since]
         return plain(method, path, asked)
 
     exchange.answer = answer  # type: ignore[method-assign]
@@ -65,6 +65,32 @@ def test_funding_while_nobody_asked_is_told_by_the_next_venue_once(
     second.restore(progress)
     assert of_kind(second.advance(at(1000)), FundingPaid) == [FundingPaid("BTCUSDT", at(500), -0.75)]
     assert of_kind(second.advance(at(1400)), FundingPaid) == []
+
+
+def moved(number: int, amount: str, seconds: float, asset: str = "USDT") -> dict[str, Any]:
+    return paid(number, "", amount, seconds, asset) | {"incomeType": "TRANSFER"}
+
+
+def test_a_transfer_is_told_once_and_with_the_first_account_that_shows_it(
+    server: Server, exchange: Exchange, income: list[dict[str, Any]]
+) -> None:
+    venue = Fast(server)
+    before = exchange.account["totalWalletBalance"]
+    assert of_kind(venue.advance(at(0)), Transferred) == []
+    income += [moved(7, "-600", 5), moved(8, "2", 5, "XYZ")]
+    exchange.account["totalWalletBalance"] = str(float(before) - 600)
+    assert of_kind(venue.advance(at(6)), Transferred) == [
+        Transferred("7 USDT", at(5), "USDT", -600.0, -600.0, "internal")
+    ]
+    assert venue.account().wallet_usd == float(before) - 600
+    progress = venue.progress()
+    assert progress is not None
+    second = Fast(server)
+    second.restore(progress)
+    income.append(moved(9, "1.5", 60, "USDC"))
+    assert of_kind(second.advance(at(100)), Transferred) == [
+        Transferred("9 USDC", at(60), "USDC", 1.5, 1.5, "internal")
+    ]
 
 
 def test_funding_in_an_asset_without_a_price_is_said(

@@ -25,6 +25,12 @@ NO_ROOM = StoreSettings(keep_free="900000TB")
 """More than any disk has."""
 
 
+@pytest.fixture(autouse=True)
+def looked_up(store: GivenRows) -> None:
+    """Every price that rows ask for is looked up."""
+    store.connection.execute("update price_lookup_progress set answered_to = ?", [NOW])
+
+
 def house(store: GivenRows, home: Path, given: StoreSettings | None = None) -> Housekeeping:
     settings = Settings(store=given or StoreSettings(keep_free="0MB", warn_free="0MB"))
     return Housekeeping(store.connection, home, settings, Disk(home, settings.store), nullcontext())
@@ -40,6 +46,17 @@ def test_old_rows_and_copies_go_and_a_backup_is_made(store: GivenRows, database:
     house(store, tmp_path).run_once()
     assert symbols(store) == ["NEW"]
     assert len(backups(tmp_path / "logs" / "backup")) == 1
+
+
+@pytest.mark.parametrize("answered_to", [None, NOW - timedelta(days=39)])
+def test_marks_stay_until_the_prices_that_rows_ask_for_are_looked_up(
+    store: GivenRows, tmp_path: Path, answered_to: datetime | None
+) -> None:
+    for days in (45, 38):
+        store.add("marks", NOW - timedelta(days=days), symbol=f"D{days}", mark_price=1.0)
+    store.connection.execute("update price_lookup_progress set answered_to = ?", [answered_to])
+    house(store, tmp_path).run_once()
+    assert symbols(store) == (["D45", "D38"] if answered_to is None else ["D38"])
 
 
 def test_without_room_copies_go_segments_are_compressed_and_what_takes_room_is_told(

@@ -37,8 +37,8 @@ SEED = 4
 """With this market and these limits it holds a position when funding is paid."""
 HOST = {"hostname", "pid"}
 """The columns that may differ between two replays of the same market: they say where it ran."""
-NEVER = {"order_error", "router_health"}
-"""No order of this market is refused by the venue, and the last is only imported."""
+NEVER = {"order_error", "router_health", "transfer"}
+"""No order of this market is refused by the venue, no money is moved, and router health is only imported."""
 
 
 @dataclass(frozen=True)
