@@ -208,7 +208,7 @@ def test_a_client_that_hangs_up_in_the_middle_of_a_stream_ends_it(tmp_path: Path
 
 
 def test_a_long_stream_gives_its_place_to_others_and_ends_at_its_own_time(tmp_path: Path) -> None:
-    (tmp_path / "tape.toml").write_text("[door]\ntimeout_s = 3\nstream_s = 9\nqueries = 1\n")
+    (tmp_path / "tape.toml").write_text("[backup]\nevery_h = 0\n[door]\ntimeout_s = 3\nstream_s = 9\nqueries = 1\n")
     with Serving(tmp_path) as serving:
         answers: list[Any] = []
         other = threading.Thread(target=lambda: answers.append(patiently(lambda: serving.value("select 1"))))
