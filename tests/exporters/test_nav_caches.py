@@ -63,6 +63,7 @@ def test_the_last_720_minutes_are_kept_over_restarts(tmp_path: Path) -> None:
 def test_of_the_open_minute_the_latest_point_counts() -> None:
     assert merged([point(61, 1.0)], [point(61, 2.0), point(65, 3.0)]) == [point(65, 3.0)]
     assert merged([point(65, 3.0)], [point(61, 2.0)]) == [point(65, 3.0)]
+    assert merged([point(65, 3.0)], [point(65, 4.0)]) == [point(65, 4.0)], "of two at one instant, that of nav.json"
 
 
 @pytest.mark.parametrize(
