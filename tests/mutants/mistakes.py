@@ -300,12 +300,6 @@ MISTAKES: tuple[Mistake, ...] = (
         "store/query/round.py", "min([until, *(ends[window] for window in _windows(name) if window in ends)])", "until"
     ),
     Mistake(
-        "store/status.py",
-        "if whole.last is None or whole.last <= now:",
-        "if whole.last is None or whole.last < now:",
-        ("tests/store/ingest/test_ahead.py",),
-    ),
-    Mistake(
         "store/canonical_json.py",
         "if isinstance(value, float) and value.is_integer():",
         "if isinstance(value, float):",

@@ -271,6 +271,7 @@ def test_canonical_forms() -> None:
     deep = "[" * 30 + "1" + "]" * 30
     assert canonical_json(deep) == "[" * 30 + "1.0" + "]" * 30
     assert canonical_ids('[1, "2", 3.0]') == canonical_ids('["1",2,"3"]') == "[1,2,3]"
+    assert canonical_ids("[1.5, 2.0]") == '[1.5,"2"]', "a number with a part is no id that a text could be"
 
 
 def test_the_hash_is_that_of_the_text_which_the_module_describes(home: Home) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from tape.store.legacy.config_files import kept_in_range, without_use
+from tape.store.legacy.config_files import import_config, kept_in_range, without_use
 from tape.store.legacy.importer import import_logs
 from tests.conftest import AS_OF, GivenRows
 
@@ -87,3 +87,22 @@ def test_of_several_limits_the_newest_are_spoken_of(store: GivenRows) -> None:
     store.add("config_snapshots", AS_OF, kind="limits", payload={"old": 1})
     store.add("config_snapshots", AS_OF + timedelta(days=1), kind="limits", payload={"global": {"max_leverage": 2}})
     assert without_use(store.connection) == []
+
+
+def test_a_document_is_compared_with_the_newest_on_record_and_not_with_an_older_equal_one(
+    store: GivenRows, tmp_path: Path
+) -> None:
+    path = tmp_path / "risk_limits.json"
+    for day, most in enumerate((1, 2, 2, 1)):
+        path.write_text(json.dumps({"global": {"max_leverage": most}}))
+        import_config(store.connection, path, "limits", AS_OF + timedelta(days=day))
+    rows = store.connection.execute("select payload from config_snapshots order by ts").fetchall()
+    assert [json.loads(payload)["global"]["max_leverage"] for (payload,) in rows] == [1, 2, 1]
+
+
+def test_of_two_documents_at_one_instant_the_one_stored_last_is_judged(store: GivenRows) -> None:
+    for most in (250, 0.5, 300, 0.25):
+        store.limits(**{"global": {"max_trade_nav_pct": most}})
+    assert kept_in_range(store.connection) == []
+    store.limits(**{"global": {"max_trade_nav_pct": 101}})
+    assert len(kept_in_range(store.connection)) == 1

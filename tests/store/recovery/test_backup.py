@@ -285,3 +285,36 @@ def test_what_killed_copies_left_is_removed_and_backups_stay(tmp_path: Path) -> 
     assert forget_unfinished(tmp_path) == left
     assert sorted(path.name for path in tmp_path.iterdir()) == ["notes.txt", kept.name]
     assert forget_unfinished(tmp_path / "nowhere") == []
+
+
+def test_the_next_name_is_a_second_behind_the_last_also_within_its_second_and_where_the_clock_went_back(
+    tmp_path: Path,
+) -> None:
+    assert next_name(tmp_path, NOW) == dated_name(NOW)
+    (tmp_path / dated_name(NOW)).touch()
+    second = timedelta(seconds=1)
+    assert next_name(tmp_path, NOW) == next_name(tmp_path, NOW - timedelta(days=1)) == dated_name(NOW + second)
+    assert next_name(tmp_path, NOW + second) == dated_name(NOW + second)
+
+
+def test_a_backup_of_the_future_says_nothing_of_its_age_so_another_is_due(tmp_path: Path) -> None:
+    newest = tmp_path / dated_name(NOW)
+    newest.touch()
+    os.utime(newest, (NOW.timestamp() + 1, NOW.timestamp() + 1))
+    assert is_backup_due(tmp_path, timedelta(days=1), NOW, 0)
+    assert not is_backup_due(tmp_path, timedelta(days=1), NOW + timedelta(seconds=1), 0)
+
+
+def test_a_segment_goes_only_where_every_backup_holds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = journal_folder(tmp_path)
+    journal.mkdir(parents=True)
+    names = [f"executor-r-00000{number}.journal" for number in (1, 2, 3)]
+    for name in names:
+        (journal / f"{name}.gz").touch()
+    held = {tmp_path / "a": {*names[:2]}, tmp_path / "b": {*names[1:]}}
+    monkeypatch.setattr(backups_module, "_finished_in", held.__getitem__)
+    gone = backups_module.delete_covered_segments(
+        tmp_path, list(held), older_than=datetime.now(UTC) + timedelta(days=1)
+    )
+    assert gone == [f"{names[1]}.gz"]
+    assert sorted(path.name for path in journal.iterdir()) == [f"{names[0]}.gz", f"{names[2]}.gz"]
