@@ -118,9 +118,8 @@ def _bar(length: float, left: int) -> str:
     return " " * left + "│" + "█" * whole + _EIGHTHS[part].strip()
 
 
-def ends_of(series: Series) -> list[tuple[str, Point]]:
-    """Return the highest, the lowest and the last point of a series, each with its name; losses have no lowest."""
+def extremes_of(series: Series) -> list[tuple[str, Point]]:
+    """Return the highest and the lowest point of a series, of losses the worst, each with its name."""
     highest = max(series.points, key=lambda point: point[1])
     lowest = min(series.points, key=lambda point: point[1])
-    extremes = [("worst", lowest)] if series.is_loss else [("high", highest), ("low", lowest)]
-    return [*extremes, ("last", series.points[-1])]
+    return [("worst", lowest)] if series.is_loss else [("high", highest), ("low", lowest)]

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from tape.cli.chart_png import png
 from tape.cli.chart_svg import bars_svg, line_svg
-from tape.cli.chart_text import bar_chart, ends_of, line_chart
+from tape.cli.chart_text import bar_chart, extremes_of, line_chart
 from tape.cli.options import AsOf, Zone, home_of, instant_text
 from tape.cli.repl.shell import Shell
 from tape.cli.session import Session
@@ -157,10 +157,10 @@ def _told(drawn: Series | Bars, zone: tzinfo) -> list[str]:
     if isinstance(drawn, Bars):
         unknown = sum(value is None for _, value in drawn.bars)
         return [f"{len(drawn.bars)} rows" + (f", {unknown} of them unknown" if unknown else "")]
-    first, last = drawn.points[0][0], drawn.points[-1][0]
-    ends = ", ".join(
-        f"{name} {number(value, drawn.unit)} at {at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
-        for name, (at, value) in ends_of(drawn)
+    first, (last, value) = drawn.points[0][0], drawn.points[-1]
+    extremes = ", ".join(
+        f"{name} {number(extreme, drawn.unit)} at {at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+        for name, (at, extreme) in extremes_of(drawn)
     )
     rows = f"{drawn.rows:,} {'minutes' if drawn.is_loss else 'rows'}"
-    return [f"{rows}, {shown(first, zone)} to {shown(last, zone)}", ends]
+    return [f"{rows}, {shown(first, zone)} to {shown(last, zone)}, last {number(value, drawn.unit)}", extremes]

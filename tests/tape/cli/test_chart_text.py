@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, timedelta
 
-from tape.cli.chart_text import bar_chart, ends_of, line_chart
+from tape.cli.chart_text import bar_chart, extremes_of, line_chart
 from tape.client.series import Bars, Series
 from tests.conftest import AS_OF
 
@@ -73,7 +73,6 @@ def test_a_long_key_is_shortened_and_small_bars_have_parts() -> None:
     assert second.endswith("│▎")
 
 
-def test_the_extremes_of_a_loss_are_its_worst_and_its_last() -> None:
-    assert [name for name, _ in ends_of(series(1, 3, 2))] == ["high", "low", "last"]
-    found = ends_of(series(-1, -3, -2, is_loss=True))
-    assert [(name, value) for name, (_, value) in found] == [("worst", -3), ("last", -2)]
+def test_the_extreme_of_a_loss_is_its_worst() -> None:
+    assert [(name, value) for name, (_, value) in extremes_of(series(1, 3, 2))] == [("high", 3), ("low", 1)]
+    assert [(name, value) for name, (_, value) in extremes_of(series(-1, -3, -2, is_loss=True))] == [("worst", -3)]
