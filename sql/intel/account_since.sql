@@ -37,7 +37,7 @@ with account_ticks as (
         unrealized_pnl_usd,
         position_count,
     from seen_ticks
-    where equity_usd > 0 and not list_contains(apart, process_of(hostname, pid))
+    where equity_usd > 0 and not is_apart(apart, hostname, pid)
 ),
 
 start_at as (
@@ -122,7 +122,7 @@ closed as (
     where
         ts > (select start_at.ts from start_at)
         and ts <= (select end_at.ts from end_at)
-        and not list_contains(apart, process_of(hostname, pid))
+        and not is_apart(apart, hostname, pid)
 ),
 
 paid as (
@@ -139,14 +139,14 @@ funded as (
     where
         ts > (select start_at.ts from start_at)
         and ts <= (select end_at.ts from end_at)
-        and not list_contains(apart, process_of(hostname, pid))
+        and not is_apart(apart, hostname, pid)
 ),
 
 moved as (
     select coalesce(sum(amount_usd order by ts, ingest_seq), 0) as amount_usd
     from (
         select * from seen_transfers
-        where not list_contains(apart, process_of(hostname, pid))
+        where not is_apart(apart, hostname, pid)
         qualify row_number() over (partition by coalesce(transfer_id, event_id) order by ts, ingest_seq) = 1
     ) as transfers
     where ts > (select start_at.ts from start_at) and ts <= (select end_at.ts from end_at)

@@ -12,9 +12,9 @@ with account_ticks as (
         ts,
         ingest_seq,
         equity_usd,
-        date_trunc('minute', ts) as minute,
+        epoch_us(ts) // 60000000 as minute,
     from seen_ticks
-    where ts >= since and equity_usd > 0 and not list_contains(apart, process_of(hostname, pid))
+    where ts >= since and equity_usd > 0 and not is_apart(apart, hostname, pid)
 ),
 
 minutes as (
@@ -60,7 +60,7 @@ deepest as (
 )
 
 select
-    minute,
+    make_timestamptz(minute * 60000000) as minute,
     peak_usd,
     ts as trough_ts,
     equity_usd as trough_usd,
@@ -68,7 +68,7 @@ select
 from deepest
 union all
 select
-    minute,
+    make_timestamptz(minute * 60000000) as minute,
     peak_usd,
     low_ts as trough_ts,
     low_usd as trough_usd,

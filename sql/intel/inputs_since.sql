@@ -8,15 +8,15 @@
 --   rows: rows, or symbols, that could have it [1]
 create macro inputs_since(since, apart) as table
 with told_ticks as (
-    select * from seen_ticks where ts > since and not list_contains(apart, process_of(hostname, pid))
+    select * from seen_ticks where ts > since and not is_apart(apart, hostname, pid)
 ),
 
 attempts as (
-    select * from seen_order_attempts where ts > since and not list_contains(apart, process_of(hostname, pid))
+    select * from seen_order_attempts where ts > since and not is_apart(apart, hostname, pid)
 ),
 
 metrics as (
-    select * from router_metrics where ts > since and not list_contains(apart, process_of(hostname, pid))
+    select * from router_metrics where ts > since and not is_apart(apart, hostname, pid)
 ),
 
 orders as (
@@ -24,11 +24,11 @@ orders as (
 ),
 
 closes as (
-    select * from seen_order_closes where ts > since and not list_contains(apart, process_of(hostname, pid))
+    select * from seen_order_closes where ts > since and not is_apart(apart, hostname, pid)
 ),
 
 refused as (
-    select * from seen_vetoes where ts > since and not list_contains(apart, process_of(hostname, pid))
+    select * from seen_vetoes where ts > since and not is_apart(apart, hostname, pid)
 ),
 
 traded as (
@@ -109,7 +109,10 @@ select
     count(*) filter (where json_number(nav_snapshot, '$.nav_usd') > 0) as known,
     count(*) as rows,
 from attempts
-where process_of(hostname, pid) not in (select process_of(hostname, pid) from told_ticks)
+where process_of(hostname, pid) not in (
+        select process_of(ticking.hostname, ticking.pid)
+        from (select distinct hostname, pid from told_ticks) as ticking
+    )
 union all
 select
     'attempt_of_fills' as input,

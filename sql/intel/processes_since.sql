@@ -32,7 +32,7 @@ with navs as (
 ),
 
 events as (
-    select process_of(hostname, pid) as process, ts, 'tick' as event, event_id as id from seen_ticks where ts > since
+    select process_of(hostname, pid) as process, ts, 'tick' as event, null as id from seen_ticks where ts > since
     union all
     select process_of(hostname, pid) as process, ts, 'attempt' as event, coalesce(attempt_id, event_id) as id
     from seen_order_attempts

@@ -33,7 +33,7 @@ with attempted as (
         case grouping(symbol) when 1 then 'all' else symbol end as symbol,
         count(distinct coalesce(attempt_id, event_id)) as attempts,
     from seen_order_attempts
-    where ts > since and not list_contains(apart, process_of(hostname, pid))
+    where ts > since and not is_apart(apart, hostname, pid)
     group by grouping sets ((symbol), ())
 ),
 
@@ -42,7 +42,7 @@ failed as (
         case grouping(symbol) when 1 then 'all' else symbol end as symbol,
         count(*) as errors,
     from seen_order_errors
-    where ts > since and not list_contains(apart, process_of(hostname, pid))
+    where ts > since and not is_apart(apart, hostname, pid)
     group by grouping sets ((symbol), ())
 ),
 
@@ -66,7 +66,7 @@ closed as (
         sum(realized_pnl_usd order by ts, ingest_seq) as pnl_usd,
         stddev_samp(realized_pnl_usd - fees_usd order by ts, ingest_seq) as std_usd,
     from seen_order_closes
-    where ts > since and not list_contains(apart, process_of(hostname, pid))
+    where ts > since and not is_apart(apart, hostname, pid)
     group by grouping sets ((symbol), ())
 ),
 
@@ -76,7 +76,7 @@ funded as (
         count(*) as funding_payments,
         sum(amount_usd order by ts, ingest_seq) as funding_usd,
     from seen_funding_payments
-    where ts > since and not list_contains(apart, process_of(hostname, pid))
+    where ts > since and not is_apart(apart, hostname, pid)
     group by grouping sets ((symbol), ())
 ),
 
@@ -92,7 +92,7 @@ measured as (
         count(is_maker_final) as maker_known,
         count(*) filter (where is_maker_final) / nullif(count(is_maker_final), 0) as maker_ratio,
     from router_metrics
-    where ts > since and symbol is not null and not list_contains(apart, process_of(hostname, pid))
+    where ts > since and symbol is not null and not is_apart(apart, hostname, pid)
     group by grouping sets ((symbol), ())
 ),
 

@@ -11,8 +11,8 @@ create macro veto_reasons_since(since, apart) as table
 select
     merged.reason,
     merged.symbol,
-    count(*) filter (where not list_contains(apart, process_of(recorded.hostname, recorded.pid))) as vetoes,
-    count(*) filter (where list_contains(apart, process_of(recorded.hostname, recorded.pid))) as vetoes_apart,
+    count(*) filter (where not is_apart(apart, recorded.hostname, recorded.pid)) as vetoes,
+    count(*) filter (where is_apart(apart, recorded.hostname, recorded.pid)) as vetoes_apart,
     min(merged.ts) as first_ts,
     max(merged.ts) as last_ts,
 from vetoes_since(since - interval 1 hour) as merged

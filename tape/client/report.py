@@ -140,7 +140,7 @@ def _coverage(table: str, at: str) -> str:
         f"select '{table}' as table_name, count(*) filter (not is_test) as rows,"
         " count(*) filter (is_test) as test_rows, min(ts) filter (not is_test) as first_ts,"
         " max(ts) filter (not is_test) as last_ts,"
-        " count(distinct date_trunc('hour', ts)) filter (not is_test) as hours,"
+        " count(distinct epoch_us(ts) // 3600000000) filter (not is_test) as hours,"
         f" ceil((epoch_us(as_of()) - epoch_us({at})) / 3.6e9) as span_hours from {table} where {seen}"
     )
 
