@@ -1,11 +1,10 @@
-"""An attempt on its way and its orders: what was traded of them, and the events that say so.
+"""Attempts and their orders: the trades of each order, and the events recorded about them.
 
 Laws kept here:
-- quantities are counted in whole units (``tape.execution.positions``): the rest of an order is the decimal it stands
-  for;
-- a fee in an asset that has no price is unknown in dollars, never 0. The metric then has no fees; a close must have a
-  number, which leaves that fee out and names it beside in ``fees_unpriced``;
-- an order that nobody routed here has no attempt: when it was sent and whether it may only reduce is unknown.
+- quantities are counted in whole units (``tape.execution.positions``), so the rest of an order is an exact decimal;
+- a fee in an asset without a price is unknown in dollars, never 0. The metric then has no fees; a close needs a number,
+  which leaves that fee out and names it in ``fees_unpriced``;
+- an order that was not routed here has no attempt: the time of sending, and whether it may only reduce, are unknown.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from tape.execution.venues.venue import Acked, Ended, Order, PositionSide, Quote
 
 @dataclass(slots=True)
 class Fills:
-    """What was traded: ``units`` whole units, ``cost_usd`` their price, fees by asset."""
+    """The trades of an order: ``units`` whole units, ``cost_usd`` their price, fees by asset."""
 
     units: int = 0
     cost_usd: float = 0.0
@@ -69,9 +68,9 @@ class Fills:
 
 @dataclass(slots=True)
 class Attempt:
-    """An intent on its way. ``published``: the policy before autotune moved it; ``quote``: what it was decided in.
+    """A routed intent. ``published``: the policy before autotune moved it; ``quote``: the quote at the decision.
 
-    ``sent``: when its first order went out, until then when it was routed.
+    ``sent``: when its first order was sent; before that, when it was routed.
     """
 
     intent: Intent
@@ -87,11 +86,11 @@ class Attempt:
 
     @property
     def rest(self) -> float:
-        """What is not filled yet."""
+        """Return the units that are not filled yet."""
         return to_qty(to_units(self.intent.qty) - self.fills.units)
 
     def ack(self, update: Acked) -> None:
-        """The first acknowledgement counts, and the first latency that is known."""
+        """Keep the first acknowledgement, and the first known latency."""
         self.acked_at = self.acked_at or update.ts
         self.ack_ms = update.latency_ms if self.ack_ms is None else self.ack_ms
 
@@ -117,8 +116,9 @@ class Attempt:
     def measured(
         self, venue: str, status: str, ts: datetime, quote: Quote | None = None, reason: str | None = None
     ) -> OrderMeasured:
-        """What came of the attempt. ``status``: how its last order ended, and why, as the venue says it; ``quote``:
-        the market at that time."""
+        """Return the metric of the attempt. ``status``, ``reason``: how and why its last order ended, as the venue
+        says; ``quote``: the market then.
+        """
         intent, policy, fills = self.intent, self.policy, self.fills
         average, is_tuned = fills.avg_price, policy != self.published
         return OrderMeasured(
@@ -162,9 +162,9 @@ class Attempt:
 
 @dataclass(slots=True)
 class WorkingOrder:
-    """An order in the market. ``attempt`` null: nobody routed it here, and ``order`` is what its trades tell of it.
+    """An open order. ``attempt`` null: the order was not routed here, and ``order`` holds what its trades tell.
 
-    ``deadline``: when a maker order has rested long enough.
+    ``deadline``: the instant at which a maker order has rested long enough.
     """
 
     order: Order
@@ -184,25 +184,25 @@ class WorkingOrder:
 
     @property
     def position_side(self) -> str | None:
-        """The position that the order moves, where it is one of two (hedge mode)."""
+        """Return the position that the order moves, if it is one of two (hedge mode)."""
         return _leg(self.order.position_side)
 
     def has_rested(self, now: datetime) -> bool:
-        """Return whether a maker order has rested long enough; a clock that was set back tells no more, so it has."""
+        """Return whether a maker order has rested long enough; after the clock was set back it counts as rested."""
         if self.deadline is None:
             return False
         return now >= self.deadline or (self.sent is not None and now < self.sent)
 
     def is_of(self, update: Acked | Traded | Ended) -> bool:
-        """Return whether an update that names this client order id is about this order.
+        """Return whether an update with this client order id is about this order.
 
-        A client order id is unique per symbol only, and somebody else may use it again once an order is over.
+        A client order id is unique per symbol only, and another program may use it again once an order has ended.
         """
         is_same = not self.order_id or update.order_id is None or update.order_id == self.order_id
         return is_same and update.symbol == self.order.symbol
 
     def trade(self, trade: Traded, fee_usd: float | None, realized: Realized | None) -> None:
-        """Counts a trade to the order, and to its attempt."""
+        """Add a trade to the order, and to its attempt."""
         self.order_id = trade.order_id
         self.fills.add(trade, fee_usd)
         if self.attempt is not None:
@@ -233,7 +233,7 @@ class WorkingOrder:
         )
 
     def filled(self, trade: Traded, quote: Quote | None) -> OrderFilled:
-        """The fill state behind a trade: fees in the trade's asset, and all of them beside where there are more."""
+        """Return the fill state after a trade: fees in the trade's asset, and all fees apart if there are others."""
         fills = self.fills
         return OrderFilled(
             ts=trade.ts,
@@ -258,7 +258,7 @@ class WorkingOrder:
         )
 
     def closed(self, ts: datetime) -> list[OrderClosed]:
-        """The close of an order that is over: all that its trades closed; nothing where they closed nothing."""
+        """Return the close of a finished order: all that its trades closed; nothing if they closed nothing."""
         if not self.realized:
             return []
         unpriced = self.fills.unpriced_fees
@@ -305,9 +305,9 @@ class WorkingOrder:
 
 @dataclass(slots=True)
 class AtWork:
-    """The orders that an executor has at work, as it takes them up again after a restart.
+    """The open orders of an executor, as restored after a restart.
 
-    ``working``: in the market; ``pending``: attempts whose next order was not sent yet; ``foreign``: orders of others.
+    ``working``: in the market; ``pending``: attempts whose next order is not sent yet; ``foreign``: others' orders.
     """
 
     working: list[WorkingOrder] = field(default_factory=list)

@@ -1,7 +1,7 @@
 """The routing policy of a symbol, and how a published suggestion moves it (semantics 7, "Applying").
 
-Laws kept here: a policy is moved only when that is switched on, by at most its steps, for symbols on the list, in a
-router quality that is allowed and a risk mode that is not defensive; what was there before stands beside it.
+Laws kept here: a policy is moved only if autotune is switched on, by at most its steps, for symbols on the list, with
+an allowed router quality and a risk mode that is not defensive; the old policy is kept beside the new one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ BIAS_NUMBERS = {"prefer_maker": 0.25, "balanced": 0.5, "prefer_taker": 0.75}
 
 
 def bias_label(bias: float) -> str:
-    """The label of a taker bias (semantics 7)."""
+    """Return the label of a taker bias (semantics 7)."""
     if bias <= 0.35:
         return "prefer_maker"
     return "prefer_taker" if bias >= 0.65 else "balanced"
@@ -36,12 +36,12 @@ class Policy:
         return bias_label(self.taker_bias)
 
     def numbers(self) -> dict[str, Any]:
-        """The policy as JSON values."""
+        """Return the policy as JSON values."""
         return asdict(self)
 
 
 def published_policy(health: Mapping[str, Any] | None) -> Policy:
-    """The policy that router health publishes for a symbol; the default one where there is none."""
+    """Return the policy that router health publishes for a symbol; the default policy if there is none."""
     if health is None:
         return Policy()
     policy = health["policy"]
@@ -56,9 +56,9 @@ def published_policy(health: Mapping[str, Any] | None) -> Policy:
 
 @dataclass(frozen=True, slots=True)
 class Autotune:
-    """What may be applied of the suggestions. An empty ``allowlist`` is every symbol.
+    """Limits for applying suggestions. An empty ``allowlist`` means every symbol.
 
-    ``max_offset_abs_bps``: no offset is moved beyond it; one that is published beyond it comes back by its steps.
+    ``max_offset_abs_bps``: no offset is moved beyond it; a published offset beyond it comes back step by step.
     """
 
     is_on: bool = False
@@ -70,7 +70,7 @@ class Autotune:
     qualities: frozenset[str] = frozenset({"good", "ok"})
 
     def apply(self, policy: Policy, proposed: Policy | None, symbol: str, mode: RiskMode) -> Policy:
-        """The policy moved towards a proposed one, or the policy itself."""
+        """Return the policy moved towards a proposed one, or the policy unchanged."""
         if not self.is_on or proposed is None or mode == "defensive":
             return policy
         if (self.allowlist and symbol not in self.allowlist) or policy.quality not in self.qualities:
@@ -87,5 +87,5 @@ class Autotune:
 
 
 def _towards(value: float, wanted: float, step: float) -> float:
-    """What is wanted, exactly, or as far towards it as a step goes."""
+    """Return the wanted value if one step reaches it, else a value one step nearer."""
     return max(value - step, min(value + step, wanted))

@@ -1,13 +1,12 @@
-"""The limits and the universe an executor runs with: documents parsed once, frozen values from then on.
+"""The limits and the universe of an executor: documents parsed once into frozen values.
 
 Laws kept here:
-- a document has the shape of ``risk_limits.json`` or ``pairs_universe.json``; it is checked whole, and refused with
-  its kind, the key, what was expected and what was found; keys that mean nothing here are kept in ``model_extra``
-  (``slips`` names them);
-- ``None`` is no limit and a configured 0 is 0; nothing is guessed from text;
+- a document has the shape of ``risk_limits.json`` or ``pairs_universe.json``; it is checked whole, and refused with its
+  kind, the key, what was expected and what was found; unknown keys are kept in ``model_extra`` (``slips`` names them);
+- ``None`` means no limit and a configured 0 means 0; text is never converted;
 - caps (``max_nav_pct``, ``max_trade_nav_pct``, the share cap) above 1 are per cent, else fractions (semantics 8); loss
-  and drawdown limits are always per cent; gross and symbol exposure are always per cent of NAV. Inside, what is a share
-  of NAV is a ``_frac``, what is lost is a ``_pct``.
+  and drawdown limits are always per cent; gross and symbol exposure are always per cent of NAV. In the parsed values,
+  shares of NAV end in ``_frac`` and losses in ``_pct``.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ from tape.execution.values import normal_name
 
 
 class ConfigInvalid(ValueError):
-    """A document of a ``kind`` (limits, universe) cannot be used; ``key``: where, dots between levels."""
+    """A document of a ``kind`` (limits, universe) is invalid; ``key``: the place, dots between levels."""
 
     def __init__(self, kind: str, key: str, expected: str, found: str) -> None:
         self.kind, self.key, self.expected, self.found = kind, key, expected, found
@@ -44,9 +43,9 @@ class ConfigInvalid(ValueError):
 
 @dataclass(frozen=True)
 class Number:
-    """What a number of a document may be: ``expected`` in words, ``unit``, and whether null (no limit) is one too.
+    """The allowed values of a number: ``expected`` in words, ``unit``, and whether null (no limit) is allowed.
 
-    Never text, or true and false.
+    Text, true and false are never allowed.
     """
 
     expected: str
@@ -56,7 +55,7 @@ class Number:
 
     @property
     def said(self) -> str:
-        """What is expected, with its unit."""
+        """Return what is expected, with its unit."""
         return f"{self.expected} ({self.unit})" if self.unit else self.expected
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -124,18 +123,18 @@ def _entry(value: object) -> object:
 
 
 class Document(BaseModel):
-    """A part of a document: its fields are the keys that mean something here."""
+    """A part of a document: its fields are the known keys."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
 
 def _key(name: str | None, meaning: str) -> Any:
-    """A value that may be left out, its key in the document, and what it is."""
+    """Declare a value that may be left out: its key in the document, and its allowed values."""
     return Field(None, validation_alias=name, description=meaning)
 
 
 class AutotuneBounds(Document):
-    """``router_autotune``: how far a suggested router policy may go; only the store reads it."""
+    """``router_autotune``: bounds of suggested router policies; only the store reads it."""
 
     min_bias: Share = _key(None, "lowest taker bias that may be suggested; left out: 0")
     max_bias: Share = _key(None, "highest taker bias that may be suggested; left out: 1")
@@ -146,7 +145,7 @@ class AutotuneBounds(Document):
 
 
 class GlobalLimits(Document):
-    """``global``: what holds for the account, and for every symbol that has nothing of its own."""
+    """``global``: the limits of the account, and of every symbol without limits of its own."""
 
     daily_loss_limit_pct: LossPct = _key(None, "loss since the day began, of the equity then, at which nothing opens")
     max_nav_drawdown_pct: LossPct = _key(None, "drawdown from the peak of the day at which nothing opens")
@@ -169,7 +168,7 @@ class GlobalLimits(Document):
 
 
 class OwnCaps(Document):
-    """What a symbol may have of its own: ``per_symbol`` of the limits, ``caps`` of the universe."""
+    """The caps of one symbol: ``per_symbol`` of the limits, ``caps`` of the universe."""
 
     max_order_notional_usd: Usd = _key("max_order_notional", "largest order")
     nav_cap_frac: CapFrac = _key("max_nav_pct", "position in the symbol")
@@ -185,7 +184,7 @@ class OwnLimits(OwnCaps):
 
 
 class Limits(Document):
-    """The limits. ``nav_freshness_s``: an older account is stale; ``reset_timezone``: where a day begins."""
+    """The limits. ``nav_freshness_s``: an older account is stale; ``reset_timezone``: its midnight begins the day."""
 
     overall: GlobalLimits = Field(GlobalLimits(), validation_alias="global")
     per_symbol: dict[Symbol, OwnLimits] = {}
@@ -217,7 +216,7 @@ class Universe(Document):
     )
 
     def find(self, symbol: str) -> Listed | None:
-        """The entry of a symbol; ``None``: it is not in the universe."""
+        """Return the entry of a symbol; ``None`` if it is not in the universe."""
         return next((entry for entry in self.listed if entry.symbol == symbol), None)
 
     @property
@@ -226,7 +225,7 @@ class Universe(Document):
 
 
 def parse_limits(document: object) -> Limits:
-    """The limits of a document in the shape of ``risk_limits.json``.
+    """Parse the limits from a document in the shape of ``risk_limits.json``.
 
     Raises:
         ConfigInvalid: a value has the wrong type or is impossible.
@@ -238,9 +237,9 @@ def parse_limits(document: object) -> Limits:
 
 
 def parse_universe(document: object) -> Universe:
-    """The universe of a document in the shape of ``pairs_universe.json``.
+    """Parse the universe from a document in the shape of ``pairs_universe.json``.
 
-    Like the store, it also takes the bare list, and ``symbols`` where there is no ``universe``.
+    Like the store, it also accepts the bare list, and ``symbols`` instead of ``universe``.
 
     Raises:
         ConfigInvalid: a value has the wrong type or is impossible.
@@ -256,7 +255,7 @@ def parse_universe(document: object) -> Universe:
 
 @dataclass(frozen=True, slots=True)
 class SymbolLimits:
-    """What holds for one symbol; ``_frac`` of NAV; ``None``: no limit."""
+    """The limits of one symbol; ``_frac`` of NAV; ``None``: no limit."""
 
     min_notional_usd: float | None
     max_order_notional_usd: float | None
@@ -268,9 +267,9 @@ class SymbolLimits:
 
 
 def effective(limits: Limits, universe: Universe, symbol: str) -> SymbolLimits:
-    """What holds for a symbol: its per-symbol limits, else the universe's caps, else the global ones (semantics 8).
+    """Return a symbol's limits: its per-symbol limits, else the universe's caps, else the global ones (semantics 8).
 
-    The global number of positions is the account's, so it is no symbol's own; neither is there a global order size.
+    The global number of positions limits the account, not each symbol; there is no global order size.
     """
     own = limits.per_symbol.get(symbol, OwnLimits())
     listed = universe.find(symbol) or Listed(symbol=symbol)
@@ -323,7 +322,7 @@ def _path(parts: Iterable[str | int]) -> str:
 
 
 def _refuse_no_json(kind: str, value: object, path: tuple[str | int, ...]) -> None:
-    """TOML has dates, nan and inf, Python's JSON reader the last two; none can be recorded."""
+    """Refuse values that cannot be recorded as JSON: dates, nan and inf of TOML, nan and inf of Python's reader."""
     if isinstance(value, dict):
         for key, item in value.items():
             _refuse_no_json(kind, item, (*path, str(key)))
@@ -354,7 +353,7 @@ def _refuse_twins(kind: str, key: str, symbols: Iterable[str]) -> None:
 
 @dataclass(frozen=True)
 class Config:
-    """Limits and universe as documents, which go on record, and as what they say."""
+    """Limits and universe, as documents for the record and as parsed values."""
 
     limits_document: dict[str, Any]
     universe_document: dict[str, Any] | list[Any]
@@ -363,5 +362,5 @@ class Config:
 
     @classmethod
     def of(cls, limits: dict[str, Any], universe: dict[str, Any] | list[Any]) -> Config:
-        """Raises ConfigInvalid where one of the documents cannot be used."""
+        """Parse both documents; raises ConfigInvalid if one of them is invalid."""
         return cls(limits, universe, parse_limits(limits), parse_universe(universe))

@@ -1,4 +1,4 @@
-"""What an executor has done so far, for those who watch it."""
+"""Counts of an executor's work, for panels and status."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Counts:
-    """What the executor has done so far, for those who watch it."""
+    """The executor's work so far."""
 
     ticks: int = 0
     events: int = 0

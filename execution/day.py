@@ -1,7 +1,7 @@
-"""The trading day of the account: where it began, its peak, and what was realised since, in the reset time zone.
+"""The trading day of the account in the reset time zone: its start, its peak, and its realised PnL.
 
-Laws kept here: a day only ever turns to a later one, so that what is heard late of yesterday neither ends today nor
-counts in it; a restart may find the day worse than it was, never better.
+Laws kept here: a day is only followed by a later one, so late news of yesterday neither ends today nor counts in it; a
+restart may make the day worse than it was, never better.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ SERIES_POINTS = 500
 class Day:
     """Equity in USD, null before the day's first tick. ``realized_usd``: of this run by symbol, gross of fees.
 
-    What runs before this one made of the day: ``carried_usd`` realised over all symbols, ``lost_usd`` by symbol.
+    From earlier runs of the day: ``carried_usd`` is the PnL realised over all symbols, ``lost_usd`` the losses by
+    symbol.
     """
 
     timezone: str
@@ -34,14 +35,14 @@ class Day:
     lost_usd: dict[str, float] = field(default_factory=dict)
 
     def see(self, now: datetime, equity_usd: float) -> None:
-        """Takes a tick into the day it belongs to; the first of a new day begins it. No equity moves nothing."""
+        """Add a tick to its day; the first tick of a new day begins the day. Unknown equity changes nothing."""
         self.turn(now)
         if equity_usd > 0 and isfinite(equity_usd) and self._date(now) == self.today:
             self.start_equity_usd = equity_usd if self.start_equity_usd is None else self.start_equity_usd
             self.peak_equity_usd = max(equity_usd, self.peak_equity_usd or equity_usd)
 
     def turn(self, now: datetime) -> None:
-        """Begins a new day where the last one is over."""
+        """Begin a new day if the last one is over."""
         today = self._date(now)
         if self.today is None or today > self.today:
             self.today = today
@@ -49,25 +50,25 @@ class Day:
             self.realized_usd, self.lost_usd, self.carried_usd = {}, {}, 0.0
 
     def realize(self, ts: datetime, symbol: str, pnl_usd: float) -> None:
-        """Counts a close in its day; one of a day that is over is left out."""
+        """Add a close to its day; a close of an earlier day is left out."""
         self.turn(ts)
         if self._date(ts) == self.today:
             self.realized_usd[symbol] = self.realized_usd.get(symbol, 0.0) + pnl_usd
 
     @property
     def pnl_usd(self) -> float:
-        """What was realised today over all symbols, by runs before this one too."""
+        """Return today's realised PnL over all symbols, including earlier runs."""
         return self.carried_usd + sum(self.realized_usd.values())
 
     def pnl_by_symbol(self) -> dict[str, float]:
-        """What was realised today by symbol; of runs before this one the losses only."""
+        """Return today's realised PnL by symbol; of earlier runs only the losses."""
         symbols = {**self.realized_usd, **self.lost_usd}
         return {name: self.realized_usd.get(name, 0.0) - self.lost_usd.get(name, 0.0) for name in sorted(symbols)}
 
     def end(self, now: datetime) -> datetime:
-        """When the day of an instant is over: the first instant of a later date, UTC.
+        """Return when the day of an instant ends: the first instant of a later date, UTC.
 
-        A midnight that the clocks skip is the instant of the change; of one that comes twice the first counts.
+        If the clocks skip midnight, the day ends at the change; if midnight comes twice, the first counts.
         """
         zone, tomorrow = pytz.timezone(self.timezone), self._date(now) + timedelta(days=1)
         midnight = datetime(tomorrow.year, tomorrow.month, tomorrow.day)
@@ -75,12 +76,12 @@ class Day:
         return min((instant for instant in both if self._date(instant) >= tomorrow), default=max(both))
 
     def resume(self, now: datetime, nav: Mapping[str, Any] | None) -> None:
-        """Takes up the day from a published nav.json, so that a restart forgets no loss.
+        """Restore the day from a published nav.json, so that a restart forgets no loss.
 
-        The day's start is the first point of today. A series that is full of today no longer has it: then the day's
-        peak stands for it, which is no lower.
+        The day's start is the first point of today. If the series holds only points of today, the start may be missing:
+        then the day's peak is used, which is not lower.
 
-        Raises LookupError, TypeError or ValueError where the document has another shape; then nothing is taken up.
+        Raises LookupError, TypeError or ValueError if the document has another shape; then nothing is restored.
         """
         self.turn(now)
         if nav is None:
@@ -98,9 +99,10 @@ class Day:
         self.start_equity_usd = today[0] if has_start else self.peak_equity_usd
 
     def resume_losses(self, as_of: datetime, drawdown_pct: Mapping[str, float]) -> None:
-        """Takes up what symbols have lost from their published drawdowns, per cent of the day's start, <= 0.
+        """Restore the losses of symbols from their published drawdowns, per cent of the day's start, <= 0.
 
-        These count from the symbol's best of the day and with what is unrealised: about what was realised.
+        The drawdowns count from the symbol's best of the day and include unrealised PnL, so they are about the realised
+        losses.
         """
         if self._date(as_of) == self.today and self.start_equity_usd is not None:
             share = self.start_equity_usd / 100

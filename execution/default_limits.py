@@ -1,10 +1,10 @@
-"""The limits and the universe of a paper account, and what a document that says only some of it stands for.
+"""The default limits and universe of a paper account, and how incomplete documents are filled up.
 
 Laws kept here:
-- what is not given keeps its default: setting one key drops no other; ``null`` says that there is no limit;
+- keys that are not given keep their defaults: setting one key drops no other; ``null`` means no limit;
 - a default of a symbol never loosens what is given: it gives way to a value given for the symbol in the other document,
   and to a stricter one given for the whole account;
-- the universe that is given lists every symbol: a default one that it leaves out is gone, with its limits.
+- a given universe lists every symbol: default symbols that it leaves out are dropped, with their limits.
 """
 
 from __future__ import annotations
@@ -71,9 +71,9 @@ _OWN = {str(field.validation_alias or name): name for name, field in OwnLimits.m
 
 
 def with_defaults(limits: Json | None, universe: Json | list[Any] | None) -> tuple[Json, Json]:
-    """Return the whole limits and universe that the given documents, which may say little, stand for.
+    """Return the complete limits and universe for the given documents, which may set only a few keys.
 
-    Keys that mean nothing here are kept.
+    Unknown keys are kept.
 
     Raises:
         ConfigInvalid: one of the documents cannot be used.
@@ -102,14 +102,14 @@ def with_defaults(limits: Json | None, universe: Json | list[Any] | None) -> tup
 
 
 def _normal_limits(document: Json) -> Json:
-    """The limits with the names of symbols as they are stored."""
+    """Return the limits with the names of symbols as they are stored."""
     parse_limits(document)
     per_symbol = {normal_name(name): own for name, own in document.get("per_symbol", {}).items()}
     return {**document, "per_symbol": per_symbol} if per_symbol else document
 
 
 def _normal_universe(document: Json | list[Any] | None) -> Json | None:
-    """The universe as an object whose ``universe`` lists objects, names as they are stored; ``None``: none is given."""
+    """Return the universe as an object whose ``universe`` lists objects, with normal names; ``None``: not given."""
     if document is None:
         return None
     parse_universe(document)
@@ -129,12 +129,12 @@ def _give_way(own: Json, overall: Mapping[str, Any]) -> None:
 
 
 def _as_used(own_key: str, value: float) -> float:
-    """A value as the executor uses it: caps as shares of NAV."""
+    """Return a value as the executor uses it: caps as shares of NAV."""
     return float(getattr(OwnLimits.model_validate({own_key: value}), _OWN[own_key]))
 
 
 def _merged(default: Json, given: Json) -> Json:
-    """The default with what is given, object by object; lists and values are replaced whole."""
+    """Merge the default with the given document, object by object; lists and values are replaced whole."""
     found = dict(default)
     for key, value in given.items():
         before = found.get(key)

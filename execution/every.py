@@ -1,4 +1,4 @@
-"""What is due every so many seconds, by the time that is passed in."""
+"""Timers that are due every N seconds, by the time that is passed in."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 
 class Every:
-    """Whether so many seconds are over since it last was due; the first time always, and when time went back."""
+    """A timer: due the first time, after the interval since it was last due, and when time went back."""
 
     def __init__(self, seconds: float) -> None:
         self._period = timedelta(seconds=seconds)

@@ -1,18 +1,17 @@
-"""The executor: once a tick it looks at its venue, puts on record what it sees, and lets the strategy trade.
+"""The executor: on every tick it reads its venue, records what it sees, and lets the strategy trade.
 
 Laws kept here:
-- ``step`` is told the time; what it records is never younger than that, and is on record before an order goes out;
-- it has no database and reads no network but its venue's; what the store makes of its events it reads from the
-  published files;
-- a venue that cannot be asked costs the ticks of that time, and nothing else: it is said once, and counted;
-- a strategy that fails costs its intents of the tick: the traceback is logged once, each failure counted; ticks, orders
-  on their way and heartbeats go on. A published file that cannot be used is as if it were not there, said once;
-- an executor that could not record is over: its orders that are not on record are never sent.
+- ``step`` gets the time as an argument; its events are never later than that, and are recorded before an order is sent;
+- it has no database and no network except its venue's; it reads the store's results from the published files;
+- an unavailable venue costs the ticks of that time, and nothing else: that is logged once, and counted;
+- a failing strategy costs its intents of the tick: the traceback is logged once, each failure counted; ticks, open
+  orders and heartbeats go on. An unusable published file is treated as missing, and logged once;
+- an executor that could not record has ended: orders that are not on record are never sent.
 
-The names with an underscore are the contract's: ``_pub_tick`` records what the files of a tick are made of;
-``_maybe_emit_risk_snapshot`` what the risk snapshot has beside it: symbols that were switched off;
-``_maybe_publish_execution_intel`` takes what was published of routing and sizing into the router;
-``_maybe_write_v6_runtime_probe`` records the flags. The files themselves are the store's to publish.
+The names with an underscore are the contract's: ``_pub_tick`` records the tick, positions and marks;
+``_maybe_emit_risk_snapshot`` records switched-off symbols; ``_maybe_publish_execution_intel`` reads published routing
+and sizing into the router; ``_maybe_write_v6_runtime_probe`` records the flags. The store publishes the files
+themselves.
 """
 
 from __future__ import annotations
@@ -73,7 +72,7 @@ Record = Callable[[Sequence[Event]], object]
 
 
 class Executor:
-    """The tick loop's body. ``record`` takes events as one batch; ``new_id`` gives ids that nobody else has."""
+    """The body of the tick loop. ``record`` takes events as one batch; ``new_id`` returns unique ids."""
 
     def __init__(
         self,
@@ -119,18 +118,18 @@ class Executor:
         self._shadow_beat = Every(SHADOW_HEARTBEAT_S)
 
     def at_work(self) -> AtWork:
-        """The orders at work, for an executor that takes this one's place."""
+        """Return the open orders, for the executor that replaces this one."""
         return self._router.at_work()
 
     def restore(self, at_work: AtWork) -> None:
-        """Takes up the orders of an executor before, at the start."""
+        """Restore the open orders of an earlier executor, at the start."""
         self._router.restore(at_work)
 
     def step(self, now: datetime) -> None:
-        """One tick.
+        """Do one tick.
 
         Raises:
-            Whatever ``record`` raises, then and at every step behind it: what is not on record is never traded.
+            Whatever ``record`` raises, in this and every later step: an order that is not on record is never sent.
         """
         if self.is_over:
             raise RuntimeError("executor: expected one that could record, found one that could not; start another")
@@ -151,7 +150,7 @@ class Executor:
     # -- what is seen
 
     def _resume(self, now: datetime) -> None:
-        """Says what it runs with, and takes the day up where a run before left it."""
+        """Log the configuration, and restore the day of an earlier run."""
         self._is_resumed = True
         documents = {"limits": self._config.limits_document, "universe": self._config.universe_document}
         self._put([ConfigChanged(ts=now, kind=kind, payload=payload) for kind, payload in documents.items()])
@@ -163,9 +162,9 @@ class Executor:
             self.day.resume_losses(*drawdowns)
 
     def _hear(self, now: datetime) -> Account | None:
-        """Puts on record what happened at the venue since the last tick; the account as it stands, if it can be had.
+        """Record what happened at the venue since the last tick; return the account, if the venue is available.
 
-        A venue tells each thing once: what it told before it could not be asked further waits for the next tick.
+        A venue reports each update once: updates reported before it became unavailable wait for the next tick.
         """
         try:
             self._unheard += self._venue.advance(now)
@@ -193,7 +192,7 @@ class Executor:
         return account
 
     def _see_mode(self, account: Account) -> None:
-        """Learns whether the account is in hedge mode; a flat account that does not say so may have left it."""
+        """Find out whether the account is in hedge mode; a flat account that does not say so may have left it."""
         is_flat = not account.holdings and not self.book.symbols()
         self._is_hedged = account.is_hedged or holds_both(account) or (self._is_hedged and not is_flat)
         self._router.is_hedged = self._is_hedged
@@ -211,7 +210,7 @@ class Executor:
         self._is_deaf = True
 
     def _open_book(self, account: Account, updates: Sequence[Update]) -> None:
-        """Begins with the positions there were before the updates, as one lot each."""
+        """Begin with the positions before the updates, as one lot each."""
         self._has_book = True
         trades: dict[str, list[Traded]] = {}
         for update in updates:
@@ -229,7 +228,7 @@ class Executor:
                     self.book.open(symbol, qty, price)
 
     def _learn(self, event: Event) -> None:
-        """What later decisions need to know of what happened."""
+        """Remember what later decisions need."""
         if isinstance(event, OrderClosed):
             self.counts.closes += 1
             self.counts.realized_usd += event.realized_pnl_usd
@@ -240,7 +239,7 @@ class Executor:
             self.counts.fills += 1
 
     def _pub_tick(self, now: datetime, account: Account) -> None:
-        """Records NAV, positions and the market of the universe, as one batch."""
+        """Record NAV, positions and the marks of the universe, as one batch."""
         tick_id = self._new_id()
         self.day.see(now, account.equity_usd)
         self._nav_ts = account.ts
@@ -280,7 +279,7 @@ class Executor:
     # -- what is decided
 
     def _trade(self, now: datetime, account: Account) -> None:
-        """Every intent is shadowed, then vetoed or routed; what was decided is on record before anything is sent."""
+        """Shadow every intent, then veto or route it; decisions are on record before anything is sent."""
         errors = self.counts.strategy_errors
         batch: list[Event] = []
         for intent in self._intents(now, account):
@@ -303,7 +302,7 @@ class Executor:
             self._say_deaf(error)
 
     def _intents(self, now: datetime, account: Account) -> Sequence[Intent]:
-        """What the strategy asks for; one that fails asks for nothing."""
+        """Return the intents of the strategy; none if it fails."""
         try:
             markets = {symbol: quote for symbol, quote in self._markets.now.items() if not quote.is_price_only}
             return list(self._strategy.decide(now, markets, account, self._router.is_working))
@@ -312,7 +311,7 @@ class Executor:
             return ()
 
     def _strategy_failed(self) -> None:
-        """Counts a failure that is being handled, and logs the first of them."""
+        """Count a failure that is being handled, and log the first one."""
         self.counts.strategy_errors += 1
         if not self._is_strategy_down:
             _LOG.exception("the strategy failed: what it asked for is left out until it decides again")
@@ -321,7 +320,7 @@ class Executor:
     def _decided(
         self, intent: Intent, now: datetime, quote: Quote | None, account: Account
     ) -> tuple[list[Event], bool]:
-        """What is decided on an intent, and whether it is refused."""
+        """Return the decisions on an intent, and whether it is refused."""
         decided: list[Event] = []
         veto = market_veto(intent, quote, now)
         if veto is None and quote is not None:
@@ -336,7 +335,7 @@ class Executor:
         return decided, veto is not None
 
     def _route(self, intent: Intent, quote: Quote, now: datetime) -> Event:
-        """Takes an intent to the router; where that fails, what the router has taken on is never sent."""
+        """Give an intent to the router; if that fails, orders of this intent are never sent."""
         policy, published, _ = self._policy(intent.symbol)
         try:
             attempted = self._router.route(intent, policy, published, quote, now)
@@ -348,7 +347,7 @@ class Executor:
         return attempted
 
     def _risk_view(self, now: datetime, account: Account, intent: Intent) -> RiskView:
-        """What is seen for an intent; what the router has taken on counts, sent or not."""
+        """Return what the risk checks see for an intent; orders of the router count, sent or not."""
         symbol = intent.symbol
         notional, apart = self._notional_usd(account, intent)
         attempts = self._attempts.setdefault(symbol, deque())
@@ -369,9 +368,9 @@ class Executor:
         )
 
     def _notional_usd(self, account: Account, intent: Intent) -> tuple[dict[str, float], dict[str, float]]:
-        """Signed notional by symbol of the position that an intent moves, and of the other one in hedge mode.
+        """Return signed notional by symbol of the position that an intent moves, and of the other one in hedge mode.
 
-        One-way mode has no other one: a position and its working orders are one sum.
+        One-way mode has no other position: a position and its working orders are one sum.
         """
         held = holdings_by_leg(account)
         entries = {symbol: holding.entry_price for (symbol, _), holding in held.items()}
@@ -397,19 +396,19 @@ class Executor:
         return decided
 
     def _policy(self, symbol: str) -> tuple[Policy, Policy, Policy]:
-        """The policy to route by, the one published, and the one proposed."""
+        """Return the policy to route by, the published one, and the proposed one."""
         return self._policies.get(symbol, (Policy(), Policy(), Policy()))
 
     # -- what is due now and then
 
     def _maybe_emit_risk_snapshot(self, now: datetime) -> None:
-        """Switches a symbol off for the rest of the day when it has lost its cap."""
+        """Switch a symbol off for the rest of the day when its loss has reached its cap."""
         self._toggles.read(self._published.switched_off())
         if self._risk_snapshot.is_due(now):
             self._put(self._toggles.guard(now, self.day, self._config.limits.overall.symbol_drawdown_cap_pct))
 
     def _maybe_publish_execution_intel(self, now: datetime) -> None:
-        """Takes published routing policies, suggestions and size factors into the router and the candidate pipeline."""
+        """Read published policies, suggestions and size factors into the router and the candidate pipeline."""
         if not self._intel.is_due(now):
             return
         mode = self._published.risk_mode(now) if self._flags.is_router_autotune_on else "cautious"
@@ -425,7 +424,7 @@ class Executor:
         return self._autotune.apply(published, proposed, symbol, mode), published, proposed
 
     def _maybe_write_v6_runtime_probe(self, now: datetime) -> None:
-        """Records all six flags, the mode and the engine's version, at the start and every five minutes."""
+        """Record all six flags, the mode and the engine's version, at the start and every 5 minutes."""
         if self._probe.is_due(now):
             self._put([self._flags.event(now)])
 

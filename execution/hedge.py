@@ -1,11 +1,11 @@
-"""Which position a trade moved, where the account is in hedge mode and the venue does not say.
+"""In hedge mode, finds out which position a trade moved if the venue does not say.
 
 Laws kept here:
 - a trade that names its position is left as it is, and so is every trade of an account that holds no two positions of
   a symbol and is not said to be in hedge mode;
 - the positions before a tick's trades and those that the account lists after them say which one each trade moved. All
   trades of one order move the same position;
-- where several readings fit, the one that closes before it opens is taken.
+- if several explanations fit, the one that closes before it opens is used.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Units = dict[Leg, int]
 
 
 def holdings_by_leg(account: Account) -> dict[tuple[str, Leg], Holding]:
-    """The positions of an account, by symbol and side."""
+    """Return the positions of an account, by symbol and side."""
     return {(each.symbol, "LONG" if each.qty > 0 else "SHORT"): each for each in account.holdings if each.qty}
 
 
@@ -86,9 +86,9 @@ def _moved(units: Units, leg: Leg, by: int) -> Units:
 
 
 def _read(trades: Sequence[Traded], before: Units, after: Units) -> dict[str, Leg] | None:
-    """The position of each order id, so that the trades lead from before to after.
+    """Return the position of each order id, so that the trades lead from before to after.
 
-    Null: one-way netting explains what is held, and hedge mode does not.
+    Null: one-way netting explains the holdings, and hedge mode does not.
     """
     if len(trades) > _MOST_TRADES:
         return _nearest(trades, before, after)
@@ -120,7 +120,7 @@ def _read(trades: Sequence[Traded], before: Units, after: Units) -> dict[str, Le
 
 
 def _nearest(trades: Sequence[Traded], before: Units, after: Units) -> dict[str, Leg]:
-    """Nothing fits exactly (a trade was not told yet): an order closes where its other side became smaller."""
+    """If nothing fits exactly (a trade is not reported yet): an order closes where its other side became smaller."""
     chosen: dict[str, Leg] = {}
     units = before
     for trade in trades:
@@ -132,7 +132,7 @@ def _nearest(trades: Sequence[Traded], before: Units, after: Units) -> dict[str,
 
 
 def _built(trades: Sequence[Traded], after: Units) -> dict[str, Leg]:
-    """Nothing is known from before: an order opened what is held, as far as that is as large."""
+    """If nothing is known from before: an order opened the holding, if the holding is that large."""
     chosen: dict[str, Leg] = {}
     units = after
     for trade in reversed(trades):

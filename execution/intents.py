@@ -1,4 +1,4 @@
-"""An intent: what a strategy asks for, before any check."""
+"""Intents: what a strategy asks for, before any check."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The quotes of this tick and of the one before: what happened in between happened in the older one's market."""
+"""The quotes of this tick and of the tick before; events in between happened in the market of the older one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ QUOTE_MAX_AGE = timedelta(seconds=90)
 
 
 def is_fresh(quote: Quote, now: datetime) -> bool:
-    """Whether a quote is of the moment."""
+    """Return whether a quote is recent enough to be the present market."""
     return now - quote.ts <= QUOTE_MAX_AGE
 
 
@@ -27,11 +27,11 @@ class Markets:
     before: dict[str, Quote] = field(default_factory=dict)
 
     def turn(self, quotes: Mapping[str, Quote]) -> None:
-        """Takes the quotes of a new tick."""
+        """Replace the quotes with those of a new tick."""
         self.before, self.now = self.now, dict(quotes)
 
     def at(self, symbol: str, ts: datetime) -> Quote | None:
-        """The newest known quote that stood at an instant and was of the moment then.
+        """Return the newest known quote that was valid at an instant, and recent then.
 
         A price alone is asked for because of a trade, so that the first one comes after it: it speaks for that trade
         as long as it is of its moment.
@@ -44,12 +44,12 @@ class Markets:
         return None
 
     def fresh(self, now: datetime) -> dict[str, Quote]:
-        """The quotes of the moment."""
+        """Return the recent quotes."""
         return {symbol: quote for symbol, quote in self.now.items() if is_fresh(quote, now)}
 
 
 def market_veto(intent: Intent, quote: Quote | None, now: datetime) -> Veto | None:
-    """An intent without a market cannot be worked; by an old one nothing is entered, but one may always get out."""
+    """Veto an intent without a market, and an entry in an old market; leaving a position is always allowed."""
     if quote is None:
         return Veto(now, "no_quote", ("no_quote",), {}, {})
     if intent.reduce_only or is_fresh(quote, now):

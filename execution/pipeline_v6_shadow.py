@@ -1,8 +1,8 @@
-"""The candidate pipeline: what it would do with the intents of the live one, on the same inputs (semantics 10).
+"""The candidate pipeline: what it would do with the live pipeline's intents, on the same inputs (semantics 10).
 
-It differs from the live pipeline in three ways: it cuts what is too large to what the limits leave instead of refusing
-it, it sizes by the published size factor of the symbol (never above what was asked for), and it routes by the proposed
-policy. It sends nothing.
+The candidate differs from the live pipeline in three ways: it cuts orders that are too large to the limits instead of
+refusing them, it sizes by the published size factor of the symbol (never above the intent), and it routes by the
+proposed policy. It sends nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NO_SIZE = "no_size"
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What the candidate pipeline goes by. ``size_factor``: of the symbol, null while nothing is published."""
+    """The inputs of the candidate pipeline. ``size_factor``: of the symbol, null while nothing is published."""
 
     limits: Limits
     universe: Universe
@@ -34,7 +34,7 @@ class Candidate:
 
 
 def decide(intent: Intent, seen: RiskView, candidate: Candidate, quote: Quote) -> ShadowDecided:
-    """The candidate's decision on an intent."""
+    """Return the candidate's decision on an intent."""
     limits, universe = candidate.limits, candidate.universe
     wanted = intent if intent.reduce_only else replace(intent, qty=intent.qty * _factor(candidate))
     qty = largest_allowed_qty(wanted, seen, limits, universe)
@@ -75,7 +75,7 @@ def decide(intent: Intent, seen: RiskView, candidate: Candidate, quote: Quote) -
 
 
 def heartbeat(now: datetime, symbol: str | None, allowed: int, vetoed: int) -> ShadowDecided:
-    """A sign of life: never counted as a decision."""
+    """Return a heartbeat, which is never counted as a decision."""
     decision = {
         "symbol": symbol,
         "timestamp": now.isoformat(),

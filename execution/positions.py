@@ -1,10 +1,10 @@
-"""What is open, as FIFO lots per position, and what a trade made of it.
+"""Open positions as FIFO lots, and the result of each trade.
 
 Laws kept here:
 - the oldest lot is closed first; in one-way mode a trade through zero closes every lot and opens the rest at its own
   price; in hedge mode LONG and SHORT of a symbol are two positions, and opening one never closes the other;
 - a quantity is counted in whole billionths of a base unit (``UNITS``), taken from its shortest decimal form. Sums of
-  whole numbers are exact: 0.1 + 0.2 - 0.3 leaves nothing open, with no threshold below which a true rest would vanish.
+  whole numbers are exact: 0.1 + 0.2 - 0.3 leaves nothing open, without a threshold that would hide a true rest.
   Exchanges cut lots no finer than 1e-8, and a quantity of up to 15 digits comes back as the float it was;
 - PnL is gross of fees; prices are quote/base, and the quote currency counts as one dollar.
 """
@@ -26,7 +26,7 @@ UNITS = 1_000_000_000
 
 
 def to_units(qty: float) -> int:
-    """A quantity in whole units, the nearest.
+    """Convert a quantity to the nearest whole units.
 
     Raises:
         ValueError, OverflowError: the quantity is NaN or infinite.
@@ -35,13 +35,13 @@ def to_units(qty: float) -> int:
 
 
 def to_qty(units: int) -> float:
-    """Whole units in base units: the nearest float, so that 100,000,000 units are 0.1."""
+    """Convert whole units to base units: the nearest float, so that 100,000,000 units are 0.1."""
     return units / UNITS
 
 
 @dataclass(frozen=True, slots=True)
 class Lot:
-    """What one trade opened and nothing closed yet: ``units`` signed, negative is short; ``price`` quote/base."""
+    """The open part of one trade: ``units`` signed, negative is short; ``price`` quote/base."""
 
     units: int
     price: float
@@ -52,9 +52,9 @@ class Lot:
 
 @dataclass(frozen=True, slots=True)
 class Realized:
-    """What a trade closed. Sizes are signed base units, ``closed_qty`` is positive.
+    """The closed part of a trade. Sizes are signed base units, ``closed_qty`` is positive.
 
-    ``pnl_usd``: gross of fees. ``entry_price``: the average of what was closed.
+    ``pnl_usd``: gross of fees. ``entry_price``: the average entry of the closed lots.
     """
 
     symbol: str
@@ -78,7 +78,7 @@ class PositionBook:
         self._lots: dict[tuple[str, Leg], deque[Lot]] = {}
 
     def apply(self, trade: Traded) -> Realized | None:
-        """Book a trade; return what it realised, or null where it closed nothing.
+        """Book a trade; return what it realised, or null if it closed nothing.
 
         Sizes are those of the position that the trade names, in one-way mode of the only one.
         """
@@ -110,23 +110,23 @@ class PositionBook:
         )
 
     def symbols(self) -> tuple[str, ...]:
-        """The symbols with something open, in the order of their names."""
+        """Return the symbols with an open position, in the order of their names."""
         return tuple(sorted({symbol for symbol, _ in self._lots}))
 
     def legs(self) -> tuple[tuple[str, Leg], ...]:
-        """Every open position, as symbol and side, in the order of their names."""
+        """Return every open position, as symbol and side, in the order of their names."""
         return tuple(sorted(self._lots))
 
     def units(self, symbol: str, position_side: PositionSide = "BOTH") -> int:
-        """A position in whole units, signed; BOTH: LONG and SHORT together."""
+        """Return a position in whole units, signed; BOTH: LONG and SHORT together."""
         return sum(lot.units for lot in self.lots(symbol, position_side))
 
     def qty(self, symbol: str, position_side: PositionSide = "BOTH") -> float:
-        """A position in base units, signed; a true 0 where nothing is open."""
+        """Return a position in base units, signed; a true 0 if nothing is open."""
         return to_qty(self.units(symbol, position_side))
 
     def entry_price(self, symbol: str, position_side: PositionSide = "BOTH") -> float | None:
-        """The average price of the open lots of a position, by quantity; null: nothing is open.
+        """Return the average price of the open lots of a position, by quantity; null: nothing is open.
 
         BOTH is of the only position; null also where there are two, since two have no entry in common.
         """
@@ -134,11 +134,11 @@ class PositionBook:
         return _average(open_lots[0]) if len(open_lots) == 1 else None
 
     def lots(self, symbol: str, position_side: PositionSide = "BOTH") -> tuple[Lot, ...]:
-        """The open lots of a position, oldest first; BOTH: those of LONG, then those of SHORT."""
+        """Return the open lots of a position, oldest first; BOTH: those of LONG, then those of SHORT."""
         return tuple(lot for leg in _legs(position_side) for lot in self._lots.get((symbol, leg), ()))
 
     def unrealized_usd(self, marks: Mapping[str, float]) -> float:
-        """What closing everything at the marks would realise, gross of fees.
+        """Return what closing everything at the marks would realise, gross of fees.
 
         Raises:
             KeyError: a symbol with something open has no mark.
@@ -148,12 +148,12 @@ class PositionBook:
         )
 
     def to_json(self) -> dict[str, list[list[float]]]:
-        """``{symbol: [[signed quantity, price], ...]}``, oldest lot first, LONG before SHORT."""
+        """Return ``{symbol: [[signed quantity, price], ...]}``, oldest lot first, LONG before SHORT."""
         return {symbol: [[to_qty(lot.units), lot.price] for lot in self.lots(symbol)] for symbol in self.symbols()}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Iterable[Iterable[float]]]) -> PositionBook:
-        """The book that ``to_json`` wrote."""
+        """Return the book that ``to_json`` wrote."""
         book = cls()
         for symbol, rows in value.items():
             for qty, price in rows:
@@ -161,7 +161,7 @@ class PositionBook:
         return book
 
     def open(self, symbol: str, qty: float, price: float) -> None:
-        """Adds a lot: a signed quantity that was opened before the book began."""
+        """Add a lot: a signed quantity that was opened before the book began."""
         self._open(symbol, to_units(qty), price)
 
     def _open(self, symbol: str, units: int, price: float) -> None:
@@ -170,7 +170,7 @@ class PositionBook:
             self._lots.setdefault((symbol, leg), deque()).append(Lot(units, price))
 
     def _close(self, leg: tuple[str, Leg], units: int) -> list[Lot]:
-        """Takes out what a trade of signed units closes, oldest first; the lots, or parts of them, that went."""
+        """Remove what a trade of signed units closes, oldest first; return the removed lots, or parts of them."""
         lots = self._lots.get(leg, deque())
         closed: list[Lot] = []
         while units and lots:
@@ -190,13 +190,13 @@ def _legs(position_side: PositionSide) -> tuple[Leg, ...]:
 
 
 def _average(lots: Iterable[Lot]) -> float:
-    """The average price of lots of one sign, by quantity."""
+    """Return the average price of lots of one sign, by quantity."""
     rows = list(lots)
     return sum(lot.worth_usd() for lot in rows) / to_qty(sum(lot.units for lot in rows))
 
 
 def opening(held: Holding | None, trades: Sequence[Traded]) -> tuple[float, float]:
-    """The signed quantity there was before some trades of a symbol led to what is held, and its entry price.
+    """Return the signed quantity before some trades of a symbol led to the present holding, and its entry price.
 
     A venue states the average entry of what is held. Of a position that the trades closed or turned nothing is left
     to tell its entry: it begins at the first trade's price, so that its close realises nothing.

@@ -1,9 +1,9 @@
-"""What the runtime has published of itself, read back by the executor: router health, suggestions, allocations, scores.
+"""Reads back what the runtime has published: router health, suggestions, allocations, scores.
 
 Laws kept here:
-- a file is read again when it was replaced; one that is missing is as if nothing had been published;
-- so is one that cannot be read or has another shape (torn, an old runtime's): that is said once, and once more when it
-  was good in between; it never raises;
+- a file is read again when it was replaced; a missing file means that nothing was published;
+- a file that cannot be read or has another shape (torn, an old runtime's) is treated as missing; that is logged once,
+  and again if the file was good in between; it never raises;
 - no number is taken from a file without its key.
 """
 
@@ -53,7 +53,7 @@ class Published:
         self._told: set[str] = set()
 
     def document(self, stem: str) -> Document | None:
-        """A state file, ``None`` where there is none that can be read."""
+        """Return a state file; ``None`` if there is none that can be read."""
         try:
             with (self._folder / f"{stem}.json").open("rb") as file:
                 stat = os.fstat(file.fileno())
@@ -69,7 +69,7 @@ class Published:
         return seen.document
 
     def taken(self, stem: str, take: Callable[[Document], T], otherwise: T) -> T:
-        """What is found in a file; ``otherwise`` where there is none, or one in which it cannot be found."""
+        """Return what is found in a file; ``otherwise`` if the file is missing or does not have it."""
         document = self.document(stem)
         if document is None:
             return otherwise
@@ -81,31 +81,31 @@ class Published:
             return otherwise
 
     def of_symbol(self, stem: str, symbol: str) -> Document | None:
-        """The entry of a symbol in a file that lists symbols."""
+        """Return the entry of a symbol in a file that lists symbols."""
         return self.taken(stem, lambda document: _entry(document, symbol), None)
 
     def size_factor(self, symbol: str) -> float | None:
-        """The final size factor of the risk snapshot, above 0."""
+        """Return the final size factor of the risk snapshot, above 0."""
         return self.taken(SNAPSHOT, lambda document: _size_factor(_entry(document, symbol)), None)
 
     def policy(self, symbol: str) -> Policy:
-        """The routing policy of the router health; the default one where there is none."""
+        """Return the routing policy of the router health; the default policy if there is none."""
         return self.taken(HEALTH, lambda document: published_policy(_entry(document, symbol)), Policy())
 
     def proposed_policy(self, symbol: str, published: Policy) -> Policy | None:
-        """The policy that is suggested in the place of the published one."""
+        """Return the suggested policy, which may replace the published one."""
         return self.taken(SUGGESTIONS, lambda document: _proposed(_entry(document, symbol), published), None)
 
     def switched_off(self) -> tuple[datetime, dict[str, datetime | None]] | None:
-        """The instant of the risk snapshot, and its symbols that are switched off until when, null: for good."""
+        """Return the instant of the risk snapshot, and its switched-off symbols with their end, null: for good."""
         return self.taken(SNAPSHOT, _switched_off, None)
 
     def drawdowns_pct(self) -> tuple[datetime, dict[str, float]] | None:
-        """The instant of the risk snapshot, and the drawdowns of the day by symbol, <= 0, where they are known."""
+        """Return the instant of the risk snapshot, and the known drawdowns of the day by symbol, <= 0."""
         return self.taken(SNAPSHOT, _drawdowns, None)
 
     def risk_mode(self, now: datetime) -> RiskMode:
-        """The risk mode of the allocations: cautious where there are none, and where defensive ones are old."""
+        """Return the risk mode of the allocations: cautious if there are none, or if defensive ones are old."""
         missing, age = f"{ALLOCATIONS} missing", f"{ALLOCATIONS} age"
         found = self.taken(ALLOCATIONS, _risk_mode, None)
         if found is None:
@@ -195,7 +195,7 @@ def _switched_off(document: Document) -> tuple[datetime, dict[str, datetime | No
 
 
 def _until(meta: object) -> datetime | None:
-    """The end of a toggle; one that cannot be read is no end."""
+    """Return the end of a toggle; an unreadable end means none."""
     try:
         return _instant(_object(meta)["disabled_until"])
     except _OTHER_SHAPE:

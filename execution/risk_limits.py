@@ -1,14 +1,15 @@
-"""Risk limits: may this intent go to the router? One pass over a table of checks, from values to a veto or none.
+"""Risk limits: one pass over a table of checks, from values to a veto or none.
 
 Laws kept here:
-- every check looks at what was seen at the moment and at the limits; no clock, no I/O, nothing remembered;
+- every check uses only the values of the moment and the limits; no clock, no I/O, no memory;
 - an intent that is ``reduce_only`` is never vetoed: one must always be able to get out, whatever is stale, lost,
   switched off or too large (the order carries the flag, so the venue holds it to its word);
 - a limit that is ``None`` does not apply; a limit of 0 lets nothing through; nan fails every limit;
 - sizes and exposures may be *at* their cap; a loss *at* its limit is a veto; rounding (1e-9) never decides;
-- exposure is what would be after the intent, and vetoes only what adds to it: less of a position, up to nothing, is no
-  reason, also while it is above its cap; what is turned over to the other side is new and has to keep to the caps;
-- where equity is unknown and ``fail_closed_on_nav_stale`` is off, limits in shares of NAV do not apply.
+- exposure is that after the intent, and only intents that add exposure are vetoed: reducing a position, even to
+  nothing, is always allowed, even while it is above its cap; the part beyond zero on the other side is new and must
+  keep to the caps;
+- if equity is unknown and ``fail_closed_on_nav_stale`` is off, limits in shares of NAV do not apply.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ Numbers = dict[str, JsonValue]
 
 @dataclass(frozen=True, slots=True)
 class RiskView:
-    """What was seen at ``now``.
+    """The values seen at ``now``.
 
     ``equity_usd`` and ``nav_age_s`` are None when unknown; an unknown start or peak of the day (in the reset time zone)
     is the equity itself: the day begins with it. ``notional_usd``: signed, by symbol, open positions plus working
@@ -137,7 +138,7 @@ def _over(limit: str, cap: float | None, name: str, value: float) -> Failure | N
 def _lost(
     limit: str, limit_pct: float | None, name: str, high_usd: float | None, now_usd: float | None
 ) -> Failure | None:
-    """The loss from ``high_usd`` in per cent of it, at its limit or beyond; an account of nothing has lost all."""
+    """Return the loss from ``high_usd`` in per cent of it, if at or beyond its limit; an account at 0 has lost all."""
     if limit_pct is None or now_usd is None:
         return None
     high = now_usd if high_usd is None else max(high_usd, now_usd)
@@ -260,7 +261,7 @@ SIZE_REASONS = frozenset({"min_notional", "per_trade_cap", "max_trade_nav", "sym
 
 
 def check(intent: Intent, seen: RiskView, limits: Limits, universe: Universe) -> Veto | None:
-    """None: the intent may go on. Else the veto, with every reason and the numbers behind each."""
+    """Return the veto with every reason and the numbers for each; None: the intent may go on."""
     if intent.reduce_only:
         return None
     case = _Case(intent, seen, limits, universe)
@@ -280,7 +281,7 @@ def check(intent: Intent, seen: RiskView, limits: Limits, universe: Universe) ->
 
 
 def largest_allowed_qty(intent: Intent, seen: RiskView, limits: Limits, universe: Universe) -> float:
-    """How much of the quantity the caps on size and exposure leave, base units; 0: none, or less than the minimum.
+    """Return how much of the quantity the size and exposure caps allow, base units; 0: none, or below the minimum.
 
     What ``check`` says of the account, the symbol, its pace and the number of positions stands beside it.
     """
@@ -294,7 +295,7 @@ def largest_allowed_qty(intent: Intent, seen: RiskView, limits: Limits, universe
 
 
 def _room_usd(case: _Case) -> float:
-    """The largest notional that no cap on size or exposure vetoes."""
+    """Return the largest notional that no cap on size or exposure vetoes."""
     gross_usd = case.of_nav(case.limits.overall.max_gross_exposure_frac)
     own = case.own
     rooms = (
@@ -314,7 +315,7 @@ def _room_to(case: _Case, cap_usd: float | None) -> float | None:
 
 
 def veto_event(intent: Intent, veto: Veto, quote: Quote | None, event_id: str | None = None) -> IntentVetoed:
-    """The veto on record: one row, its reason canonical, with the market of the moment where it is known.
+    """Return the veto for the record: one row with a canonical reason, and the market of the moment if known.
 
     ``position_side`` stays unknown: its presence marks a raw row of an old executor.
     """
@@ -348,7 +349,7 @@ def _as_json(found: Mapping[str, object]) -> Numbers:
 
 
 def _json(value: object) -> JsonValue:
-    """As JSON has it: instants as RFC 3339; what is no number is unknown."""
+    """Return a value as JSON has it: instants as RFC 3339; NaN and infinity are unknown."""
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, float) and not math.isfinite(value):

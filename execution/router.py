@@ -1,8 +1,7 @@
-"""The router: works intents as orders, maker first, then taker, and puts what came of them on record.
+"""The router: works intents as orders, maker first, then taker, and returns the events to record.
 
 Laws kept here:
-- ``route`` and ``on_update`` say what is to be recorded; the caller records it, then calls ``send``, and nothing is
-  sent but there;
+- ``route`` and ``on_update`` return events; the caller records them, then calls ``send``, the only function that sends;
 - one attempt has one order in the market at a time: the taker order, for what is left, goes out when the maker order
   has been given up or was refused because it would take, which is no failure. Any other end is the attempt's;
 - what an update puts on record has the update's time, so that events come in the order of updates;
@@ -50,7 +49,7 @@ Quotes = Callable[[str, datetime], Quote | None]
 
 
 class Router:
-    """Works intents on a venue. ``new_id`` gives client order ids; ``book`` is told every own trade."""
+    """Works intents on a venue. ``new_id`` returns client order ids; ``book`` gets every own trade."""
 
     def __init__(
         self, venue: Venue, book: PositionBook, new_id: Callable[[], str], *, maker_wait_s: float = MAKER_WAIT_S
@@ -71,13 +70,13 @@ class Router:
         """By symbol, the venue's order id and side; one that is never filled stays."""
 
     def route(self, intent: Intent, policy: Policy, published: Policy, quote: Quote, now: datetime) -> OrderAttempted:
-        """Takes an intent on; nothing is sent before ``send``. ``published``: the policy before autotune moved it."""
+        """Accept an intent; nothing is sent before ``send``. ``published``: the policy before autotune moved it."""
         attempt = Attempt(intent, policy, published, quote, now)
         self._pending.append(attempt)
         return attempt.attempted(now)
 
     def send(self, now: datetime) -> None:
-        """Sends what is due, and cancels maker orders that have rested long enough."""
+        """Send due orders, and cancel maker orders that have rested long enough."""
         pending, self._pending = self._pending, []
         for attempt in pending:
             self._send(attempt, now)
@@ -87,7 +86,7 @@ class Router:
                 self._venue.cancel(working.order.client_order_id)
 
     def working(self) -> list[tuple[str, Side, float]]:
-        """Symbol, side and signed quantity of what may still be added: in the market or about to be, not filled.
+        """Return symbol, side and signed quantity that open or pending orders may still add.
 
         What only reduces a position is left out: it counts once it is filled.
         """
@@ -102,25 +101,25 @@ class Router:
         return [(symbol, side, sign(side) * rest) for symbol, side, rest in rests]
 
     def working_qty(self) -> dict[str, float]:
-        """Signed quantity by symbol that may still be added, both sides together."""
+        """Return the signed quantity by symbol that may still be added, both sides together."""
         open_qty: dict[str, float] = {}
         for symbol, _, qty in self.working():
             open_qty[symbol] = open_qty.get(symbol, 0.0) + qty
         return open_qty
 
     def is_working(self, symbol: str) -> bool:
-        """Whether an order of the symbol is in the market, or about to be."""
+        """Return whether an order of the symbol is in the market, or about to be."""
         return any(each.order.symbol == symbol for each in self._working.values()) or any(
             each.intent.symbol == symbol for each in self._pending
         )
 
     def at_work(self) -> AtWork:
-        """Everything that later updates can be about."""
+        """Return everything that later updates can be about."""
         foreign = list(self._foreign.values())[-_MOST_FOREIGN:]
         return AtWork(list(self._working.values()), list(self._pending), foreign)
 
     def restore(self, at_work: AtWork) -> None:
-        """Takes up the orders of a run before, in a router that has none.
+        """Restore the orders of an earlier run, in a router that has none.
 
         A maker order among them is not replaced by a taker order when it ends: its market is a past one.
         """
@@ -132,12 +131,12 @@ class Router:
         self._given_up = list(at_work.pending)
 
     def give_up(self, now: datetime) -> list[Event]:
-        """The metrics of attempts that a run before took on, and of which nothing is in the market any more."""
+        """Return the metrics of attempts of an earlier run that have no order in the market any more."""
         given_up, self._given_up = self._given_up, []
         return [attempt.measured(self._venue.name, "CANCELED", now) for attempt in given_up]
 
     def on_update(self, update: Acked | Traded | Ended, quotes: Quotes) -> list[Event]:
-        """What an update puts on record. What it makes necessary goes out with the next ``send``."""
+        """Return the events of an update. Orders that it makes necessary are sent by the next ``send``."""
         working = self._working.get(update.client_order_id)
         if working is None or not working.is_of(update):
             return self._traded_elsewhere(update, quotes) if isinstance(update, Traded) else []
@@ -186,7 +185,7 @@ class Router:
         return [*fee_mark(trade), filled, *finished]
 
     def _traded_elsewhere(self, trade: Traded, quotes: Quotes) -> list[Event]:
-        """A trade of an order that was not sent from here."""
+        """Return the events of a trade of an order that was not sent from here."""
         order, key = Order(trade.client_order_id, trade.symbol, trade.side, trade.qty), _key(trade)
         whole, alone = self._foreign.setdefault(key, WorkingOrder(order)), WorkingOrder(order)
         if whole.order.client_order_id != trade.client_order_id and trade.order_id not in (
@@ -223,7 +222,7 @@ class Router:
     def _finish(
         self, working: WorkingOrder, status: str, ts: datetime, quote: Quote | None, reason: str | None = None
     ) -> list[Event]:
-        """The last order of an attempt is over."""
+        """End an attempt whose last order has ended."""
         del self._working[working.order.client_order_id]
         attempt = working.attempt
         measured = [attempt.measured(self._venue.name, status, ts, quote, reason)] if attempt else []
@@ -235,12 +234,12 @@ def _key(trade: Traded) -> tuple[str, str, Side]:
 
 
 def touch(side: Side, quote: Quote) -> float:
-    """The price a taker pays at least."""
+    """Return the best price for a taker."""
     return quote.ask if side == "BUY" else quote.bid
 
 
 def maker_price(side: Side, quote: Quote, offset_bps: float) -> float:
-    """The offset from the mid, on the own side of it and never through the own touch."""
+    """Return the price at the offset from the mid, on the order's own side and never through the own touch."""
     price = quote.mid * (1 - sign(side) * offset_bps / 1e4)
     return min(price, quote.bid) if side == "BUY" else max(price, quote.ask)
 
@@ -255,7 +254,7 @@ def fee_mark(trade: Traded) -> list[Event]:
 
 
 def fee_usd(trade: Traded, quotes: Quotes) -> float | None:
-    """A trade's fee in dollars: in the traded asset at the trade's price, in another at its mark; null: it has none."""
+    """Return a trade's fee in dollars: at the trade's price if in the traded asset, else at a mark; null: no mark."""
     asset = trade.fee_asset.strip().upper()
     if asset in DOLLARS or trade.fee == 0:
         return trade.fee

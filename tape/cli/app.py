@@ -40,7 +40,7 @@ COMMANDS = {
     "tail": "Show the newest rows, then new rows as they are stored.",
     "sql": "Ask the database, read-only.",
     "export": "Publish the contract's files, as of now or as of an instant.",
-    "report": "Say what an account did in a span: equity, drawdown, PnL, costs, vetoes, and what they rest on.",
+    "report": "Say what an account did in a span, else in its last 24 hours: equity, drawdown, PnL, costs, vetoes.",
     "diff": "Compare two folders of published files, number by number.",
     "import": "Import a folder of old JSON/JSONL logs.",
     "migrate": "Create or upgrade the database, and bring its macros and views up to date.",
