@@ -1,27 +1,21 @@
 """The published state files: the one table of name, document view, shape, cadence and maximum age.
 
-The shapes are in ``tape.exporters.shapes``.
+The shapes are in ``tape.exporters.shapes`` and ``intel_shapes``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tape.exporters.shapes import (
+from tape.exporters.intel_shapes import (
     CompareSummary,
     Expectancy,
-    Nav,
-    Positions,
     RiskAllocationSuggestions,
-    RiskSnapshot,
-    RouterHealth,
     RouterPolicySuggestions,
-    RuntimeProbe,
     ShadowHead,
-    Shape,
     SymbolScores,
-    SyncedState,
 )
+from tape.exporters.shapes import Nav, Positions, RiskSnapshot, RouterHealth, RuntimeProbe, Shape, SyncedState
 
 
 @dataclass(frozen=True)

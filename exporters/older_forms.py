@@ -17,7 +17,8 @@ from typing import Any
 
 from tape.exporters.contract import StateFile
 from tape.exporters.inputs import STALE_KEYS
-from tape.exporters.shapes import Nav, RiskAllocationSuggestions
+from tape.exporters.intel_shapes import RiskAllocationSuggestions
+from tape.exporters.shapes import Nav
 from tape.exporters.state_files import document, to_json
 from tape.store.query.round import Round
 

@@ -39,7 +39,7 @@ select
     clamp(coalesce(json_number(autotune, '$.min_bias'), 0), 0, 1) as min_bias,
     clamp(coalesce(json_number(autotune, '$.max_bias'), 1), 0, 1) as max_bias,
     clamp(coalesce(json_number(autotune, '$.max_bias_step'), 0.05), 0.01, 0.25) as max_bias_step,
-    coalesce(json_number(autotune, '$.min_offset_bps'), 0.5) as min_offset_bps,
-    coalesce(json_number(autotune, '$.max_offset_bps'), 8) as max_offset_bps,
+    greatest(coalesce(json_number(autotune, '$.min_offset_bps'), 0.5), 0) as min_offset_bps,
+    greatest(coalesce(json_number(autotune, '$.max_offset_bps'), 8), 0) as max_offset_bps,
     clamp(coalesce(json_number(autotune, '$.max_offset_step_bps'), 1), 0.25, 3) as max_offset_step_bps,
 from found

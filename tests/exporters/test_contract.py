@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from examples.sample_logs import DEFAULT_END
 from tape.exporters.contract import STATE_FILES, StateFile, state_file
-from tape.exporters.shapes import Shape
+from tape.exporters.json_schema import json_schema
 from tape.exporters.state_files import publish
 from tape.store.database import closing, open_database
 from tape.store.legacy.importer import import_logs
@@ -41,10 +41,6 @@ NOT_FIXED = {"rationale", "generated_ts", "updated_ts", "updated_at"}
 LEFT_OUT = {"unrealized_pnl", "unmarked_positions", "stale_s", "stale_inputs"}
 """Keys of the top level that a file leaves out while there is nothing to say."""
 NAV_NOT_FIXED = {"gross_exposure_usd", "net_exposure_usd", "largest_position_usd"}
-
-
-def schema(model: type[Shape]) -> dict[str, Any]:
-    return model.model_json_schema(by_alias=True, mode="serialization")
 
 
 def differences(found: Any, expected: Any, at: str = "") -> list[str]:
@@ -116,7 +112,7 @@ def test_an_unknown_file_is_refused_by_name() -> None:
 
 @pytest.mark.parametrize("file", STATE_FILES, ids=lambda file: file.stem)
 def test_the_schemas_are_valid_and_closed(file: StateFile) -> None:
-    made = schema(file.model)
+    made = json_schema(file)
     Draft202012Validator.check_schema(made)
     assert made["additionalProperties"] is False
     assert set(made["required"]) == set(made["properties"]) - LEFT_OUT
@@ -124,13 +120,13 @@ def test_the_schemas_are_valid_and_closed(file: StateFile) -> None:
 
 @pytest.mark.parametrize("file", STATE_FILES, ids=lambda file: file.stem)
 def test_a_file_of_a_sample_is_of_its_schema(file: StateFile, published_sample: dict[str, dict[str, Any]]) -> None:
-    Draft202012Validator(schema(file.model)).validate(published_sample[file.name])
+    Draft202012Validator(json_schema(file)).validate(published_sample[file.name])
 
 
 def test_a_file_of_an_empty_store_is_of_its_schema(store: GivenRows, tmp_path: Path) -> None:
     with open_round(store.connection, as_of=AS_OF) as reading:
         for file, path in zip(STATE_FILES, publish(reading, tmp_path), strict=True):
-            Draft202012Validator(schema(file.model)).validate(orjson.loads(path.read_bytes()))
+            Draft202012Validator(json_schema(file)).validate(orjson.loads(path.read_bytes()))
 
 
 def test_a_sample_fills_what_it_can(published_sample: dict[str, dict[str, Any]]) -> None:
@@ -182,4 +178,4 @@ def test_real_logs_give_the_expected_numbers(name: str, published_real: dict[str
 
 @pytest.mark.parametrize("file", STATE_FILES, ids=lambda file: file.stem)
 def test_a_file_of_real_logs_is_of_its_schema(file: StateFile, published_real: dict[str, dict[str, Any]]) -> None:
-    Draft202012Validator(schema(file.model)).validate(published_real[file.name])
+    Draft202012Validator(json_schema(file)).validate(published_real[file.name])

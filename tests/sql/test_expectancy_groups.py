@@ -1,6 +1,6 @@
 """expectancy_groups: the stats objects of expectancy_v6.json by dimension and key (semantics 1)."""
 
-from tape.exporters.shapes import ExpectancyStats
+from tape.exporters.intel_shapes import ExpectancyStats
 from tests.conftest import GivenRows, ago
 from tests.sql.conftest import read
 
