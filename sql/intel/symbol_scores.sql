@@ -11,7 +11,7 @@
 with components as (
     select
         listed_symbols.symbol,
-        0.5 + 0.5 * tanh(coalesce(trades.expectancy, 0) / 10) as edge,
+        0.5 + 0.5 * tanh(coalesce(trades.expectancy, 0) / 10) as expectancy_edge,
         trades.hit_rate,
         0.5 + 0.5 * tanh(coalesce(router.maker_fill_ratio, 0) - coalesce(router.fallback_ratio, 0)) as router_component,
         case when router.slip_q50 > 0 then least(0.4, router.slip_q50 / 20) else 0 end as slippage_penalty,
@@ -31,8 +31,8 @@ with components as (
 
 weighed as (
     select
-        * exclude (edge, hit_rate),
-        case when hit_rate is null then edge else 0.7 * edge + 0.3 * hit_rate end as expectancy_component,
+        * exclude (expectancy_edge, hit_rate),
+        case when hit_rate is null then expectancy_edge else 0.7 * expectancy_edge + 0.3 * hit_rate end as expectancy_component,
     from components
 )
 

@@ -43,7 +43,7 @@ def test_conditions_go_through_joins_and_not_to_what_is_not_joined() -> None:
 def test_formulas_are_told_from_near_to_far() -> None:
     found = traced("symbol_scores_document", "symbols", "score", entity=BTC)
     depths = {step.column: step.depth for step in found.steps}
-    assert depths["score"] == depths["edge"] == 1
+    assert depths["score"] == depths["expectancy_edge"] == 1
     assert depths["atr_ratio"] == depths["avg_win"] == 2
     assert found.macros["clamp"] == 1
     assert found.aliases["symbol_scores"]["router"] == "router_effectiveness"

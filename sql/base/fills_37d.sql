@@ -1,0 +1,29 @@
+-- Rows of fills of the last 37 days whose side and average price are known, cumulative per order.
+-- Grain: one row per event.
+-- Columns:
+--   sign: 1 for BUY, -1 for SELL
+--   mid_price: middle of the quote at the fill; null: not known [quote/base]
+--   maker_qty: quantity filled as maker so far; null: not told [base units]
+--   fees_by_asset: fees so far by asset, an object; null: not told
+select
+    event_id,
+    ts,
+    ingest_seq,
+    ts_fill_first,
+    symbol,
+    order_id,
+    side_sign(side) as sign,
+    executed_qty,
+    avg_price,
+    fee_total,
+    fee_asset,
+    trade_ids,
+    position_side,
+    attempt_id,
+    strategy,
+    mid_price(bid_price, ask_price) as mid_price,
+    positive(mark_price) as mark_price,
+    json_number(extra, '$.maker_qty') as maker_qty,
+    json_extract(extra, '$.fees_by_asset') as fees_by_asset,
+from seen_order_fills
+where ts > as_of() - interval 37 day and avg_price > 0 and side_sign(side) is not null
