@@ -4,8 +4,8 @@ A case is a set of rows by table, the instant and the knowledge that are asked f
 The rows go into the tables of a real database, the numbers are read from the two published files of execution quality
 and from the views beneath them. Prints ``N of M numbers right`` and each number that is not.
 
-A number is named by its path: dots between keys, ``[2]`` the third item of a list, ``[symbol=BTCUSDT;days=1]`` the first
-item whose values are these. The first key is a file (``quality``, ``reconciliation``) or a view (``attempts``,
+A number is named by its path: dots between keys, ``[2]`` the third item of a list, ``[symbol=BTCUSDT;days=1]`` the
+first item whose values are these. The first key is a file (``quality``, ``reconciliation``) or a view (``attempts``,
 ``executions``, ``foregone``, ``findings``); instants in views are microseconds since 1970.
 """
 
@@ -121,7 +121,7 @@ def _row(row: dict[str, Any], types: Mapping[str, str]) -> dict[str, Any]:
 
 def empty(connection: duckdb.DuckDBPyConnection) -> None:
     """Delete what ``load`` inserted."""
-    for table in (*EVENT_TABLES, *(each.table for each in ROLL_UPS)):
+    for table in (*EVENT_TABLES, *(each.table for each in ROLL_UPS), "price_lookups"):
         connection.execute(f"delete from {table}")
 
 
@@ -173,8 +173,10 @@ def _step(value: Any, step: re.Match[str]) -> Any:
 def agree(expected: Any, found: Any, tolerance: float) -> bool:
     """Whether a value is the expected one: numbers within the tolerance, all else equal."""
     if isinstance(expected, list):
-        return isinstance(found, list) and len(expected) == len(found) and all(
-            agree(one, other, tolerance) for one, other in zip(expected, found, strict=True)
+        return (
+            isinstance(found, list)
+            and len(expected) == len(found)
+            and all(agree(one, other, tolerance) for one, other in zip(expected, found, strict=True))
         )
     if _is_number(expected) and _is_number(found):
         return bool(abs(expected - found) <= tolerance * max(1.0, abs(expected), abs(found)))

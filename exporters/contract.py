@@ -1,6 +1,7 @@
 """The published state files: the one table of name, document view, shape, cadence and maximum age.
 
-The shapes are in ``tape.exporters.shapes`` and ``intel_shapes``.
+The shapes of the contract's twelve files are in ``tape.exporters.shapes`` and ``intel_shapes``, those of the two that tell
+what trading costs and which records cannot be true in ``quality_shapes``.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from tape.exporters.intel_shapes import (
     ShadowHead,
     SymbolScores,
 )
+from tape.exporters.quality_shapes import ExecutionQuality, Reconciliation
 from tape.exporters.shapes import Nav, Positions, RiskSnapshot, RouterHealth, RuntimeProbe, Shape, SyncedState
 
 
@@ -71,8 +73,10 @@ STATE_FILES: tuple[StateFile, ...] = (
     StateFile("pipeline_v6_compare_summary.json", "compare_summary_document", CompareSummary, COMPARE_S, COMPARE_S),
     StateFile("v6_runtime_probe.json", "runtime_probe_document", RuntimeProbe, PROBE_S, PROBE_S),
     StateFile("synced_state.json", "synced_state_document", SyncedState, TICK_S, 60, synced_every_s=20),
+    StateFile("execution_quality.json", "execution_quality_document", ExecutionQuality, INTEL_S, 1800),
+    StateFile("reconciliation.json", "reconciliation_document", Reconciliation, INTEL_S, 1800),
 )
-"""``every_s`` and ``max_age_s`` are the cadences of the contract in seconds."""
+"""``every_s`` and ``max_age_s`` of the first twelve are the cadences of the contract in seconds."""
 
 
 def file_meant(name: str) -> StateFile:

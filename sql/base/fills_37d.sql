@@ -2,9 +2,9 @@
 -- Grain: one row per event.
 -- Columns:
 --   sign: 1 for BUY, -1 for SELL
+--   is_in_30d: filled in the last 30 days
+--   is_in_7d: filled in the last 7 days
 --   mid_price: middle of the quote at the fill; null: not known [quote/base]
---   maker_qty: quantity filled as maker so far; null: not told [base units]
---   fees_by_asset: fees so far by asset, an object; null: not told
 select
     event_id,
     ts,
@@ -23,7 +23,9 @@ select
     strategy,
     mid_price(bid_price, ask_price) as mid_price,
     positive(mark_price) as mark_price,
-    json_number(extra, '$.maker_qty') as maker_qty,
-    json_extract(extra, '$.fees_by_asset') as fees_by_asset,
+    maker_qty,
+    fees_by_asset,
+    ts > as_of() - interval 30 day as is_in_30d,
+    ts > as_of() - interval 7 day as is_in_7d,
 from seen_order_fills
 where ts > as_of() - interval 37 day and avg_price > 0 and side_sign(side) is not null

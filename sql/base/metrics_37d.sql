@@ -14,8 +14,8 @@ select
     positive(mark_price) as mark_price,
     positive(avg_fill_price) as avg_fill_price,
     contracts_qty,
-    mid_price(json_number(extra, '$.end_bid_price'), json_number(extra, '$.end_ask_price')) as end_mid_price,
-    positive(json_number(extra, '$.end_mark_price')) as end_mark_price,
+    mid_price(end_bid_price, end_ask_price) as end_mid_price,
+    positive(end_mark_price) as end_mark_price,
 from router_metrics
 where ts > as_of() - interval 37 day and attempt_id is not null
 qualify row_number() over (partition by attempt_id order by ts desc, ingest_seq desc) = 1

@@ -1,7 +1,8 @@
--- Fees of orders by asset, and what one unit of each asset is worth where no market has to be asked.
--- Grain: one row per order and asset; the fees by asset count where they are told, else the total in its one asset.
+-- Fees of orders by asset as each record of their fills tells them, and what one unit of each asset is worth where no
+-- market has to be asked.
+-- Grain: one row per record and asset; the fees by asset count where they are told, else the total in its one asset.
 -- Columns:
---   ts: time of the order's last fill
+--   ts: time of the record
 --   asset: asset the fee is paid in
 --   amount: fee in that asset, negative is a rebate; null: not known [asset]
 --   price: dollars for one unit; null: to be looked for in marks [USD]
@@ -11,7 +12,8 @@ with told as (
         order_id,
         ts,
         ingest_seq,
-        cash_usd / executed_qty as avg_price,
+        event_id,
+        avg_price,
         unnest(
             case
                 when json_type(fees_by_asset) = 'OBJECT'
@@ -26,7 +28,7 @@ with told as (
                 else [{ 'asset': upper(trim(fee_asset)), 'amount': fee_total }]
             end
         ) as part,
-    from filled_orders
+    from order_records
 )
 
 select
@@ -34,6 +36,7 @@ select
     order_id,
     ts,
     ingest_seq,
+    event_id,
     part.asset,
     part.amount,
     case

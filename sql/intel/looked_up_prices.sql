@@ -1,14 +1,41 @@
--- Prices that were looked for: of the latest row of marks that tells a price of the kind, not older than asked.
+-- Prices that were asked for: of the latest row of marks that tells a price of the kind, not older than asked.
 -- Grain: one row per question that has an answer.
--- The kind is chosen before the row, and the age is judged after it: a later row without the kind hides nothing, and an
--- old price is none.
+-- What was looked up before is taken from price_lookups, the rest from the marks. The kind is chosen before the row,
+-- and the age is judged after it: a later row without the kind hides nothing, and an old price is none.
 -- Columns:
 --   price: price of the kind at the instant [quote/base]
-with span as (
+with remembered as (
+    select
+        questions.symbol,
+        questions.kind,
+        questions.at_ts,
+        questions.within_s,
+        lookups.found.price,
+    from price_questions as questions
+    inner join known_price_lookups as lookups
+        on
+            questions.symbol = lookups.symbol
+            and questions.kind = lookups.kind
+            and questions.at_ts = lookups.at_ts
+            and questions.within_s = lookups.within_s
+),
+
+unanswered as (
+    select questions.*
+    from price_questions as questions
+    anti join remembered
+        on
+            questions.symbol = remembered.symbol
+            and questions.kind = remembered.kind
+            and questions.at_ts = remembered.at_ts
+            and questions.within_s = remembered.within_s
+),
+
+span as (
     select
         min(at_ts) - interval 60 second as first_ts,
         max(at_ts) as last_ts,
-    from price_questions
+    from unanswered
 ),
 
 observed as (
@@ -30,16 +57,25 @@ told as (
 
 latest as (
     select
-        questions.symbol,
-        questions.kind,
-        questions.at_ts,
-        questions.within_s,
+        unanswered.symbol,
+        unanswered.kind,
+        unanswered.at_ts,
+        unanswered.within_s,
         told.ts as price_ts,
-    from price_questions as questions
+    from unanswered
     asof inner join told
-        on questions.symbol = told.symbol and questions.kind = told.kind and questions.at_ts >= told.ts
+        on unanswered.symbol = told.symbol and unanswered.kind = told.kind and unanswered.at_ts >= told.ts
 )
 
+select
+    symbol,
+    kind,
+    at_ts,
+    within_s,
+    price,
+from remembered
+where price is not null
+union all
 select
     latest.symbol,
     latest.kind,

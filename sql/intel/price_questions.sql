@@ -27,6 +27,10 @@ asked as (
     union all
     select symbol, kind, ts as at_ts, 2e0 as within_s from veto_episodes where ref_price is null
     union all
+    select symbol, kind, ts as at_ts, 2e0 as within_s from shadow_pairs where live is not null and ref_price is null
+    union all
+    select symbol, kind, ts + interval 300 second as at_ts, 30e0 as within_s from shadow_pairs where live is not null
+    union all
     select fee_parts.asset || dollars.asset as symbol, 'mark' as kind, ts as at_ts, 60e0 as within_s
     from fee_parts
     cross join dollar_assets as dollars

@@ -32,7 +32,8 @@ with components as (
 weighed as (
     select
         * exclude (expectancy_edge, hit_rate),
-        case when hit_rate is null then expectancy_edge else 0.7 * expectancy_edge + 0.3 * hit_rate end as expectancy_component,
+        case when hit_rate is null then expectancy_edge else 0.7 * expectancy_edge + 0.3 * hit_rate end
+            as expectancy_component,
     from components
 )
 

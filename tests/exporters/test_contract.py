@@ -78,9 +78,9 @@ def published_sample(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict
         return {path.name: orjson.loads(path.read_bytes()) for path in publish(reading, home / "state")}
 
 
-def test_the_table_names_the_twelve_files_of_the_contract() -> None:
-    assert {file.name for file in STATE_FILES} == CONTRACT_NAMES
-    assert len(STATE_FILES) == len(CONTRACT_NAMES)
+def test_the_table_names_the_twelve_files_of_the_contract_and_the_two_of_execution_quality() -> None:
+    assert {file.name for file in STATE_FILES} == CONTRACT_NAMES | {"execution_quality.json", "reconciliation.json"}
+    assert len(STATE_FILES) == len(CONTRACT_NAMES) + 2
 
 
 def test_every_file_has_a_document_view_and_every_document_view_a_file() -> None:

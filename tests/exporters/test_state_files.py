@@ -43,7 +43,7 @@ def _published(database: Path, folder: Path, *, threads: int = 2) -> dict[str, b
         return {path.name: path.read_bytes() for path in publish(reading, folder)}
 
 
-def test_an_empty_store_publishes_all_twelve_files(store: GivenRows, tmp_path: Path) -> None:
+def test_an_empty_store_publishes_all_files(store: GivenRows, tmp_path: Path) -> None:
     with open_round(store.connection, as_of=AS_OF) as reading:
         paths = publish(reading, tmp_path / "new" / "state")
     assert [path.name for path in paths] == [file.name for file in STATE_FILES]

@@ -37,7 +37,7 @@ def store(views: duckdb.DuckDBPyConnection) -> Iterator[GivenRows]:
     cursor = views.cursor()
     yield GivenRows(cursor)
     with transaction(cursor):
-        for table in (*EVENT_TABLES, *(each.table for each in ROLL_UPS)):
+        for table in (*EVENT_TABLES, *(each.table for each in ROLL_UPS), "price_lookups"):
             cursor.execute(f"delete from {table}")
     cursor.close()
 
@@ -97,3 +97,53 @@ def record_flags(store: GivenRows, ts: datetime | None = None, **flags: Any) -> 
         **flags,
     }
     store.add("flag_snapshots", ts, **columns)
+
+
+BTC = "BTCUSDT"
+
+
+class Traded:
+    """Writes the records of orders; times are seconds after the first decision, an hour before AS_OF."""
+
+    def __init__(self, store: GivenRows) -> None:
+        self.store = store
+        self.start = AS_OF - timedelta(hours=1)
+
+    def at(self, seconds: float) -> datetime:
+        return self.start + timedelta(seconds=seconds)
+
+    def attempt(self, attempt_id: str = "a", seconds: float = 0.0, **columns: Any) -> str:
+        given = {"symbol": BTC, "side": "BUY", "qty": 2.0, "bid_price": 99.0, "ask_price": 101.0, **columns}
+        return self.store.add("order_attempts", self.at(seconds), attempt_id=attempt_id, **given)
+
+    def ack(self, order_id: str = "1", seconds: float = 1.0, **columns: Any) -> str:
+        given = {"symbol": BTC, "side": "BUY", "attempt_id": "a", "request_qty": 2.0, "status": "NEW", **columns}
+        return self.store.add("order_acks", self.at(seconds), order_id=order_id, **given)
+
+    def fill(self, order_id: str = "1", seconds: float = 2.0, **columns: Any) -> str:
+        given = {
+            "symbol": BTC,
+            "side": "BUY",
+            "attempt_id": "a",
+            "executed_qty": 2.0,
+            "avg_price": 100.5,
+            "fee_total": 0.0,
+            "fee_asset": "USDT",
+            "ts_fill_first": self.at(seconds),
+            "trade_ids": [f"t{order_id}-{seconds}"],
+            **columns,
+        }
+        return self.store.add("order_fills", self.at(seconds), order_id=order_id, **given)
+
+    def metric(self, attempt_id: str = "a", seconds: float = 3.0, **columns: Any) -> str:
+        given = {"symbol": BTC, "status": "FILLED", "route": "taker", **columns}
+        return self.store.add("order_metrics", self.at(seconds), attempt_id=attempt_id, **given)
+
+    def mark(self, seconds: float, mark_price: float, symbol: str = BTC, **columns: Any) -> str:
+        given = {"bid_price": mark_price - 0.5, "ask_price": mark_price + 0.5, **columns}
+        return self.store.add("marks", self.at(seconds), symbol=symbol, mark_price=mark_price, **given)
+
+
+@pytest.fixture
+def traded(store: GivenRows) -> Traded:
+    return Traded(store)

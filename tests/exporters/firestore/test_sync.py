@@ -67,7 +67,7 @@ def write(home: Path, stem: str, content: dict[str, Any]) -> None:
 
 
 def publish(home: Path, ts: float, value: float) -> None:
-    """All twelve files, their content and their clocks."""
+    """All files, their content and their clocks."""
     for file in STATE_FILES:
         if file.stem == "nav":
             write(home, "nav", nav(ts, value))

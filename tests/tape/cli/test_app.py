@@ -93,7 +93,7 @@ def test_import_of_a_folder_without_logs_fails(empty_home: Path) -> None:
     fails(tape("--home", empty_home, "import", empty_home / "old"), 1, "no logs in", "nav.jsonl")
 
 
-def test_export_in_a_home_without_database_publishes_all_twelve(tmp_path: Path) -> None:
+def test_export_in_a_home_without_database_publishes_all_files(tmp_path: Path) -> None:
     ended = tape("--home", tmp_path, "export", "--json")
     assert (ended.code, ended.err) == (0, "")
     published = sorted(path.name for path in (tmp_path / "logs" / "state").iterdir())

@@ -134,7 +134,11 @@ def test_a_score_is_made_of_its_inputs(home: Path) -> None:
     metrics = rows_of(found, "router_metrics_7d")
     assert statistics.median(row["slippage_bps"] for row in metrics) == pytest.approx(router["slip_q50"])
     assert sum(row["realized_pnl_usd"] for row in rows_of(found, "trades_48h")) == trades["pnl_usd"]
-    assert {line for each in found.formulas for line, _ in each.lines} >= {"score", "expectancy_edge", "clamp(x, lo, hi)"}
+    assert {line for each in found.formulas for line, _ in each.lines} >= {
+        "score",
+        "expectancy_edge",
+        "clamp(x, lo, hi)",
+    }
 
 
 @pytest.mark.parametrize(
