@@ -191,7 +191,11 @@ def _query(node: Node, ctes: Mapping[str, Query], view: str, part: str | None = 
         return Query(None, tuple(select.outputs), (Branch(select, {name: name for name in select.outputs}),))
     if node["type"] == "RECURSIVE_CTE_NODE":
         return _query(node["left"], ctes, view, part)
-    left, right = (_query(node[side], ctes, view, part) for side in ("left", "right"))
+    # the named queries of a union belong to all of its selects
+    known = {**ctes}
+    for cte in node["cte_map"]["map"]:
+        known[cte["key"]] = _query(cte["value"]["query"]["node"], known, view, cte["key"])
+    left, right = (_query(node[side], known, view, part) for side in ("left", "right"))
     if node["setop_type"] == "UNION_BY_NAME":
         return Query(None, tuple(dict.fromkeys(left.columns + right.columns)), left.branches + right.branches)
     renamed = dict(zip(left.columns, right.columns, strict=True))
