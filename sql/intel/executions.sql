@@ -23,20 +23,28 @@
 --   is_missing_10: 10 s have passed and no price of then is known
 --   is_missing_60: 60 s have passed and no price of then is known
 --   is_missing_300: 300 s have passed and no price of then is known
-with priced as (
+with fills as (
+    from attempt_fills
+),
+
+prices as (
+    from looked_up_prices
+),
+
+priced as (
     select
         fills.*,
         coalesce(fills.ref_price, own.price) as known_price,
         coalesce(fills.attempt_ref_price, of_attempt.price) as attempt_price,
-    from attempt_fills as fills
-    left join looked_up_prices as own
+    from fills
+    left join prices as own
         on
             fills.ref_price is null
             and fills.symbol = own.symbol
             and fills.kind = own.kind
             and fills.ts = own.at_ts
             and own.within_s = 2
-    left join looked_up_prices as of_attempt
+    left join prices as of_attempt
         on
             fills.attempt_ref_price is null
             and fills.symbol = of_attempt.symbol
@@ -52,9 +60,9 @@ after as (
         max(prices.price) filter (where horizons.horizon_s = 10) as price_10,
         max(prices.price) filter (where horizons.horizon_s = 60) as price_60,
         max(prices.price) filter (where horizons.horizon_s = 300) as price_300,
-    from attempt_fills as fills
+    from fills
     cross join horizons
-    inner join looked_up_prices as prices
+    inner join prices
         on
             fills.symbol = prices.symbol
             and fills.kind = prices.kind

@@ -4,14 +4,18 @@
 -- and the age is judged after it: a later row without the kind hides nothing, and an old price is none.
 -- Columns:
 --   price: price of the kind at the instant [quote/base]
-with remembered as (
+with questions as (
+    from price_questions
+),
+
+remembered as (
     select
         questions.symbol,
         questions.kind,
         questions.at_ts,
         questions.within_s,
         lookups.found.price,
-    from price_questions as questions
+    from questions
     inner join known_price_lookups as lookups
         on
             questions.symbol = lookups.symbol
@@ -22,7 +26,7 @@ with remembered as (
 
 unanswered as (
     select questions.*
-    from price_questions as questions
+    from questions
     anti join remembered
         on
             questions.symbol = remembered.symbol

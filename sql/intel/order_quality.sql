@@ -24,7 +24,11 @@
 --   hour: UTC hour of the decision, 0 to 23
 --   route: route of the metric in lower case; unknown: none
 --   strategy: strategy that asked; unknown: none
-with fees as (
+with prices as (
+    from looked_up_prices
+),
+
+fees as (
     select
         attempt_id,
         case when count(fee_usd) = count(*) then exact_sum(fee_usd) end as fees_usd,
@@ -55,14 +59,14 @@ known as (
         attempts.executed_qty > 0 as is_executed,
         attempts.target_qty * attempts.decision_price as decision_usd,
     from attempt_outcomes as attempts
-    left join looked_up_prices as arrivals
+    left join prices as arrivals
         on
             attempts.ack_ref_price is null
             and attempts.symbol = arrivals.symbol
             and attempts.kind = arrivals.kind
             and attempts.ack_ts = arrivals.at_ts
             and arrivals.within_s = 2
-    left join looked_up_prices as ends
+    left join prices as ends
         on
             attempts.end_ref_price is null
             and attempts.symbol = ends.symbol
