@@ -12,16 +12,19 @@ broken as (
     select max((others.ts, others.ingest_seq)) as place
     from seen_flag_snapshots as others
     where others.engine_version <> (select newest.engine_version from newest)
+),
+
+standing as (
+    select min(own.ts) as since_ts
+    from seen_flag_snapshots as own
+    cross join broken
+    where
+        own.engine_version is not null
+        and (broken.place is null or (own.ts, own.ingest_seq) > broken.place)
 )
 
 select
     newest.engine_version,
-    (
-        select min(own.ts)
-        from seen_flag_snapshots as own
-        where
-            own.engine_version is not null
-            and (broken.place is null or (own.ts, own.ingest_seq) > broken.place)
-    ) as since_ts,
+    standing.since_ts,
 from newest
-cross join broken
+cross join standing

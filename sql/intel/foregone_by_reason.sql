@@ -13,9 +13,9 @@
 --   bps_60: the same over the notional, with its interval [bps]
 --   bps_300: the same over the notional, with its interval [bps]
 with every as (
-    select 'missed' as source, unnest(['all', reason]) as reason, unnest([true, false]) as is_all from missed_fills
+    select ts, 'missed' as source, unnest(['all', reason]) as reason, unnest([true, false]) as is_all from missed_fills
     union all
-    select 'veto' as source, unnest(['all', reason]) as reason, unnest([true, false]) as is_all from vetoes_7d
+    select ts, 'veto' as source, unnest(['all', reason]) as reason, unnest([true, false]) as is_all from vetoes_7d
 ),
 
 counted as (
