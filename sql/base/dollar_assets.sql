@@ -1,6 +1,6 @@
 -- Assets that count as US dollars, in the order in which a price in one of them is looked for.
 -- Grain: one row per asset.
 select
-    asset,
-    place,
+    listed.asset,
+    listed.place,
 from (values ('USDT', 1), ('USDC', 2), ('USD', 3), ('FDUSD', 4), ('BUSD', 5)) as listed (asset, place)

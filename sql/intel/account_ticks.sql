@@ -40,7 +40,10 @@ select
     looked_at.event_id,
     coalesce(
         looked_at.told_usd,
-        case when listed.count = looked_at.position_count and listed.known = looked_at.position_count then listed.pnl_usd end
+        case
+            when listed.count = looked_at.position_count and listed.known = looked_at.position_count
+                then listed.pnl_usd
+        end
     ) as unrealized_pnl_usd,
 from looked_at
 left join listed on looked_at.event_id = listed.tick_id

@@ -88,8 +88,7 @@ ended as (
     select
         *,
         case
-            when metric_ts is not null and metric_status is distinct from 'NEW'
-                and metric_status is distinct from 'PARTIALLY_FILLED'
+            when metric_ts is not null and coalesce(metric_status not in ('NEW', 'PARTIALLY_FILLED'), true)
                 then metric_ts
             when is_full then last_fill_ts
             when ack_ts is null then error_ts
