@@ -1,7 +1,7 @@
 """The published state files: the one table of name, document view, shape, cadence and maximum age.
 
-The shapes of the contract's twelve files are in ``tape.exporters.shapes`` and ``intel_shapes``, those of the two that tell
-what trading costs and which records cannot be true in ``quality_shapes``.
+The shapes of the contract's twelve files are in ``tape.exporters.shapes`` and ``intel_shapes``, those of the two that
+tell what trading costs and which records cannot be true in ``quality_shapes``.
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from tape.exporters.shapes import Float, Fraction, Shape
+from tape.exporters.bounds import Float, Fraction
+from tape.exporters.shapes import Shape
 
 
 class Estimate(Shape):
