@@ -8,6 +8,7 @@ declared in ``_store_columns`` only.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, get_args, get_origin
 
@@ -15,7 +16,7 @@ import sqlalchemy as sa
 from pydantic import JsonValue
 from sqlalchemy.types import TypeEngine
 
-from tape.execution.events import EVENTS, Event, unit_of
+from tape.execution.events import EVENTS, Event, added_in, unit_of
 
 METADATA = sa.MetaData()
 
@@ -43,10 +44,7 @@ def python_type(annotation: Any) -> type:
     return python_type(next(part for part in get_args(annotation) if part is not type(None)))
 
 
-def _event_columns(event: type[Event]) -> list[sa.Column[Any]]:
-    first = ["event_id", "ts"]
-    # A migration adds columns at the end. Here the order is for readers, and the comparison of schemas goes by name.
-    names = first + [name for name in event.model_fields if name not in (*first, *_LAST)] + list(_LAST)
+def _event_columns(event: type[Event], names: Iterable[str]) -> list[sa.Column[Any]]:
     return [
         sa.Column(
             name,
@@ -59,6 +57,7 @@ def _event_columns(event: type[Event]) -> list[sa.Column[Any]]:
 
 
 _NEVER_NULL = ("event_id", "ts", "is_test")
+_FIRST = ("event_id", "ts")
 _LAST = ("is_test", "producer", "run_id", "hostname", "pid")
 
 
@@ -92,7 +91,15 @@ def summary(event: type[Event]) -> str:
 
 
 def _event_table(event: type[Event]) -> sa.Table:
-    return sa.Table(event.table, METADATA, *_event_columns(event), *_store_columns(), comment=summary(event))
+    """The columns in the order in which the migrations made them: an added one stands at the end of its table."""
+    added = [name for name, field in event.model_fields.items() if added_in(field)]
+    own = [name for name in event.model_fields if name not in (*_FIRST, *added, *_LAST)]
+    columns = [
+        *_event_columns(event, (*_FIRST, *own, *_LAST)),
+        *_store_columns(),
+        *_event_columns(event, added),
+    ]
+    return sa.Table(event.table, METADATA, *columns, comment=summary(event))
 
 
 EVENT_TABLES = {event.table: _event_table(event) for event in EVENTS}
