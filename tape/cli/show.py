@@ -88,7 +88,7 @@ def command(
     print_relation(relation, answer, count, show_all=show_all, as_of=at, is_newest_first=order is not None, zone=zone)
     if not answer.rows and (why := why_empty(client, [name], at, datetime.now(UTC), zone)):
         terminal().print(why, soft_wrap=True)
-    if note := _stopped(client, name, at, zone):
+    elif note := _stopped(client, name, at, zone):
         terminal().print(note, soft_wrap=True)
 
 

@@ -356,7 +356,7 @@ def _timeless(document: bytes) -> bytes:
 
 WITHIN = AS_OF + timedelta(minutes=7)
 """An instant within a quarter of an hour, at whose end everything is computed again anyway."""
-CLOCKS = ("ts", "updated_ts", "updated_at", "generated_ts")
+CLOCKS = ("ts", "updated_ts", "updated_at", "generated_ts", "stale_s")
 
 
 def trade(live: _Live, ts: datetime, pnl: float = 5.0) -> None:

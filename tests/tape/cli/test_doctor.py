@@ -195,7 +195,7 @@ def test_a_watched_status_prints_a_line_for_each_look(owner: Serving) -> None:
 
 
 @pytest.mark.rows(1)
-@pytest.mark.parametrize(("command", "words"), [("doctor", "store and owner: 11 of 11 ok"), ("status", "owner: pid")])
+@pytest.mark.parametrize(("command", "words"), [("doctor", "store and owner: 12 of 12 ok"), ("status", "owner: pid")])
 def test_on_a_terminal_a_watch_is_refreshed_and_fits(owner: Serving, command: str, words: str) -> None:
     shown = _on_a_terminal(owner.home, command, words, rows=24)
     assert words in shown
