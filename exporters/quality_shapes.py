@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from tape.exporters.bounds import Float, Fraction
-from tape.exporters.shapes import Shape
+from tape.exporters.shapes import Shape, StateDocument
 
 
 class Estimate(Shape):
@@ -199,7 +199,7 @@ class ShadowVerdict(Shape):
     verdict: Literal["insufficient", "shadow_better", "live_better", "undecided"]
 
 
-class ExecutionQuality(Shape):
+class ExecutionQuality(StateDocument):
     """execution_quality.json: what orders cost and why, what refusals cost, and how sure each figure is."""
 
     updated_ts: Float
@@ -238,7 +238,7 @@ class Finding(Shape):
     event_ids: list[str]
 
 
-class Reconciliation(Shape):
+class Reconciliation(StateDocument):
     """reconciliation.json: findings of 7 days; ``items`` are the first 500."""
 
     updated_ts: Float

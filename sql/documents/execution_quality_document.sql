@@ -35,16 +35,19 @@ select
             select
                 list(
                     struct_update(
-                        account, from_ts := epoch_us(account.from_ts) / 1e6, to_ts := epoch_us(account.to_ts) / 1e6
+                        span, from_ts := epoch_us(span.from_ts) / 1e6, to_ts := epoch_us(span.to_ts) / 1e6
                     )
-                    order by account.days
+                    order by span.days
                 )
-            from account_performance as account
+            from account_performance as span
         ),
         []
     ) as account,
     (
-        select struct_update(shadow, since_ts := epoch_us(shadow.since_ts) / 1e6)
-        from shadow_verdict as shadow
+        select struct_update(verdict, since_ts := epoch_us(verdict.since_ts) / 1e6)
+        from shadow_verdict as verdict
     ) as shadow,
+    staleness.stale_s,
+    staleness.stale_inputs,
 from clock
+cross join staleness(['ticks', 'positions', 'marks', 'executor', 'shadow']) as staleness

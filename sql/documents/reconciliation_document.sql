@@ -51,4 +51,7 @@ select
         ),
         []
     ) as items,
+    staleness.stale_s,
+    staleness.stale_inputs,
 from clock
+cross join staleness(['ticks', 'positions', 'executor']) as staleness

@@ -141,4 +141,4 @@ def test_several_assets_of_one_order_stand_beside_its_fill(tmp_path: Path) -> No
     bench.venue.holdings, bench.venue.updates = (), [first, last]
     fills = of(bench.step(1), OrderFilled)
     assert [(each.fee_total, each.fee_asset) for each in fills] == [(0.5, "USDT"), (0.001, "BNB")]
-    assert (fills[-1].model_extra or {})["fees_by_asset"] == {"USDT": 0.5, "BNB": 0.001}
+    assert fills[-1].fees_by_asset == {"USDT": 0.5, "BNB": 0.001}

@@ -108,7 +108,7 @@ def test_a_cycle_with_nothing_changed_sends_nothing_though_the_clocks_of_the_fil
     publish(tmp_path, T0, 1.0)
     sync.step(T0, 0)
     assert len(remote.calls) == 1
-    assert len(remote.calls[0]) == 13
+    assert len(remote.calls[0]) == len(STATE_FILES) + 1
     publish(tmp_path, T0 + 20, 1.0)
     write(tmp_path, "nav", nav(T0, 1.0) | {"updated_ts": T0 + 20})
     sync.step(T0 + 20, 20)
@@ -124,7 +124,7 @@ def test_what_changed_is_sent_alone_and_all_once_an_hour(tmp_path: Path) -> None
     sync.step(T0 + 20, 20)
     assert remote.calls[1:] == [["state/positions"]]
     sync.step(T0 + 3600, 3600)
-    assert len(remote.calls[-1]) == 13
+    assert len(remote.calls[-1]) == len(STATE_FILES) + 1
 
 
 def test_the_health_document_has_these_keys_and_no_others(tmp_path: Path) -> None:
@@ -235,7 +235,7 @@ def test_ten_minutes_without_firestore_cost_no_memory_and_miss_no_later_state(tm
     assert status["error"] == "firestore: UNAVAILABLE: gone"
     remote.failure = None
     sync.step(T0 + at, at)
-    assert len(remote.calls[-1]) == 13
+    assert len(remote.calls[-1]) == len(STATE_FILES) + 1
     assert remote.documents["state/nav"].fields["total_equity"] == at - waits[-1]
 
 
@@ -259,7 +259,7 @@ def test_a_document_that_firestore_refuses_does_not_stop_the_others(tmp_path: Pa
     sync = Sync(tmp_path, "dev", remote)
     publish(tmp_path, T0, 1.0)
     sync.step(T0, 0)
-    assert len(remote.documents) == 12
+    assert len(remote.documents) == len(STATE_FILES)
     assert sync.error is None
     calls = len(remote.calls)
     sync.step(T0 + 20, 20)
@@ -421,7 +421,7 @@ def test_a_busy_cycle_sends_every_document_and_says_what_it_took(tmp_path: Path,
         sync.step(T0 + cycle, 600.0 * cycle)
         took.append(time.perf_counter() - began)
     assert sync.error is None
-    assert sync.counts.writes == 15 * 13
+    assert sync.counts.writes == 15 * (len(STATE_FILES) + 1)
     p50_ms = 1000 * statistics.median(took)
     print(f"busy cycle: p50 {p50_ms:.0f} ms, max {1000 * max(took):.0f} ms")
 
@@ -435,7 +435,7 @@ def test_it_recovers_within_10_s_of_the_return_of_the_server(tmp_path: Path, fir
     thread = threading.Thread(target=sync.run, args=(stop,))
     thread.start()
     try:
-        _until(lambda: sync.counts.writes == 13, 20)
+        _until(lambda: sync.counts.writes == len(STATE_FILES) + 1, 20)
         firestore.kill() if fault == "killed" else firestore.freeze(until_thawed=True)
         publish(tmp_path, time.time(), 2.0)
         _until(lambda: sync.counts.failures >= 2, 60)

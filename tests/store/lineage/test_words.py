@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tape.store.lineage.words import words_of
@@ -61,7 +63,8 @@ def test_every_named_output_of_every_view_has_its_words(view: str) -> None:
                 found = words_of(text, item, item["alias"])
                 assert found is not None, item["alias"]
                 assert found.count("(") == found.count(")"), found
-                assert parse(f"select {found} from t window newest_first as ()")
+                windows = ", ".join(f"{name} as ()" for name in sorted(set(re.findall(r"\bover (\w+)", found))))
+                assert parse(f"select {found} from t" + (windows and f" window {windows}"))
 
 
 def _selects(tree: object) -> list[Node]:
