@@ -44,8 +44,8 @@ select
         []
     ) as account,
     (
-        select struct_update(verdict, since_ts := epoch_us(verdict.since_ts) / 1e6)
-        from shadow_verdict as verdict
+        select struct_update(compared, since_ts := epoch_us(compared.since_ts) / 1e6)
+        from shadow_verdict as compared
     ) as shadow,
     staleness.stale_s,
     staleness.stale_inputs,
