@@ -1,5 +1,12 @@
 -- Positions and equity that the records of fills, fees, funding and transfers do not explain (execution quality).
 -- Grain: one row per finding. See reconciliation_findings.
+-- Columns:
+--   check_name: what was held against what, e.g. overfilled
+--   severity: error: figures are wrong; warning: they may be
+--   ref: id of the order, attempt or trade; null: the finding concerns the account
+--   found: what the record says
+--   expected: what the other records say; null: nothing
+--   event_ids: the records to look at, sorted
 with held_at as (
     select anchor, newest from position_ticks where newest is not null
 ),

@@ -5,6 +5,8 @@
 --   attempt_kind: kind of prices of its attempt; null: none
 --   attempt_ref_price: price of that kind that the row itself tells [quote/base]
 --   attempt_ts: when its attempt was decided
+--   attempt_seq: ingest_seq of its attempt; null: no attempt
+--   attempt_symbol: symbol of its attempt; null: no attempt
 select
     fills.*,
     case when fills.mid_price is not null then 'mid' else 'mark' end as kind,

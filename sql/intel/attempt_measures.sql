@@ -20,6 +20,7 @@
 --   move_w_10: notional of the executions whose move is known [USD]
 --   move_w_60: notional of the executions whose move is known [USD]
 --   move_w_300: notional of the executions whose move is known [USD]
+--   paid_usd: spread_usd of the executions summed up; null: no price of the moment is known [USD]
 with summed as (
     select
         attempt_id,

@@ -15,6 +15,10 @@
 --   decision_price: price of that kind at decision [quote/base]
 --   ack_ref_price: price of that kind that the acknowledgement tells [quote/base]
 --   end_ref_price: price of that kind that the metric tells of the end [quote/base]
+--   ack_ts: time of its earliest acknowledgement; null: none
+--   metric_ts: time of its latest metric; null: none
+--   metric_status: status that this metric tells
+--   error_ts: time of its earliest error; null: none
 with acks as (
     select
         attempt_id,

@@ -24,6 +24,13 @@
 --   hour: UTC hour of the decision, 0 to 23
 --   route: route of the metric in lower case; unknown: none
 --   strategy: strategy that asked; unknown: none
+--   delay_bps: delay_usd as a share of decision_usd [bps]
+--   timing_bps: timing_usd as a share of decision_usd [bps]
+--   spread_bps: spread_usd as a share of decision_usd [bps]
+--   execution_bps: execution_usd as a share of decision_usd [bps]
+--   opportunity_bps: opportunity_usd as a share of decision_usd [bps]
+--   fees_bps: fees_usd as a share of decision_usd [bps]
+--   total_bps: total_usd as a share of decision_usd [bps]
 with prices as (
     from looked_up_prices
 ),

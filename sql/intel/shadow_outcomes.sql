@@ -5,6 +5,7 @@
 --   start_price: price of the kind at the decision [quote/base]
 --   end_price: price of the kind 300 s later [quote/base]
 --   gain_usd: gain of the candidate's size over the live one; null: not known
+--   shadow_allowed: the candidate pipeline would trade
 select
     pairs.attempt_id,
     pairs.ts,

@@ -4,6 +4,7 @@
 --   qty: quantity asked for, else that of the intent, else its gross over its price [base units]
 --   kind: prices that are compared: mid or mark
 --   ref_price: price of that kind that the veto itself tells [quote/base]
+--   sign: 1 for BUY, -1 for SELL
 with told as (
     select
         *,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from difflib import get_close_matches
 from typing import Any
 
@@ -20,10 +20,13 @@ from tape.store.errors import QueryRefused
 from tape.store.optional import pyarrow
 from tape.store.query.costs import check_costs, check_words, macros
 from tape.store.query.tree import nodes, parser
+from tape.store.views.sql_files import unfolded
 
 
-def one_select(query: str, relations: Collection[str]) -> duckdb.Statement:
+def one_select(query: str, relations: Collection[str], planned_of: Callable[[str], int] = unfolded) -> duckdb.Statement:
     """Parse a query and return it as one statement that only reads these tables and views.
+
+    ``planned_of``: how many views and macros are expanded when one is read; in a round they are fewer.
 
     Raises:
         QueryRefused: it has no statement or several, is not a select, or uses relations or functions that are not
@@ -38,10 +41,10 @@ def one_select(query: str, relations: Collection[str]) -> duckdb.Statement:
     check_words(query)
     statement = _only(query)
     if statement.type == duckdb.StatementType.EXPLAIN:
-        return _explain(statement.query, relations)
+        return _explain(statement.query, relations, planned_of)
     if statement.type != duckdb.StatementType.SELECT:
         raise QueryRefused("one select or explain", statement.type.name.lower())
-    _check(_tree(statement.query), relations, statement.query)
+    _check(_tree(statement.query), relations, statement.query, planned_of)
     return statement
 
 
@@ -53,13 +56,13 @@ def _only(query: str) -> duckdb.Statement:
     return statements[0]
 
 
-def _explain(query: str, relations: Collection[str]) -> duckdb.Statement:
+def _explain(query: str, relations: Collection[str], planned_of: Callable[[str], int]) -> duckdb.Statement:
     """Explain exactly the text that was judged, because text hidden in a comment can be read in more than one way."""
     select = _EXPLAIN.sub("", query, count=1)
     # `explain analyze` runs the query, outside of what was judged.
     if re.match(r"analy[sz]e\b|\(", select, re.IGNORECASE):
         raise QueryRefused("explain of one select", "explain analyze")
-    _check(_tree(select), relations, select)
+    _check(_tree(select), relations, select, planned_of)
     return _only(f"explain {select}")
 
 
@@ -105,7 +108,7 @@ def _tree(select: str) -> Any:
     return found["statements"]
 
 
-def _check(tree: Any, relations: Collection[str], text: str) -> None:
+def _check(tree: Any, relations: Collection[str], text: str, planned_of: Callable[[str], int]) -> None:
     tables = {name.lower() for name in relations}
     in_from: set[int] = set()
     for node, ctes in nodes(tree):
@@ -124,7 +127,7 @@ def _check(tree: Any, relations: Collection[str], text: str) -> None:
         if called and called not in listed and called not in macros():
             expected = f"a function that only reads{_like(called, {*listed, *macros()})}"
             raise QueryRefused(expected, f"{called}()", _place(text, node))
-    check_costs(tree)
+    check_costs(tree, planned_of)
 
 
 def _like(name: str, names: Collection[str]) -> str:

@@ -331,6 +331,18 @@ def shared_beneath(view: str) -> tuple[str, ...]:
     return tuple(item.name for item in sql_objects() if item.name in wanted and _is_shared(item))
 
 
+@cache
+def planned_in_round(name: str) -> int:
+    """Return how many macros and views are expanded when one is read in a round: each that is shared counts once."""
+    names = {item.name for item in sql_objects()}
+    return sum(_planned_alone(each) for each in (name, *shared_beneath(name))) if name in names else 0
+
+
+@cache
+def _planned_alone(name: str) -> int:
+    return 1 + sum(_planned_alone(other) for other in _object(name).reads if not _is_shared(_object(other)))
+
+
 def _is_shared(item: SqlObject) -> bool:
     """Return whether a view is computed once; bases with windows on big tables are not: they are read with a filter.
 

@@ -31,7 +31,7 @@ from tape.store.database import closing, open_database, set_clocks
 from tape.store.errors import QueryFailed, StoreError
 from tape.store.home import Layout
 from tape.store.query.guard import arrow_parts, one_select, row_parts
-from tape.store.query.round import open_round
+from tape.store.query.round import open_round, planned_in_round
 from tape.store.status import NothingYet, newest_by, relation_names
 
 Batch = Sequence[Sequence[Any]]
@@ -153,7 +153,7 @@ class Client:
                 running.append(round_)
                 relations = relation_names(connection)
                 for query in queries:
-                    put(_answer(round_.answer(one_select(query, relations))))
+                    put(_answer(round_.answer(one_select(query, relations, planned_in_round))))
 
         with apart(work, running) as answers:
             return list(answers)

@@ -59,7 +59,7 @@ from tape.store.home import Layout
 from tape.store.ingest.gaps import gaps
 from tape.store.ingest.positions import certificates
 from tape.store.query.guard import FETCHED, arrow_parts, one_select, row_parts
-from tape.store.query.round import open_round
+from tape.store.query.round import open_round, planned_in_round
 from tape.store.status import newest_event, relation_names, table_status
 
 _MAX_REQUEST = 1024 * 1024
@@ -295,7 +295,7 @@ class _Handler(socketserver.BaseRequestHandler):
         with self.server.queries.run(self.request, opened) as reading, self.server.cursor() as cursor:
             relations = relation_names(cursor)
             for query in queries:
-                result = reading.answer(one_select(query, relations))
+                result = reading.answer(one_select(query, relations, planned_in_round))
                 answer, room = _rows_of(result, live.settings.door.max_rows, room)
                 answers.append(answer)
         return {"ok": True, "answers": answers}
