@@ -35,10 +35,12 @@ from tape.store.errors import one_of
 from tape.store.schema import METADATA
 from tape.store.views.catalog import Relation, unit_in
 from tape.store.views.column_comments import unit_by_name
-from tape.store.views.sql_files import sql_objects
+from tape.store.views.sql_files import sql_objects, unfolded
 
 _GAP = 2
 """Blanks between two columns."""
+_AT_ONCE = 500
+"""Views and macros that are planned at once."""
 _ROWS = 50
 """Rows of a table unless more are asked for."""
 _MAX_TEXT, _MIN_TEXT = 44, 16
@@ -82,7 +84,7 @@ def command(
         if note := _stopped(client, name, at, zone):
             print(f"tape: {note}", file=sys.stderr)
         return
-    answer = client.first(limit or _ROWS, f"{query} limit {(limit or _ROWS) + 1}", as_of=at)
+    answer = first_rows(client, name, query, limit or _ROWS, at)
     count = client.count(f'from "{name}"', as_of=at) if answer.is_cut else len(answer.rows)
     relation = Shell(client).relations[name]
     print_relation(relation, answer, count, show_all=show_all, as_of=at, is_newest_first=order is not None, zone=zone)
@@ -90,6 +92,18 @@ def command(
         terminal().print(why, soft_wrap=True)
     elif note := _stopped(client, name, at, zone):
         terminal().print(note, soft_wrap=True)
+
+
+def first_rows(client: Client, name: str, query: str, count: int, at: datetime | None) -> Answer:
+    """Return the first rows of a view or table.
+
+    A view above many others takes seconds to plan at once. In a round each view beneath it is computed once.
+    """
+    limited = f"{query} limit {count + 1}"
+    if unfolded(name) <= _AT_ONCE:
+        return client.first(count, limited, as_of=at)
+    (found,) = client.round([limited], as_of=at or datetime.now(UTC))
+    return replace(found, rows=found.rows[:count], is_cut=len(found.rows) > count)
 
 
 def _stopped(client: Client, name: str, at: datetime | None, zone: tzinfo) -> str | None:

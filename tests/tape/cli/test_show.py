@@ -71,7 +71,7 @@ def test_everything_is_shown_within_100_columns_of_a_terminal(
     )
     client = Client(home)
     for name, relation in list(relations.items())[eighth::8]:
-        five = client.first(5, f'from "{name}"', as_of=END)
+        five = show.first_rows(client, name, f'from "{name}"', 5, END)
         one = replace(five, rows=five.rows[:1], is_cut=len(five.rows) > 1)
         for answer, show_all in product((one, five), (False, True)):
             _is_shown_within_100_columns(relation, answer, show_all=show_all)
