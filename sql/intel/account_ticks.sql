@@ -1,7 +1,6 @@
 -- Ticks with which the account is judged, and the unrealised PnL of each. Grain: one row per tick.
 -- Columns:
---   unrealized_pnl_usd: as the tick reports it, 0 without a position, else the sum of the positions it lists; null: not
---     all of them are known
+--   unrealized_pnl_usd: as the tick reports it, 0 without a position, else the sum of its positions; null: unknown
 with asked as (
     select first.ts, first.ingest_seq from account_spans where first is not null
     union

@@ -63,7 +63,7 @@ def test_a_healthy_runtime_is_healthy_however_often_one_looks(tmp_path: Path) ->
 def test_what_is_printed_fits_and_says_in_words_what_to_do(owner: Serving) -> None:
     healthy = tape("--home", owner.home, "doctor")
     assert (healthy.code, healthy.err) == (0, "")
-    assert "published files: 12 of 12 ok" in healthy.out
+    assert "published files: 14 of 14 ok" in healthy.out
     assert "healthy at " in healthy.out.splitlines()[-1]
     with suspended_publishing(owner.home):
         broken = tape("--home", owner.home, "doctor")
@@ -190,7 +190,7 @@ def test_watched_json_is_an_object_a_line(owner: Serving, command: str) -> None:
 def test_a_watched_status_prints_a_line_for_each_look(owner: Serving) -> None:
     with watching(owner.home, "status") as watched:
         wait_for(lambda: watched.log.count("\n") >= 2, "no lines are printed")
-        assert re.match(rf"pid {owner.pid}; \d+ rows; 12 files, oldest \S+ .*; gaps 0$", watched.log.splitlines()[0])
+        assert re.match(rf"pid {owner.pid}; \d+ rows; 14 files, oldest \S+ .*; gaps 0$", watched.log.splitlines()[0])
         assert watched.end()[0] == 0
 
 

@@ -101,7 +101,7 @@ def test_a_file_is_behind_when_rows_wait_longer_than_its_cadence() -> None:
 def test_a_file_that_rests_on_a_stopped_input_is_no_better_than_that() -> None:
     assert list(files.resting(published(), NOW)) == []
     newest = NOW - timedelta(days=22)
-    (finding,) = files.resting(published(stale_s=1.0, stale_inputs={"shadow": newest.isoformat()}), NOW)
+    (finding,) = files.resting(published(stale_s=1.0, stale_inputs={"shadow": f"{newest:%Y-%m-%dT%H:%M:%SZ}"}), NOW)
     assert finding.state is State.DEGRADED
     assert finding.found.startswith("rests on inputs that stopped: shadow 22 days old (newest row ")
     assert finding.follows

@@ -82,7 +82,7 @@ def test_of_the_owner_it_shows_rows_files_the_oldest_and_what_fails(database: Pa
         watched = Watched(owner)
         assert "files" not in watched.numbers(), "not before it serves"
         owner.serving.set()
-        assert (watched.numbers()["files"], watched.numbers()["oldest file"]) == ("0 written, 0 of 12 there", "-")
+        assert (watched.numbers()["files"], watched.numbers()["oldest file"]) == ("0 written, 0 of 14 there", "-")
         owner.publisher.publish_due({}, AS_OF, writing=nullcontext())
         probe = next(each for each in owner.publisher.publications if each.file.stem == "v6_runtime_probe")
         assert probe.published_at is not None
@@ -90,7 +90,7 @@ def test_of_the_owner_it_shows_rows_files_the_oldest_and_what_fails(database: Pa
         probe.error = "no"
         shown = watched.numbers()
         owner.publisher.close()
-    assert (shown["stored"], shown["files"]) == ("1,200", "12 written, 12 of 12 there")
+    assert (shown["stored"], shown["files"]) == ("1,200", "14 written, 14 of 14 there")
     assert shown["oldest file"] in ("v6_runtime_probe.json, 1:15", "v6_runtime_probe.json, 1:16")
     assert shown["failing"] == "v6_runtime_probe.json"
 

@@ -162,7 +162,7 @@ def test_it_ends_by_itself_after_its_seconds(tmp_path: Path) -> None:
 def test_it_ends_when_it_is_asked_to_with_a_summary(ran: Ran) -> None:
     assert ran.code == 0, ran.log
     last = ran.log.splitlines()[-1]
-    assert re.search(r" INFO stopped: .*\bNAV [\d,.]+ USD, .*\bticks \d+, .*\b12 of 12 there", last), ran.log
+    assert re.search(r" INFO stopped: .*\bNAV [\d,.]+ USD, .*\bticks \d+, .*\b14 of 14 there", last), ran.log
     for word in ("Traceback", "ERROR", "\x1b"):
         assert word not in ran.log
 
@@ -306,7 +306,7 @@ def test_on_a_terminal_a_panel_shows_how_it_does_and_ctrl_c_ends_it(tmp_path: Pa
     try:
         shown = re.compile(
             r"NAV +[\d,.]+ USD.*positions +\d.*ticks +[1-9].*events +[1-9].*lag +\d+ ms"
-            r".*files +\d+ written, 12 of 12 there.*oldest file +\w+\.json, [\d.]+ s",
+            r".*files +\d+ written, 14 of 14 there.*oldest file +\w+\.json, [\d.]+ s",
             re.DOTALL,
         )
         wait_for(lambda: shown.search(terminal.text) or process.poll() is not None, "the panel does not show all")
