@@ -192,10 +192,10 @@ def test_ctrl_c_in_a_query_of_a_command_is_one_line_and_no_traceback(home: Path)
     assert tape("--home", home, "migrate").code == 0
     script = (
         "import sys\n"
-        "import tape.exporters.state_files as files\n"
+        "import tape.cli.export as command\n"
         "def publish(reading, *_, **__):\n"
         "    raise RuntimeError('Query interrupted')  # what DuckDB makes of Ctrl-C\n"
-        "files.publish = publish\n"
+        "command.publish = publish\n"
         "from tape.cli.app import run\n"
         f"sys.argv = ['tape', '--home', {str(home)!r}, 'export', '--out', {str(home / 'out')!r}]\n"
         "run()\n"
