@@ -37,7 +37,7 @@ def test_pub_tick_populates_nav_positions_risk_and_synced_state(database: Path) 
 def test_one_tick_alone_is_enough_for_every_file_of_a_tick(database: Path) -> None:
     with runtime(database, AS_OF) as run:
         run.tick()
-        assert len(run.publish()) == 12
+        assert len(run.publish()) == 14
         assert run.file("nav.json")["total_equity"] == 10_000
         assert run.file("positions.json")["items"] == []
         assert set(run.file("synced_state.json")["v6_flags"]) == SIX_FLAGS

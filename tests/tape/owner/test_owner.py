@@ -109,7 +109,7 @@ def test_commands_give_through_the_owner_what_they_give_without(home: Path, tmp_
     without = told(), exported(tmp_path / "b"), tape("--home", home, "status", "--json").json
     assert through[0] == without[0]
     assert through[1] == without[1]
-    assert len(through[1]) == 12 + 6
+    assert len(through[1]) == 14 + 6
     assert through[2].items() >= {"tables": without[2]["tables"], "journal": without[2]["journal"]}.items()
     with closing(open_database(tmp_path / "a.duckdb", read_only=True)) as copy:
         assert copy.execute("select count(*) from marks").fetchone() == (1,)
