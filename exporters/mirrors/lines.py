@@ -19,6 +19,7 @@ import orjson
 
 from tape.execution import events
 from tape.exporters.contract import state_file
+from tape.exporters.inputs import STALE_KEYS
 from tape.exporters.state_files import render, to_json, write_atomically
 from tape.store.legacy.staged import COMPUTED
 from tape.store.own_files import OwnFiles
@@ -126,7 +127,12 @@ def _router_health_lines(reading: Round) -> Iterator[bytes]:
 
 def router_health_line(document: dict[str, Any]) -> dict[str, Any]:
     """Return the line of router_health.jsonl for a published router_health.json."""
-    return _computed({"ts": document["updated_ts"], **document})
+    return _computed({"ts": document["updated_ts"], **_logged(document)})
+
+
+def _logged(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a document without what it says of inputs that stopped: that changes while nothing else does."""
+    return {key: value for key, value in document.items() if key not in STALE_KEYS}
 
 
 def _compare_lines(reading: Round) -> Iterator[bytes]:
@@ -141,7 +147,7 @@ def _compare_lines(reading: Round) -> Iterator[bytes]:
 def summary_line(document: dict[str, Any], diff_count: int) -> dict[str, Any]:
     """Return the line of pipeline_v6_compare.jsonl that ends a run of ``diff_count`` new pairs."""
     line = {"ts": document["generated_ts"], "diff_count": diff_count, "heartbeat": diff_count == 0}
-    return _computed({**line, "summary": document})
+    return _computed({**line, "summary": _logged(document)})
 
 
 def pair_line(pair: Row) -> dict[str, Any]:

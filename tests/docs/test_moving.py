@@ -13,7 +13,7 @@ import pytest
 from examples.sample_logs import write_sample
 from tests.docs.pages import DOCS, PROJECT, fences
 from tests.programs import Ended, tape
-from tests.tape.owners import Serving
+from tests.tape.owners import Serving, wait_for
 
 _MAY_DIFFER = ("--ignore series", "doctor")
 """Commands that say how far two living folders are apart, or what is wrong: with one of their exit codes."""
@@ -58,6 +58,7 @@ def test_every_command_of_the_page_runs_in_its_order(old: Path, tmp_path: Path) 
                 continue
             run(line)
             if line.startswith("ln "):
+                wait_for((old / "state" / "nav.json").exists, "nothing is published behind the link")
                 is_switched = (old / "state" / "nav.json").samefile(home / "logs" / "state" / "nav.json")
     assert is_switched, "readers of the old path see the new files"
     assert (old / "state" / "nav.json").read_bytes() == published, "the way back ends where it began"
