@@ -91,7 +91,7 @@ def test_of_the_owner_it_shows_rows_files_the_oldest_and_what_fails(database: Pa
         shown = watched.numbers()
         owner.publisher.close()
     assert (shown["stored"], shown["files"]) == ("1,200", "14 written, 14 of 14 there")
-    assert shown["oldest file"] in ("v6_runtime_probe.json, 1:15", "v6_runtime_probe.json, 1:16")
+    assert shown["oldest file"].startswith("v6_runtime_probe.json, 1:")
     assert shown["failing"] == "v6_runtime_probe.json"
 
 
