@@ -103,6 +103,38 @@ _LAYOUTS = {
         "suggested_max_concurrent_positions=max_positions rationale"
     ),
     "compare_pairs": _PAIRS,
+    "execution_quality_cells": (
+        "dimension key attempts filled_share.rate=filled maker_share shortfall.value=cost_bps "
+        "shortfall.lo=from shortfall.hi=to shortfall.state=state shortfall_usd half_spread_bps=half_spread "
+        "markout_60.value=markout_60s first_fill_ms_p50=first_fill"
+    ),
+    "order_quality": (
+        "ts symbol side status target_qty=target executed_qty=executed decision_price delay_bps=delay "
+        "timing_bps=timing spread_bps=spread opportunity_bps=opportunity fees_bps=fees total_bps=total attempt_id"
+    ),
+    "executions": (
+        "ts symbol side qty price ref_price spread_usd=spread markout_usd_1=markout_1s markout_usd_10=markout_10s "
+        "markout_usd_60=markout_60s markout_usd_300=markout_300s order_id"
+    ),
+    "foregone_outcomes": (
+        "ts source reason symbol side notional_usd cost_usd foregone_usd_1=after_1s foregone_usd_10=after_10s "
+        "foregone_usd_60=after_60s foregone_usd_300=after_300s"
+    ),
+    "foregone_by_reason": (
+        "source reason count episodes usd_60=after_60s usd_300=after_300s bps_300.value=bps_300s bps_300.lo=from "
+        "bps_300.hi=to bps_300.state=state"
+    ),
+    "edge": (
+        "dimension key net_expectancy_usd.n=closes expectancy_usd.value=expectancy net_expectancy_usd.value=net_per_trade "
+        "net_expectancy_usd.lo=from net_expectancy_usd.hi=to net_expectancy_usd.state=state hit_rate.rate=hit_rate "
+        "net_usd unpriced_fees"
+    ),
+    "account_performance": (
+        "days nav_change_usd=nav_change realized_usd=realized unrealized_change_usd=unrealized fees_usd=fees "
+        "funding_usd=funding transfers_usd=transfers unexplained_usd=unexplained twr_pct=return "
+        "unit_max_drawdown_pct=worst_drawdown"
+    ),
+    "reconciliation_findings": "ts check severity symbol ref found expected",
     "compare_log": _PAIRS,
 }
 

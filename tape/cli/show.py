@@ -173,7 +173,8 @@ def _values(relation: Relation, answer: Answer, rows: Sequence[Sequence[Any]], *
 def _field_type(struct: str, key: str) -> str:
     """Return the type of a field, from DuckDB's ``STRUCT(maker_first BOOLEAN, ..)``."""
     fields = struct.partition("(")[2].removesuffix(")").split(", ")
-    return next((kind for name, _, kind in (field.partition(" ") for field in fields) if name == key), "VARCHAR")
+    named = ((name.strip('"'), kind) for name, _, kind in (field.partition(" ") for field in fields))
+    return next((kind for name, kind in named if name == key), "VARCHAR")
 
 
 def _tables(relation: Relation, values: Values, rows: int, width: int) -> list[Table]:

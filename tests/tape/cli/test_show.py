@@ -232,3 +232,10 @@ def test_a_terminal_has_colours_and_a_pipe_has_none(home: Path) -> None:
         assert process.wait(60) == 0
     assert "\x1b[32m" in terminal.raw
     assert "\x1b[31m" in terminal.raw
+
+
+def test_a_field_of_a_struct_is_found_though_its_name_is_a_word_of_sql() -> None:
+    struct = 'STRUCT("value" DOUBLE, lo DOUBLE, n BIGINT, state VARCHAR)'
+    assert [show._field_type(struct, key) for key in ("value", "lo", "n", "state", "none")] == [
+        *("DOUBLE", "DOUBLE", "BIGINT", "VARCHAR", "VARCHAR")
+    ]
