@@ -125,8 +125,8 @@ _LAYOUTS = {
         "bps_300.hi=to bps_300.state=state"
     ),
     "edge": (
-        "dimension key net_expectancy_usd.n=closes expectancy_usd.value=expectancy net_expectancy_usd.value=net_per_trade "
-        "net_expectancy_usd.lo=from net_expectancy_usd.hi=to net_expectancy_usd.state=state hit_rate.rate=hit_rate "
+        "dimension key net_expectancy_usd.n=closes expectancy_usd.value=expectancy "
+        "net_expectancy_usd.value=net_per_trade net_expectancy_usd.lo=from net_expectancy_usd.hi=to net_expectancy_usd.state=state hit_rate.rate=hit_rate "
         "net_usd unpriced_fees"
     ),
     "account_performance": (

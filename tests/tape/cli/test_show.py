@@ -49,7 +49,7 @@ def test_every_layout_is_of_a_relation_and_names_its_columns(relations: dict[str
         for entry in entries:
             column, _, key = entry.partition(".")
             assert column in types, f"{name}.{entry}"
-            assert f"{key} " in f"{types[column]} ", f"{name}.{entry}"
+            assert f"{key} " in f"{types[column]} ".replace('"', ""), f"{name}.{entry}"
 
 
 def test_what_happens_is_shown_the_newest_first(relations: dict[str, Relation]) -> None:
