@@ -126,8 +126,8 @@ _LAYOUTS = {
     ),
     "edge": (
         "dimension key net_expectancy_usd.n=closes expectancy_usd.value=expectancy "
-        "net_expectancy_usd.value=net_per_trade net_expectancy_usd.lo=from net_expectancy_usd.hi=to net_expectancy_usd.state=state hit_rate.rate=hit_rate "
-        "net_usd unpriced_fees"
+        "net_expectancy_usd.value=net_per_trade net_expectancy_usd.lo=from net_expectancy_usd.hi=to "
+        "net_expectancy_usd.state=state hit_rate.rate=hit_rate net_usd unpriced_fees"
     ),
     "account_performance": (
         "days nav_change_usd=nav_change realized_usd=realized unrealized_change_usd=unrealized fees_usd=fees "
