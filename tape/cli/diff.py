@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from tape.cli.options import Json
-from tape.cli.terminal import new_table, shown, terminal
+from tape.cli.terminal import new_table, print_whole, shown, terminal
 from tape.client.json_values import plain
 from tape.client.stopped import Stopped, stopped_by_side
 from tape.doctor.differences import Difference, Rules, compare_files, files_of, unknown_keys
@@ -73,13 +73,13 @@ def print_differences(
     verdicts.add_column("")
     for name, differences in found.items():
         verdicts.add_row(name, _verdict(differences))
-    console.print(verdicts)
+    print_whole(console, verdicts)
     left = _SHOWN if not show_all else sum(map(len, found.values()))
     hidden = 0
     for name, differences in found.items():
         places = [each for each in differences if each.path]
         if places[:left]:
-            console.print(_places_of(name, places[:left]))
+            print_whole(console, _places_of(name, places[:left], is_cut=console.is_terminal))
         hidden += len(places[left:])
         left -= len(places[:left])
     if hidden:
@@ -90,11 +90,12 @@ def print_differences(
                 console.print(f"{side}  {name} rests on inputs that stopped: {each[at]}", soft_wrap=True)
 
 
-def _places_of(name: str, places: Sequence[Difference]) -> Table:
+def _places_of(name: str, places: Sequence[Difference], *, is_cut: bool) -> Table:
+    """Return the places of a file's differences; on a terminal, long values are cut."""
     table = new_table(name)
-    table.add_column("where", overflow="fold", max_width=40)
+    table.add_column("where", overflow="fold", max_width=40 if is_cut else None)
     for side in ("A", "B"):
-        table.add_column(side, justify="right", overflow="ellipsis", no_wrap=True, max_width=_CELL)
+        table.add_column(side, justify="right", overflow="ellipsis", no_wrap=True, max_width=_CELL if is_cut else None)
     table.add_column("apart", justify="right", no_wrap=True)
     for each in places:
         table.add_row(each.path, *_sides(each), _apart(each))

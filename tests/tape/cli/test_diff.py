@@ -31,7 +31,7 @@ def test_the_command_says_what_differs_and_ends_with_1(folders: tuple[Path, Path
     assert found.code == 1
     assert found.err == ""
     assert "more: --all" in found.out
-    assert max(map(len, found.out.splitlines()[2:])) <= 100
+    assert "…" not in found.out, "without a terminal no value is cut"
     whole = json.loads(tape("diff", a, b, "--json").out)["files"]
     assert [each["kind"] for each in whole["nav.json"] if each["path"] == "total_equity"] == ["value"]
     shown = tape("diff", a, b, "--all").out
