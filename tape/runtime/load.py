@@ -34,6 +34,7 @@ from tape.execution.events import (
     ShadowDecided,
     SymbolToggled,
     Ticked,
+    TransferRecorded,
 )
 from tape.store.journal.writer import Journal
 
@@ -131,6 +132,7 @@ class Market:
             ConfigChanged(ts=now, kind="universe", payload=universe),
             SymbolToggled(ts=now, symbol=SYMBOLS[-1], is_disabled=False, reason="load"),
             FundingSettled(ts=now, symbol=SYMBOLS[0], amount_usd=-0.12),
+            TransferRecorded(ts=now, amount_usd=self._equity, asset="USDT", amount=self._equity, kind="deposit"),
         ]
 
     def _tick(self) -> list[Event]:
